@@ -1,0 +1,1 @@
+//! The contract between Gatewarden and the systems that know people.

@@ -1,0 +1,1 @@
+//! The control plane: logins, sessions, tokens, the store and the management API.

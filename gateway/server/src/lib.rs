@@ -1,0 +1,1 @@
+//! The gatewarden server and its commands.

@@ -1,0 +1,1 @@
+//! People and groups that Gatewarden itself keeps.
