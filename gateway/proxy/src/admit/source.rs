@@ -1,0 +1,72 @@
+//! How much one network address may ask for.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use quick_cache::sync::Cache;
+
+use crate::boundary::{RequestLimits, Time};
+use crate::limit::Bucket;
+use crate::refusal::Refusal;
+
+/// The addresses that connected lately. Bounded: one that is forgotten starts with full buckets.
+#[derive(Debug)]
+pub(crate) struct Sources {
+    time: Arc<dyn Time>,
+    seen: Cache<IpAddr, Arc<Source>>,
+}
+
+/// What one address has spent. A connection looks it up once; its requests share it.
+#[derive(Debug)]
+pub(crate) struct Source {
+    requests: Bucket,
+    failures: Bucket,
+}
+
+impl Sources {
+    pub(crate) fn new(time: Arc<dyn Time>) -> Self {
+        Self { time, seen: Cache::new(65_536) }
+    }
+
+    /// The source behind an address. One IPv6 network of 64 bits is one source, because one host may use all of it.
+    pub(crate) fn of(&self, address: IpAddr) -> Arc<Source> {
+        let key = match address.to_canonical() {
+            IpAddr::V6(v6) => IpAddr::V6((v6.to_bits() & !u128::from(u64::MAX)).into()),
+            v4 @ IpAddr::V4(_) => v4,
+        };
+        let fresh = || {
+            let now = self.time.monotonic();
+            Ok::<_, std::convert::Infallible>(Arc::new(Source { requests: Bucket::new(now), failures: Bucket::new(now) }))
+        };
+        match self.seen.get_or_insert_with(&key, fresh) {
+            Ok(source) => source,
+            Err(never) => match never {},
+        }
+    }
+}
+
+impl Source {
+    /// Takes one request.
+    pub(crate) fn take(&self, now: Instant, limits: &RequestLimits) -> Result<(), Refusal> {
+        self.requests
+            .take(now, limits.source_rate, limits.source_burst)
+            .map_err(|retry_after| Refusal::TooMany { retry_after, what: "requests from this address" })
+    }
+
+    /// Takes one public request, or one credential that was refused.
+    pub(crate) fn take_failure(&self, now: Instant, limits: &RequestLimits) -> Result<(), Refusal> {
+        self.failures
+            .take(now, limits.source_failure_rate, limits.source_failure_burst)
+            .map_err(|retry_after| Refusal::TooMany { retry_after, what: "logins from this address" })
+    }
+
+    /// Whether a credential that we do not know yet may be tried from here.
+    pub(crate) fn may_fail(&self, now: Instant, limits: &RequestLimits) -> Result<(), Refusal> {
+        if self.failures.has_room(now, limits.source_failure_rate, limits.source_failure_burst) {
+            return Ok(());
+        }
+        let retry_after = std::time::Duration::from_secs(1);
+        Err(Refusal::TooMany { retry_after, what: "refused credentials from this address" })
+    }
+}

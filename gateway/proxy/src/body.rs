@@ -1,0 +1,176 @@
+//! The one body type: whatever streams through the gateway, and ends when its session does.
+
+use std::error::Error;
+use std::fmt::{self, Debug};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use http_body_util::BodyExt;
+use http_body_util::combinators::UnsyncBoxBody;
+use hyper::body::Incoming;
+use pin_project_lite::pin_project;
+use tokio_util::sync::WaitForCancellationFutureOwned;
+
+use crate::audit::Record;
+use crate::boundary::Life;
+
+/// What goes wrong inside a body.
+pub type BoxError = Box<dyn Error + Send + Sync>;
+
+pin_project! {
+    /// A request's or response's body.
+    ///
+    /// It passes frames on as they come and holds back none. One that is bound to a session fails as soon as the
+    /// session ends, so a client sees a broken stream and never a clean end that it could take for the whole answer.
+    pub struct Body {
+        #[pin]
+        frames: Frames,
+        life: Option<Life>,
+        #[pin]
+        ended: Option<WaitForCancellationFutureOwned>,
+        trailers: bool,
+        record: Option<Record>,
+    }
+}
+
+pin_project! {
+    #[project = FramesProjection]
+    enum Frames {
+        Whole { bytes: Option<Bytes> },
+        Hyper { #[pin] body: Incoming },
+        Boxed { body: UnsyncBoxBody<Bytes, BoxError> },
+    }
+}
+
+impl Body {
+    /// No bytes at all.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self::of(Frames::Whole { bytes: None })
+    }
+
+    /// These bytes.
+    #[must_use]
+    pub fn full(bytes: impl Into<Bytes>) -> Self {
+        Self::of(Frames::Whole { bytes: Some(bytes.into()).filter(|bytes| !bytes.is_empty()) })
+    }
+
+    /// What another library streams.
+    pub fn boxed<B>(body: B) -> Self
+    where
+        B: HttpBody<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        Self::of(Frames::Boxed { body: body.map_err(Into::into).boxed_unsync() })
+    }
+
+    /// Ends the stream with an error as soon as the session ends.
+    pub(crate) fn until(mut self, life: Life) -> Self {
+        self.life = Some(life);
+        self
+    }
+
+    /// Drops trailers. A client's must never become headers at the next hop.
+    pub(crate) fn without_trailers(mut self) -> Self {
+        self.trailers = false;
+        self
+    }
+
+    /// Closes the request's record when the last byte is out, or when nobody wants it any more.
+    pub(crate) fn recorded(mut self, record: Record) -> Self {
+        self.record = Some(record);
+        self
+    }
+
+    fn of(frames: Frames) -> Self {
+        Self { frames, life: None, ended: None, trailers: true, record: None }
+    }
+}
+
+impl From<Incoming> for Body {
+    fn from(body: Incoming) -> Self {
+        Self::of(Frames::Hyper { body })
+    }
+}
+
+impl Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Body(..)")
+    }
+}
+
+/// The session behind a stream ended.
+#[derive(Debug, thiserror::Error)]
+#[error("the session ended")]
+pub(crate) struct SessionEnded;
+
+impl HttpBody for Body {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let mut this = self.project();
+        if this.life.as_ref().is_some_and(Life::is_over) {
+            return Poll::Ready(Some(Err(SessionEnded.into())));
+        }
+        loop {
+            match this.frames.as_mut().poll_frame(cx) {
+                Poll::Ready(Some(Ok(frame))) if !*this.trailers && frame.is_trailers() => {}
+                Poll::Ready(frame) => {
+                    if let Some(record) = this.record {
+                        record.saw(&frame);
+                    }
+                    return Poll::Ready(frame);
+                }
+                Poll::Pending => break,
+            }
+        }
+        // Only a stream that waits needs waking; most bodies are done before they ever wait.
+        let Some(life) = this.life else { return Poll::Pending };
+        if this.ended.is_none() {
+            this.ended.set(Some(life.ended().clone().cancelled_owned()));
+        }
+        let Some(ended) = this.ended.as_pin_mut() else { return Poll::Pending };
+        ready!(ended.poll(cx));
+        Poll::Ready(Some(Err(SessionEnded.into())))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.frames.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.frames.size_hint()
+    }
+}
+
+impl HttpBody for Frames {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        match self.project() {
+            FramesProjection::Whole { bytes } => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            FramesProjection::Hyper { body } => body.poll_frame(cx).map_err(Into::into),
+            FramesProjection::Boxed { body } => Pin::new(body).poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Whole { bytes } => bytes.is_none(),
+            Self::Hyper { body } => body.is_end_stream(),
+            Self::Boxed { body } => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole { bytes } => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
+            Self::Hyper { body } => body.size_hint(),
+            Self::Boxed { body } => body.size_hint(),
+        }
+    }
+}

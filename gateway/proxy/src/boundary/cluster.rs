@@ -1,0 +1,176 @@
+//! One Kubernetes API, as the operator described it.
+
+use std::fmt::{self, Debug};
+use std::path::PathBuf;
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use http::Uri;
+use secrecy::{ExposeSecret, SecretString};
+
+/// How to reach a cluster, and as whom.
+///
+/// Two equal values share one pool: a reload that changes nothing about a cluster keeps its connections.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ClusterConfig {
+    /// The name in `/k8s/clusters/<id>`.
+    pub id: String,
+    /// `https://host:port`, one for each address of the API server.
+    pub endpoints: Vec<Uri>,
+    /// The certificates that may sign the API server's own, in PEM.
+    pub ca_pem: Vec<u8>,
+    /// The name to verify where it differs from the endpoint's host.
+    pub tls_server_name: Option<String>,
+    /// May impersonate and nothing else.
+    pub impersonator: Account,
+    /// May create SubjectAccessReviews and TokenReviews.
+    pub reviewer: Account,
+    /// Host names that lead to this cluster without a path prefix.
+    pub hosts: Vec<String>,
+    /// Opens the cluster although its impersonator may do more than impersonate.
+    pub dangerous_privileged_account: bool,
+    /// Names that no user and no group may have here, beside the built-in ones; `*` at the end matches any rest.
+    pub reserved: Vec<String>,
+    /// The domain of the extra keys that we add, such as `gatewarden`.
+    pub extra_prefix: String,
+    /// Tells the cluster which session asks. It defeats the API server's authorizer cache across sessions.
+    pub send_session_extra: bool,
+}
+
+impl ClusterConfig {
+    /// Checks what can be checked without asking the cluster.
+    ///
+    /// # Errors
+    /// Every fault that was found, in the operator's words.
+    pub fn check(&self) -> Result<(), Vec<ClusterFault>> {
+        let mut faults = Vec::new();
+        if !is_id(&self.id) {
+            faults.push(ClusterFault::Id(self.id.clone()));
+        }
+        if self.endpoints.is_empty() {
+            faults.push(ClusterFault::NoEndpoint);
+        }
+        for endpoint in &self.endpoints {
+            if endpoint.scheme_str() != Some("https") || endpoint.host().is_none() {
+                faults.push(ClusterFault::Endpoint(endpoint.to_string()));
+            }
+        }
+        if self.extra_prefix.is_empty() || !self.extra_prefix.bytes().all(is_prefix_byte) {
+            faults.push(ClusterFault::ExtraPrefix(self.extra_prefix.clone()));
+        }
+        if faults.is_empty() { Ok(()) } else { Err(faults) }
+    }
+}
+
+/// What is wrong with a cluster's description.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ClusterFault {
+    /// The id does not fit into a path.
+    #[error("cluster id {0:?} must match [a-z]([a-z0-9-]{{0,61}}[a-z0-9])?")]
+    Id(String),
+    /// Nowhere to send a request.
+    #[error("a cluster needs at least one endpoint, such as https://192.0.2.1:6443")]
+    NoEndpoint,
+    /// Not an address that we would send an identity to.
+    #[error("endpoint {0:?} must read https://host:port")]
+    Endpoint(String),
+    /// The API server refuses extra keys that are not lower case.
+    #[error("extra prefix {0:?} must be lower-case letters, digits, dots and dashes")]
+    ExtraPrefix(String),
+}
+
+/// Whom we are to a cluster.
+pub enum Account {
+    /// A token that somebody else renews in this file.
+    TokenFile(PathBuf),
+    /// A token that never changes.
+    Token(SecretString),
+    /// A certificate and its key, in PEM.
+    ClientCertificate {
+        /// The chain, leaf first.
+        cert_pem: Vec<u8>,
+        /// The key of the leaf.
+        key_pem: SecretString,
+    },
+}
+
+impl Debug for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TokenFile(path) => f.debug_tuple("TokenFile").field(path).finish(),
+            Self::Token(_) => f.write_str("Token(..)"),
+            Self::ClientCertificate { .. } => f.write_str("ClientCertificate(..)"),
+        }
+    }
+}
+
+impl Clone for Account {
+    fn clone(&self) -> Self {
+        match self {
+            Self::TokenFile(path) => Self::TokenFile(path.clone()),
+            Self::Token(token) => Self::Token(token.clone()),
+            Self::ClientCertificate { cert_pem, key_pem } => {
+                Self::ClientCertificate { cert_pem: cert_pem.clone(), key_pem: key_pem.clone() }
+            }
+        }
+    }
+}
+
+// By hand, because a secret compares in constant time or not at all.
+impl PartialEq for Account {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::TokenFile(a), Self::TokenFile(b)) => a == b,
+            (Self::Token(a), Self::Token(b)) => same(a, b),
+            (
+                Self::ClientCertificate { cert_pem: a, key_pem: x },
+                Self::ClientCertificate { cert_pem: b, key_pem: y },
+            ) => a == b && same(x, y),
+            _ => false,
+        }
+    }
+}
+
+fn same(a: &SecretString, b: &SecretString) -> bool {
+    verify_slices_are_equal(a.expose_secret().as_bytes(), b.expose_secret().as_bytes()).is_ok()
+}
+
+/// `[a-z]([a-z0-9-]{0,61}[a-z0-9])?`
+pub(crate) fn is_id(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    bytes.len() <= 63
+        && bytes.first().is_some_and(u8::is_ascii_lowercase)
+        && bytes.last().is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+        && bytes.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-')
+}
+
+fn is_prefix_byte(b: u8) -> bool {
+    b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'.' || b == b'-'
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_what_a_path_and_a_host_can_carry() {
+        for good in ["a", "east", "a-1", "a1", &"a".repeat(63)] {
+            assert!(is_id(good), "{good}");
+        }
+        for bad in ["", "1a", "-a", "a-", "A", "a.b", "a/b", "..", "a%2fb", "ä", &"a".repeat(64)] {
+            assert!(!is_id(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_account_shows_no_secret() {
+        let token = Account::Token("hunter2".into());
+        let certificate = Account::ClientCertificate { cert_pem: Vec::new(), key_pem: "hunter2".into() };
+        assert!(!format!("{token:?}{certificate:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn accounts_with_other_secrets_differ() {
+        assert_eq!(Account::Token("a".into()), Account::Token("a".into()));
+        assert_ne!(Account::Token("a".into()), Account::Token("b".into()));
+    }
+}

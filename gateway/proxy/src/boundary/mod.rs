@@ -1,0 +1,23 @@
+//! Where the data plane meets the rest of the gateway.
+//!
+//! The control plane knows nothing of this crate. Whoever wires a server gives it an immutable [`Snapshot`], a
+//! [`Resolve`] for cold credentials, a feed of [`Revocation`]s, a [`Management`] upstream and a [`Time`].
+
+mod cluster;
+mod management;
+mod resolve;
+mod revoked;
+mod session;
+mod snapshot;
+mod time;
+
+pub use cluster::{Account, ClusterConfig, ClusterFault};
+pub use management::{Management, ManagementFuture, ManagementRequest};
+pub use resolve::{Credential, Rejected, Resolve, ResolveError, Resolved, Scope};
+pub(crate) use revoked::{Life, Raced};
+pub use revoked::{Revocation, Revoked, RevokedSender};
+pub use session::{RenderFault, Session, SessionParts};
+pub(crate) use session::{HeaderLine, Identity};
+pub(crate) use snapshot::{Access, Granted};
+pub use snapshot::{Cluster, GrantConfig, RequestLimits, Snapshot, SnapshotConfig, SnapshotFault};
+pub use time::Time;
