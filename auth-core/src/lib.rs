@@ -1,1 +1,69 @@
 //! The contract between Gatewarden and the systems that know people.
+//!
+//! A *provider* is a crate that implements [`AuthProvider`] and [`ProviderKind`] for one kind of identity system:
+//! a directory, an OpenID provider, a site's own login. Everything a provider may need is in this crate, and nothing
+//! else of Gatewarden is: no HTTP server, no database, no runtime. Start at [`AuthProvider`]; its example is a whole
+//! provider that compiles and runs.
+//!
+//! # Reading order
+//!
+//! | the question | the answer |
+//! |---|---|
+//! | What does a provider do? | [`AuthProvider`], [`ProviderKind`] |
+//! | Whom does it speak of? | [`PrincipalId`], [`Principal`] |
+//! | What goes in, what comes out? | [`LoginInput`], [`Login`], [`Refetch`], [`Search`], [`PublicProvider`] |
+//! | How does it say no? | [`AuthError`] |
+//! | What is it given? | [`Context`], [`Ports`] ([`Clock`], [`Tasks`], [`UserStore`]) |
+//! | What does the core do around it? | [`Contained`], [`AccessPolicy`], [`Mapping`] |
+//! | How is it tested? | [`testing`] |
+
+mod provider;
+
+mod kind;
+
+mod principal;
+
+mod secret;
+
+mod login;
+
+mod refetch;
+
+mod search;
+
+mod descriptor;
+
+mod error;
+
+mod context;
+
+mod clock;
+
+mod ports;
+
+mod contained;
+
+mod access;
+
+mod mapping;
+
+pub mod testing;
+
+pub use access::{AccessMode, AccessPolicy, PolicyDecision, PolicyStep};
+pub use clock::{BoxFuture, Clock};
+pub use contained::{AttemptLimits, ContainLimits, Contained, OutputLimits};
+pub use context::{Cancel, Context};
+pub use descriptor::{LoginForm, PublicProvider};
+pub use error::{AuthError, BoxError};
+pub use kind::{Fault, ProviderKind, read_config};
+pub use login::{Completeness, Login, LoginInput};
+pub use mapping::{
+    ExtraMapping, GroupFilter, GroupMapping, Identity, MappedGroup, Mapping, MappingConfig, MappingError,
+    MappingLimits, NameMapping, Reserved, UidMapping,
+};
+pub use ports::{BlockingError, Busy, Ports, StoreError, StoredGroup, StoredPage, StoredUser, Tasks, UserStore};
+pub use principal::{InstanceId, InvalidId, Principal, PrincipalId, PrincipalType};
+pub use provider::{Access, AuthProvider};
+pub use refetch::{Current, Refetch, SecretUpdate};
+pub use search::{Coverage, PrincipalPage, Search};
+pub use secret::{Password, PasswordHash, ProviderSecret};

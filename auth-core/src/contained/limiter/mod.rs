@@ -1,0 +1,186 @@
+//! How often a password may be guessed: per account and per source address.
+//!
+//! Each account and each source has a bucket that every wrong guess fills by one and that leaks at a steady rate.
+//! An attempt is charged *before* it runs and given back when it was no wrong guess. There is no lock-out: whoever
+//! guesses at somebody's account slows its logins down and no more.
+
+use std::collections::{BTreeSet, HashMap};
+use std::hash::{BuildHasher, Hash, RandomState};
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::{AuthError, Clock};
+
+/// How often a password may be guessed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AttemptLimits {
+    /// Wrong guesses at one account before waiting begins.
+    pub account_burst: u32,
+    /// How long one more guess at it takes from then on.
+    pub account_interval: Duration,
+    /// Wrong guesses from one source before waiting begins.
+    pub source_burst: u32,
+    /// How long one more guess from it takes from then on.
+    pub source_interval: Duration,
+    /// How many accounts and sources are remembered; beyond, those with the fewest failures are forgotten.
+    pub remembered: usize,
+}
+
+impl Default for AttemptLimits {
+    /// Ten guesses at an account, then two a minute; fifty from a source, then twenty a minute; 65,536 remembered.
+    fn default() -> Self {
+        Self {
+            account_burst: 10,
+            account_interval: Duration::from_secs(30),
+            source_burst: 50,
+            source_interval: Duration::from_secs(3),
+            remembered: 65_536,
+        }
+    }
+}
+
+/// Counts failures.
+pub(super) struct Limiter {
+    clock: Arc<dyn Clock>,
+    limits: AttemptLimits,
+    keys: RandomState,
+    buckets: Arc<Mutex<Buckets>>,
+}
+
+impl Limiter {
+    pub(super) fn new(clock: Arc<dyn Clock>, limits: AttemptLimits) -> Self {
+        Self { clock, limits, keys: RandomState::new(), buckets: Arc::default() }
+    }
+
+    /// Charges an attempt, or says how long to wait. A refused attempt is not charged.
+    pub(super) fn charge(&self, login: &str, client: Option<IpAddr>) -> Result<Attempt, AuthError> {
+        let now = self.clock.monotonic();
+        let account = Charge {
+            key: self.keys.hash_one((0_u8, normalized(login))),
+            interval: self.limits.account_interval,
+            burst: self.limits.account_burst,
+        };
+        let source = client.map(|address| Charge {
+            key: self.keys.hash_one((1_u8, network(address))),
+            interval: self.limits.source_interval,
+            burst: self.limits.source_burst,
+        });
+        let mut buckets = lock(&self.buckets);
+        let waits = [Some(account), source].into_iter().flatten().filter_map(|charge| buckets.wait(charge, now));
+        if let Some(retry_after) = waits.max() {
+            return Err(AuthError::Throttled { retry_after });
+        }
+        for charge in [Some(account), source].into_iter().flatten() {
+            buckets.fill(charge, now, self.limits.remembered);
+        }
+        Ok(Attempt { buckets: Arc::clone(&self.buckets), account, source })
+    }
+
+    #[cfg(test)]
+    pub(super) fn remembered(&self) -> usize {
+        lock(&self.buckets).full_until.len()
+    }
+}
+
+/// An attempt under way. One that is dropped without being settled stays charged: hanging up is no way to guess on.
+#[must_use]
+pub(super) struct Attempt {
+    buckets: Arc<Mutex<Buckets>>,
+    account: Charge,
+    source: Option<Charge>,
+}
+
+impl Attempt {
+    /// Gives back what was no wrong guess. A success forgives the account its failures; the source keeps its own,
+    /// because an attacker with one account must not wash off the guesses at others.
+    pub(super) fn settle<T>(self, result: &Result<T, AuthError>) {
+        let mut buckets = lock(&self.buckets);
+        match result {
+            Err(AuthError::BadCredentials | AuthError::Ambiguous | AuthError::Replay) => return,
+            Ok(_) => buckets.forget(self.account.key),
+            Err(_) => buckets.give_back(self.account),
+        }
+        if let Some(source) = self.source {
+            buckets.give_back(source);
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Charge {
+    key: u64,
+    interval: Duration,
+    burst: u32,
+}
+
+/// For each key the time at which its bucket will be empty again; and the same ordered, to find the emptiest.
+#[derive(Default)]
+struct Buckets {
+    full_until: HashMap<u64, Instant>,
+    ordered: BTreeSet<(Instant, u64)>,
+}
+
+impl Buckets {
+    /// How long until one more fits; `None` if it fits now.
+    fn wait(&self, charge: Charge, now: Instant) -> Option<Duration> {
+        let level = self.full_until.get(&charge.key)?.saturating_duration_since(now);
+        let full = (level + charge.interval).saturating_sub(charge.interval * charge.burst);
+        (!full.is_zero()).then_some(full)
+    }
+
+    fn fill(&mut self, charge: Charge, now: Instant, most: usize) {
+        let level = self.full_until.get(&charge.key).copied().unwrap_or(now).max(now);
+        self.set(charge.key, level + charge.interval);
+        while self.ordered.first().is_some_and(|(empty, _)| *empty <= now) || self.ordered.len() > most.max(1) {
+            if let Some((_, key)) = self.ordered.pop_first() {
+                self.full_until.remove(&key);
+            }
+        }
+    }
+
+    fn give_back(&mut self, charge: Charge) {
+        let Some(level) = self.full_until.get(&charge.key).copied() else {
+            return;
+        };
+        match level.checked_sub(charge.interval) {
+            Some(lower) => self.set(charge.key, lower),
+            None => self.forget(charge.key),
+        }
+    }
+
+    fn set(&mut self, key: u64, until: Instant) {
+        self.forget(key);
+        self.full_until.insert(key, until);
+        self.ordered.insert((until, key));
+    }
+
+    fn forget(&mut self, key: u64) {
+        if let Some(until) = self.full_until.remove(&key) {
+            self.ordered.remove(&(until, key));
+        }
+    }
+}
+
+fn lock(buckets: &Mutex<Buckets>) -> MutexGuard<'_, Buckets> {
+    buckets.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Directories compare logins without regard to case and runs of spaces: all spellings share one bucket.
+fn normalized(login: &str) -> String {
+    login.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
+}
+
+/// An IPv6 customer has at least a /64, so that is one source.
+fn network(address: IpAddr) -> impl Hash {
+    match address.to_canonical() {
+        IpAddr::V4(address) => IpAddr::V4(address),
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,215 @@
+//! The only way that the gateway calls a provider: with a deadline, a net under it, and its answers checked.
+//!
+//! Provider code may be written by a site and speaks to systems that may be hostile. So every call runs as a task
+//! of its own on [`Tasks`](crate::Tasks), away from whoever waits for it: when it hangs, blocks its thread or
+//! panics, the caller gets an error in time. What comes back is measured and must speak of this instance alone.
+//! (Memory without end, and a panic inside the `Drop` of a value that another panic unwinds, cannot be contained
+//! within one process.)
+
+mod call;
+mod gauge;
+mod input;
+mod limiter;
+
+pub use gauge::OutputLimits;
+pub use limiter::AttemptLimits;
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::{
+    Access, AuthError, AuthProvider, Context, Fault, InstanceId, Login, LoginForm, LoginInput, PolicyDecision,
+    PolicyStep, Ports, Principal, PrincipalId, PrincipalPage, ProviderSecret, PublicProvider, Refetch, Search,
+};
+use call::Calls;
+use gauge::Gauge;
+use limiter::Limiter;
+
+/// How far a provider is trusted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContainLimits {
+    /// How long a call may take at most; a context may ask for less.
+    pub deadline: Duration,
+    /// How many calls may be under way. A call that was given up counts until it has really ended.
+    pub calls: usize,
+    /// How much an answer may hold.
+    pub output: OutputLimits,
+    /// How often a password may be guessed.
+    pub attempts: AttemptLimits,
+}
+
+impl Default for ContainLimits {
+    /// Ten seconds, 64 calls.
+    fn default() -> Self {
+        Self {
+            deadline: Duration::from_secs(10),
+            calls: 64,
+            output: OutputLimits::default(),
+            attempts: AttemptLimits::default(),
+        }
+    }
+}
+
+/// A provider, contained. It has the provider's methods under the same names.
+///
+/// The example of [`AuthProvider`] builds one and logs in through it.
+pub struct Contained {
+    provider: Arc<dyn AuthProvider>,
+    public: PublicProvider,
+    gauge: Arc<Gauge>,
+    calls: Calls,
+    limiter: Limiter,
+}
+
+impl Contained {
+    /// Takes a provider in. Its name and public face are read once, here.
+    ///
+    /// # Errors
+    /// When the provider panics, or describes itself under a name which is not its own.
+    pub fn new(provider: Arc<dyn AuthProvider>, ports: &Ports, limits: ContainLimits) -> Result<Self, Fault> {
+        let described =
+            catch_unwind(AssertUnwindSafe(|| (provider.name().clone(), provider.transform_to_auth_provider())));
+        let Ok((instance, public)) = described else {
+            return Err(Fault::new("", "the provider panicked while it described itself; mend the provider"));
+        };
+        if public.id != instance {
+            let message = format!("the provider `{instance}` describes itself as `{}`; mend the provider", public.id);
+            return Err(Fault::new("", message));
+        }
+        Ok(Self {
+            provider,
+            public,
+            gauge: Arc::new(Gauge::new(instance, limits.output)),
+            calls: Calls::new(ports, limits.deadline, limits.calls),
+            limiter: Limiter::new(Arc::clone(&ports.clock), limits.attempts),
+        })
+    }
+
+    /// The instance id.
+    #[must_use]
+    pub const fn name(&self) -> &InstanceId {
+        &self.public.id
+    }
+
+    /// What people may know before they log in.
+    #[must_use]
+    pub const fn transform_to_auth_provider(&self) -> &PublicProvider {
+        &self.public
+    }
+
+    /// Logs somebody in.
+    ///
+    /// The attempt is charged to the account and to the source before the provider is asked, so that attempts in
+    /// parallel do not all get through, and given back when it turns out not to be a wrong guess.
+    ///
+    /// # Errors
+    /// As the provider; [`AuthError::Throttled`] after too many failures; [`AuthError::BadCredentials`] for an input
+    /// that no account can have; [`AuthError::Protocol`] when the answer is not acceptable.
+    pub async fn authenticate_user(&self, ctx: &Context, input: LoginInput) -> Result<Login, AuthError> {
+        let LoginInput::Password { login, password } = &input;
+        if !self.public.login.contains(&LoginForm::Password) {
+            return Err(AuthError::UnsupportedInput);
+        }
+        input::vet(login, password)?;
+        let attempt = self.limiter.charge(login, ctx.client)?;
+        let gauge = Arc::clone(&self.gauge);
+        let ask = move |provider: Arc<dyn AuthProvider>, ctx: Context| async move {
+            gauge.login(provider.authenticate_user(&ctx, input).await?)
+        };
+        let result = self.calls.run(ctx, &self.provider, ask).await;
+        attempt.settle(&result);
+        let mut login = result?;
+        // Somebody who logged in tomorrow would pass every "logged in recently" check until then.
+        login.auth_time = login.auth_time.min(self.calls.now());
+        Ok(login)
+    }
+
+    /// Searches. The limit is bounded first.
+    ///
+    /// # Errors
+    /// As the provider; [`AuthError::Protocol`] when the answer is not acceptable.
+    pub async fn search_principals(&self, ctx: &Context, mut search: Search) -> Result<PrincipalPage, AuthError> {
+        search.limit = self.gauge.page_limit(search.limit);
+        let Some(search) = input::vet_search(search) else {
+            return Ok(PrincipalPage::new(Vec::new()));
+        };
+        let gauge = Arc::clone(&self.gauge);
+        let limit = search.limit;
+        let ask = move |provider: Arc<dyn AuthProvider>, ctx: Context| async move {
+            gauge.page(provider.search_principals(&ctx, search).await?, limit)
+        };
+        self.calls.run(ctx, &self.provider, ask).await
+    }
+
+    /// Looks a principal up. An id of another instance is nobody here, and the provider is not asked.
+    ///
+    /// # Errors
+    /// As the provider; [`AuthError::Protocol`] when the answer is about somebody else.
+    pub async fn get_principal(&self, ctx: &Context, id: &PrincipalId) -> Result<Option<Principal>, AuthError> {
+        if id.instance() != self.name() {
+            return Ok(None);
+        }
+        let (gauge, id) = (Arc::clone(&self.gauge), id.clone());
+        let ask = move |provider: Arc<dyn AuthProvider>, ctx: Context| async move {
+            gauge.found(provider.get_principal(&ctx, &id).await?, &id)
+        };
+        self.calls.run(ctx, &self.provider, ask).await
+    }
+
+    /// Asks for the present state of a user.
+    ///
+    /// # Errors
+    /// As the provider; [`AuthError::Protocol`] when the answer is about somebody else or not acceptable, and when
+    /// the id is no user of this instance. Whoever calls keeps what they knew.
+    pub async fn refetch_group_principals(
+        &self,
+        ctx: &Context,
+        id: &PrincipalId,
+        secret: Option<ProviderSecret>,
+    ) -> Result<Refetch, AuthError> {
+        self.gauge.own_user(id)?;
+        let (gauge, id) = (Arc::clone(&self.gauge), id.clone());
+        let ask = move |provider: Arc<dyn AuthProvider>, ctx: Context| async move {
+            gauge.refetch(provider.refetch_group_principals(&ctx, &id, secret.as_ref()).await?, &id)
+        };
+        self.calls.run(ctx, &self.provider, ask).await
+    }
+
+    /// Decides who may enter: the policy, and then the provider's own narrowing. Never wider than the policy.
+    ///
+    /// # Errors
+    /// As the provider. An error is not a yes.
+    pub async fn can_access_with_group_providers(
+        &self,
+        ctx: &Context,
+        policy: PolicyDecision,
+        user: &PrincipalId,
+        groups: &[PrincipalId],
+    ) -> Result<PolicyDecision, AuthError> {
+        if !policy.allowed {
+            return Ok(policy);
+        }
+        let (user, groups, gauge) = (user.clone(), groups.to_vec(), Arc::clone(&self.gauge));
+        let ask = move |provider: Arc<dyn AuthProvider>, ctx: Context| async move {
+            Ok(gauge.access(provider.can_access_with_group_providers(&ctx, &user, &groups).await?))
+        };
+        let Access::Denied(reason) = self.calls.run(ctx, &self.provider, ask).await? else {
+            return Ok(policy);
+        };
+        let mut steps = policy.steps;
+        steps.push(PolicyStep::Provider(reason));
+        Ok(PolicyDecision { allowed: false, steps })
+    }
+}
+
+impl fmt::Debug for Contained {
+    /// Without the provider: its own `Debug` is code of a site.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Contained").field("public", &self.public).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;
