@@ -1,0 +1,171 @@
+//! A cluster's CA, address and accounts.
+
+use std::path::Path;
+
+use gatewarden_proxy::{Account, ClusterConfig};
+use http::Uri;
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
+
+use super::Loading;
+use crate::config::environment;
+use crate::config::kubeconfig::{Kubeconfig, Place};
+use crate::config::sections::{AccountSource, Cluster, ClusterSource, KubeconfigRef};
+
+/// Where a pod finds its own cluster's CA and its account's token.
+const POD_FOLDER: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
+
+pub(super) fn load(loading: &mut Loading<'_>, cluster: &Cluster) -> Option<ClusterConfig> {
+    let found = Found { loading, at: format!("clusters[{}]", cluster.index) }.all(cluster)?;
+    Some(ClusterConfig {
+        id: cluster.id.clone(),
+        endpoints: found.endpoints,
+        ca_pem: found.ca_pem,
+        tls_server_name: cluster.tls_server_name.clone().or(found.tls_server_name),
+        impersonator: found.impersonator,
+        reviewer: found.reviewer,
+        hosts: cluster.hosts.clone(),
+        dangerous_privileged_account: cluster.dangerous_privileged_account,
+        reserved: cluster.reserved.clone(),
+        extra_prefix: cluster.extra_prefix.clone(),
+        send_session_extra: cluster.send_session_extra,
+    })
+}
+
+struct Materials {
+    endpoints: Vec<Uri>,
+    ca_pem: Vec<u8>,
+    tls_server_name: Option<String>,
+    impersonator: Account,
+    reviewer: Account,
+}
+
+struct Found<'a, 'b> {
+    loading: &'a mut Loading<'b>,
+    at: String,
+}
+
+impl Found<'_, '_> {
+    fn all(mut self, cluster: &Cluster) -> Option<Materials> {
+        let (place, own_account) = self.source(cluster);
+        if let Some((_, ca_pem, _)) = &place {
+            self.check_ca(ca_pem, &cluster.source);
+        }
+        let impersonator = match &cluster.impersonator {
+            Some(source) => self.account("impersonator", source),
+            None => own_account,
+        };
+        let reviewer = self.account("reviewer", &cluster.reviewer);
+        let (endpoints, ca_pem, tls_server_name) = place?;
+        Some(Materials { endpoints, ca_pem, tls_server_name, impersonator: impersonator?, reviewer: reviewer? })
+    }
+
+    /// The place of the cluster and, where its source has one, the account that impersonates.
+    fn source(&mut self, cluster: &Cluster) -> (Option<(Vec<Uri>, Vec<u8>, Option<String>)>, Option<Account>) {
+        match &cluster.source {
+            ClusterSource::Endpoints { urls, ca_file } => {
+                let ca = self.loading.sources.bytes(ca_file);
+                (self.note("caFile", ca).map(|ca| (urls.clone(), ca, None)), None)
+            }
+            ClusterSource::Kubeconfig(reference) => self.kubeconfig(reference, cluster.impersonator.is_none()),
+            ClusterSource::InCluster => {
+                let ca = self.loading.sources.bytes(&Path::new(POD_FOLDER).join("ca.crt"));
+                let ca = self.note("inCluster", ca);
+                let endpoint = self.note("inCluster", pod_endpoint());
+                let place = ca.zip(endpoint).map(|(ca, endpoint)| (vec![endpoint], ca, None));
+                (place, Some(Account::TokenFile(Path::new(POD_FOLDER).join("token"))))
+            }
+        }
+    }
+
+    fn kubeconfig(
+        &mut self,
+        reference: &KubeconfigRef,
+        wants_account: bool,
+    ) -> (Option<(Vec<Uri>, Vec<u8>, Option<String>)>, Option<Account>) {
+        let opened = Kubeconfig::open(reference, self.loading.sources);
+        let Some(file) = self.note("kubeconfig", opened) else { return (None, None) };
+        let place = file.place(self.loading.sources);
+        let place = self.note_all("kubeconfig", reference, place);
+        let place = place.map(|Place { endpoint, ca_pem, tls_server_name }| (vec![endpoint], ca_pem, tls_server_name));
+        if !wants_account {
+            return (place, None);
+        }
+        let account = file.account(self.loading.sources);
+        (place, self.note_all("kubeconfig", reference, account))
+    }
+
+    fn account(&mut self, key: &str, source: &AccountSource) -> Option<Account> {
+        match source {
+            AccountSource::TokenFile(path) => {
+                // Not a source of the configuration: the token is renewed all the time, and read where it is used.
+                let readable =
+                    std::fs::read_to_string(path).map_err(|error| format!("cannot read `{}`: {error}", path.display()));
+                let filled = readable.and_then(|token| {
+                    if token.trim().is_empty() { Err(format!("`{}` is empty", path.display())) } else { Ok(()) }
+                });
+                self.note(&format!("{key}.tokenFile"), filled)?;
+                Some(Account::TokenFile(path.clone()))
+            }
+            AccountSource::Certificate { certificate, key: file } => {
+                let cert_pem = self.loading.sources.bytes(certificate);
+                let cert_pem = self.note(&format!("{key}.clientCertificateFile"), cert_pem);
+                let key_pem = self.loading.sources.text(file);
+                let key_pem = self.note(&format!("{key}.clientKeyFile"), key_pem);
+                Some(Account::ClientCertificate { cert_pem: cert_pem?, key_pem: key_pem?.into() })
+            }
+            AccountSource::Kubeconfig(reference) => {
+                let opened = Kubeconfig::open(reference, self.loading.sources);
+                let key = format!("{key}.kubeconfig");
+                let account = self.note(&key, opened)?.account(self.loading.sources);
+                self.note_all(&key, reference, account)
+            }
+        }
+    }
+
+    fn check_ca(&self, pem: &[u8], source: &ClusterSource) {
+        let key = match source {
+            ClusterSource::Endpoints { .. } => "caFile",
+            ClusterSource::Kubeconfig(_) => "kubeconfig",
+            ClusterSource::InCluster => "inCluster",
+        };
+        let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+        if certificates.is_ok_and(|certificates| !certificates.is_empty()) {
+            return;
+        }
+        let path = format!("{}.{key}", self.at);
+        self.loading.root.fault_inside(
+            &path,
+            "the CA holds no PEM certificate",
+            "name the file that begins with `-----BEGIN CERTIFICATE-----`",
+        );
+    }
+
+    fn note<T>(&self, key: &str, result: Result<T, String>) -> Option<T> {
+        result.map_err(|problem| self.loading.root.fault_inside(&format!("{}.{key}", self.at), problem, "")).ok()
+    }
+
+    fn note_all<T>(&self, key: &str, reference: &KubeconfigRef, result: Result<T, Vec<String>>) -> Option<T> {
+        let path = format!("{}.{key}", self.at);
+        let file = reference.file.display();
+        result
+            .map_err(|problems| {
+                for problem in problems {
+                    self.loading.root.fault_inside(&path, format!("{file} cannot be used: {problem}"), "");
+                }
+            })
+            .ok()
+    }
+}
+
+fn pod_endpoint() -> Result<Uri, String> {
+    let host = environment::variable("KUBERNETES_SERVICE_HOST");
+    let port = environment::variable("KUBERNETES_SERVICE_PORT");
+    let (Some(host), Some(port)) = (host, port) else {
+        return Err(
+            "this process runs in no pod: KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are not set".to_owned()
+        );
+    };
+    let host = if host.contains(':') { format!("[{host}]") } else { host };
+    format!("https://{host}:{port}").parse().map_err(|_| "KUBERNETES_SERVICE_HOST is no address".to_owned())
+}

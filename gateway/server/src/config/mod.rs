@@ -1,0 +1,176 @@
+//! The configuration file: from what an operator wrote to values that can be used.
+//!
+//! [`parse`] is pure: text in, a [`Config`] or every fault at once out, each with its line and what to write
+//! instead. What needs the machine (certificates, tokens, kubeconfig files, secrets, the providers' own checks) is
+//! read by [`load`], which `serve`, `check` and every reload share, so that they cannot disagree.
+
+mod environment;
+mod fault;
+mod kubeconfig;
+mod load;
+mod secret;
+mod sections;
+mod sources;
+#[cfg(test)]
+mod tests;
+mod yaml;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+pub use environment::CONFIG_VARIABLE;
+pub use fault::Fault;
+pub use load::{BuiltProvider, LoadError, Loaded, load, load_file};
+pub use sections::{
+    AccountSource, Audit, Cluster, ClusterSource, Grant, Hosts, KubeconfigRef, Limits, Listeners, MainListener,
+    Provider, Sessions, Timeouts, TlsFiles, WhenFull,
+};
+use sections::{audit, clusters, grants, hosts, limits, listeners, providers, sessions, store};
+pub use sources::Sources;
+use yaml::{Faults, Field};
+pub use yaml::{Node, Spot, Value};
+
+const KEYS: &[&str] = &[
+    "apiVersion",
+    "listeners",
+    "hosts",
+    "stateDir",
+    "store",
+    "keyFile",
+    "providers",
+    "clusters",
+    "grants",
+    "whomToAsk",
+    "limits",
+    "timeouts",
+    "sessions",
+    "audit",
+    "logLevel",
+];
+
+/// A configuration in which every value is usable and every name resolves.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where the gateway listens.
+    pub listeners: Listeners,
+    /// Under which names it is reached.
+    pub hosts: Hosts,
+    /// The folder for what the gateway makes itself, such as the certificate for a laptop.
+    pub state_dir: PathBuf,
+    /// The SQLite file.
+    pub store: PathBuf,
+    /// The sealing keys.
+    pub key_file: PathBuf,
+    /// Who knows the people.
+    pub providers: Vec<Provider>,
+    /// Which Kubernetes APIs stand behind the gateway.
+    pub clusters: Vec<Cluster>,
+    /// Who may enter which of them. Closed where none fits.
+    pub grants: Vec<Grant>,
+    /// What a refused person is told: one text for the whole gateway.
+    pub whom_to_ask: String,
+    /// Bounds on sizes and counts.
+    pub limits: Limits,
+    /// Bounds on waiting.
+    pub timeouts: Timeouts,
+    /// How long logins last.
+    pub sessions: Sessions,
+    /// Where audit records go.
+    pub audit: Audit,
+    /// What is logged: a level, or a filter such as `info,gatewarden_proxy=debug`.
+    pub log_level: String,
+}
+
+impl Config {
+    /// Every host name that the gateway itself answers to.
+    #[must_use]
+    pub fn served_hosts(&self) -> Vec<String> {
+        self.hosts.clusters.iter().chain(&self.hosts.console).cloned().collect()
+    }
+
+    /// What lowers security or surprises later; said at start and by `check`, and never a reason to stop.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings: Vec<String> = self
+            .clusters
+            .iter()
+            .filter(|cluster| cluster.dangerous_privileged_account)
+            .map(|cluster| {
+                format!(
+                    "cluster {}: dangerousPrivilegedAccount is set: lost identity headers would act with the account's own rights; \
+                     give the impersonator the shipped RBAC instead",
+                    cluster.id
+                )
+            })
+            .collect();
+        if self.hosts.console.is_none() {
+            warnings.push(
+                "hosts.console is not set: there is no web console and no login page; kubectl and the API work without"
+                    .to_owned(),
+            );
+        }
+        if self.grants.is_empty() {
+            warnings.push("there is no grant: nobody may enter any cluster".to_owned());
+        }
+        warnings
+    }
+}
+
+/// Reads a configuration. `base` is the folder that relative file names start from.
+///
+/// # Errors
+/// Every fault at once, in the order of the file.
+pub fn parse(text: &str, base: &Path) -> Result<Config, Vec<Fault>> {
+    let (config, faults) = read(text, base);
+    match config {
+        Some(config) if faults.is_empty() => Ok(config),
+        _ => Err(faults),
+    }
+}
+
+/// Reads as much as can be read. What has a fault is left out or has its default, so that the rest can be checked on.
+fn read(text: &str, base: &Path) -> (Option<Config>, Vec<Fault>) {
+    let faults = Faults::new(base);
+    let config = faults.tree(text).and_then(|tree| document(&Field::root(&tree, &faults)));
+    (config, faults.into_sorted())
+}
+
+fn document(root: &Field<'_>) -> Option<Config> {
+    let file = root.section(KEYS)?;
+    if let Some(version) = file.required("apiVersion", "gatewarden/v1") {
+        version.word(&[("gatewarden/v1", ())]);
+    }
+    let listeners = listeners::read(&file);
+    let hosts = hosts::read(&file);
+    let providers = providers::read(&file);
+    let clusters = clusters::read(&file, &hosts);
+    let known: BTreeSet<String> =
+        file.optional("clusters").map(|field| clusters::ids_as_written(&field)).unwrap_or_default();
+    let grants = grants::read(&file, &known);
+    let (state_dir, store, key_file) = store::read(&file);
+    Some(Config {
+        listeners,
+        hosts,
+        state_dir,
+        store,
+        key_file,
+        providers,
+        clusters,
+        grants,
+        whom_to_ask: file
+            .optional("whomToAsk")
+            .and_then(|field| field.text())
+            .unwrap_or_else(|| "Ask the administrators of this gateway.".to_owned()),
+        limits: limits::read_limits(&file),
+        timeouts: limits::read_timeouts(&file),
+        sessions: sessions::read(&file),
+        audit: audit::read(&file),
+        log_level: file.optional("logLevel").and_then(|field| log_level(&field)).unwrap_or_else(|| "info".to_owned()),
+    })
+}
+
+fn log_level(field: &Field<'_>) -> Option<String> {
+    field.parsed("a log level or filter", "info", |text| {
+        tracing_subscriber::EnvFilter::try_new(text).ok().map(|_| text.to_owned())
+    })
+}

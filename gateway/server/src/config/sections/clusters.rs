@@ -1,0 +1,268 @@
+//! `clusters`: the Kubernetes APIs behind the gateway.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use http::Uri;
+use url::Url;
+
+use super::hosts::{Hosts, host};
+use crate::config::yaml::{Field, Section, Spot, Value};
+
+/// A Kubernetes API behind the gateway.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cluster {
+    /// Its id, in URLs and kubeconfig files.
+    pub id: String,
+    /// Where it is.
+    pub source: ClusterSource,
+    /// The name that its certificate carries, when it is not that of the address.
+    pub tls_server_name: Option<String>,
+    /// The account that impersonates. Absent: the one of the kubeconfig, or of the pod.
+    pub impersonator: Option<AccountSource>,
+    /// The account that asks for reviews.
+    pub reviewer: AccountSource,
+    /// Host names that lead to this cluster without a path prefix.
+    pub hosts: Vec<String>,
+    /// Serve although the impersonator may do more than impersonate.
+    pub dangerous_privileged_account: bool,
+    /// Names that nobody from a provider may have here, beside the built-in ones. A `*` at the end matches any rest.
+    pub reserved: Vec<String>,
+    /// The domain of the extra keys that the gateway adds.
+    pub extra_prefix: String,
+    /// Whether the session id is sent as an extra (it makes every session a new subject for authorizer caches).
+    pub send_session_extra: bool,
+    /// Where the cluster stands in the file.
+    pub spot: Spot,
+    /// Its position in the list, for paths.
+    pub index: usize,
+}
+
+/// Where a cluster's address and CA come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClusterSource {
+    /// A kubeconfig file, which may also hold the impersonator.
+    Kubeconfig(KubeconfigRef),
+    /// Written here.
+    Endpoints {
+        /// `https://host:port`, one or several of the same cluster.
+        urls: Vec<Uri>,
+        /// The CA that signs their certificates.
+        ca_file: PathBuf,
+    },
+    /// The cluster that this pod runs in.
+    InCluster,
+}
+
+/// A kubeconfig file and a context in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KubeconfigRef {
+    /// The file.
+    pub file: PathBuf,
+    /// The context; absent: its `current-context`.
+    pub context: Option<String>,
+}
+
+/// Where an account's credential comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AccountSource {
+    /// A file that holds a bearer token and is read again when it changes.
+    TokenFile(PathBuf),
+    /// A client certificate.
+    Certificate {
+        /// The chain.
+        certificate: PathBuf,
+        /// The private key.
+        key: PathBuf,
+    },
+    /// The user of a kubeconfig context.
+    Kubeconfig(KubeconfigRef),
+}
+
+const KEYS: &[&str] = &[
+    "id",
+    "kubeconfig",
+    "server",
+    "endpoints",
+    "caFile",
+    "inCluster",
+    "tlsServerName",
+    "impersonator",
+    "reviewer",
+    "hosts",
+    "dangerousPrivilegedAccount",
+    "reservedNames",
+    "extraPrefix",
+    "sendSessionExtra",
+];
+
+pub(in crate::config) fn read(file: &Section<'_>, names: &Hosts) -> Vec<Cluster> {
+    let Some(field) = file.optional("clusters") else { return Vec::new() };
+    let clusters: Vec<Cluster> =
+        field.list().iter().enumerate().filter_map(|(index, field)| cluster(field, index)).collect();
+    let mut ids: BTreeMap<&str, u64> = BTreeMap::new();
+    let mut hosts: BTreeMap<&str, String> = names
+        .clusters
+        .iter()
+        .chain(&names.console)
+        .map(|name| (name.as_str(), "the gateway itself".to_owned()))
+        .collect();
+    for cluster in &clusters {
+        if let Some(first) = ids.insert(&cluster.id, cluster.spot.line) {
+            field.fault_inside(
+                &format!("[{}].id", cluster.index),
+                format!("the id `{}` is taken by the cluster of line {first}", cluster.id),
+                "give each cluster its own id",
+            );
+        }
+        for host in &cluster.hosts {
+            if let Some(owner) = hosts.insert(host, format!("cluster {}", cluster.id)) {
+                field.fault_inside(
+                    &format!("[{}].hosts", cluster.index),
+                    format!("the host `{host}` already leads to {owner}"),
+                    "give each cluster its own host names",
+                );
+            }
+        }
+    }
+    clusters
+}
+
+/// All ids, also of clusters that have faults, so that a grant for one of them is not a second fault.
+pub(in crate::config) fn ids_as_written(field: &Field<'_>) -> BTreeSet<String> {
+    let Value::List(items) = &field.node.value else { return BTreeSet::new() };
+    items
+        .iter()
+        .filter_map(|item| match &item.value {
+            Value::Map(entries) => entries.iter().find(|entry| entry.key == "id").map(|entry| &entry.node.value),
+            _ => None,
+        })
+        .filter_map(|value| if let Value::Text(text) = value { Some(text.clone()) } else { None })
+        .collect()
+}
+
+fn cluster(field: &Field<'_>, index: usize) -> Option<Cluster> {
+    let section = field.section(KEYS)?;
+    let id = section.required("id", "east").and_then(|field| {
+        field.parsed("an id: lower-case letters, digits and hyphens, a letter first, at most 63", "east", |text| {
+            is_id(text).then(|| text.to_owned())
+        })
+    });
+    let source = source(&section);
+    let impersonator_field = section.optional("impersonator");
+    let impersonator = impersonator_field.as_ref().and_then(account);
+    if impersonator_field.is_none() && matches!(source, Some(ClusterSource::Endpoints { .. })) {
+        section.required("impersonator", "{ tokenFile: /etc/gatewarden/east/impersonator.token }");
+    }
+    let reviewer = section
+        .required("reviewer", "{ tokenFile: /etc/gatewarden/east/reviewer.token }")
+        .and_then(|field| account(&field));
+    let flag = |key, default| section.optional(key).and_then(|field| field.flag()).unwrap_or(default);
+    let text = |key| section.optional(key).and_then(|field| field.text());
+    Some(Cluster {
+        tls_server_name: section.optional("tlsServerName").and_then(|field| host(&field)),
+        hosts: section
+            .optional("hosts")
+            .map(|field| field.list().iter().filter_map(host).collect())
+            .unwrap_or_default(),
+        dangerous_privileged_account: flag("dangerousPrivilegedAccount", false),
+        reserved: section.optional("reservedNames").map(|field| field.texts()).unwrap_or_default(),
+        extra_prefix: text("extraPrefix").unwrap_or_else(|| "gatewarden".to_owned()),
+        send_session_extra: flag("sendSessionExtra", true),
+        id: id?,
+        source: source?,
+        impersonator,
+        reviewer: reviewer?,
+        spot: field.node.spot,
+        index,
+    })
+}
+
+/// Exactly one of `kubeconfig`, `server` or `endpoints`, and `inCluster`.
+fn source(section: &Section<'_>) -> Option<ClusterSource> {
+    let kubeconfig = section.optional("kubeconfig");
+    let server = section.optional("server");
+    let endpoints = section.optional("endpoints");
+    let in_cluster = section.optional("inCluster").filter(|field| field.flag().unwrap_or(true));
+    let ways = [kubeconfig.is_some(), server.is_some(), endpoints.is_some(), in_cluster.is_some()];
+    if ways.iter().filter(|way| **way).count() != 1 {
+        section.fault(
+            "it must be said in exactly one way where the cluster is",
+            "write one of `server`, `endpoints`, `kubeconfig` and `inCluster: true`",
+        );
+        return None;
+    }
+    let ca_file = section.optional("caFile");
+    if let Some(field) = kubeconfig {
+        refuse_ca(ca_file, "the kubeconfig names its own CA");
+        return kubeconfig_ref(&field).map(ClusterSource::Kubeconfig);
+    }
+    if in_cluster.is_some() {
+        refuse_ca(ca_file, "the pod has its own CA file");
+        return Some(ClusterSource::InCluster);
+    }
+    let fields = endpoints.map_or_else(|| server.into_iter().collect(), |field| field.list());
+    let urls: Vec<Uri> = fields.iter().filter_map(endpoint_field).collect();
+    let ca_file = section.required("caFile", "/etc/gatewarden/east/ca.crt").and_then(|field| field.file());
+    if urls.is_empty() || urls.len() != fields.len() {
+        return None;
+    }
+    Some(ClusterSource::Endpoints { urls, ca_file: ca_file? })
+}
+
+fn refuse_ca(field: Option<Field<'_>>, why: &str) {
+    if let Some(field) = field {
+        field.fault(why, "remove `caFile`");
+    }
+}
+
+/// `https://host:port` and nothing more: what follows the host belongs to the clients' requests.
+fn endpoint_field(field: &Field<'_>) -> Option<Uri> {
+    field.parsed("an https address without path", "https://10.0.0.1:6443", endpoint)
+}
+
+/// Parses `https://host:port`; the port is 443 where none is written, as in kubectl.
+pub(in crate::config) fn endpoint(text: &str) -> Option<Uri> {
+    let url = Url::parse(text).ok()?;
+    let plain =
+        url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none();
+    if url.scheme() != "https" || !plain || url.path() != "/" {
+        return None;
+    }
+    format!("https://{}:{}", url.host_str()?, url.port_or_known_default()?).parse().ok()
+}
+
+fn account(field: &Field<'_>) -> Option<AccountSource> {
+    let section = field.section(&["tokenFile", "clientCertificateFile", "clientKeyFile", "kubeconfig"])?;
+    let token = section.optional("tokenFile");
+    let kubeconfig = section.optional("kubeconfig");
+    let certificate = section.optional("clientCertificateFile");
+    let key = section.optional("clientKeyFile");
+    match (token, kubeconfig, certificate, key) {
+        (Some(token), None, None, None) => token.file().map(AccountSource::TokenFile),
+        (None, Some(kubeconfig), None, None) => kubeconfig_ref(&kubeconfig).map(AccountSource::Kubeconfig),
+        (None, None, Some(certificate), Some(key)) => {
+            Some(AccountSource::Certificate { certificate: certificate.file()?, key: key.file()? })
+        }
+        _ => {
+            section.fault(
+                "an account has exactly one credential",
+                "write one of `tokenFile`, `clientCertificateFile` with `clientKeyFile`, and `kubeconfig`",
+            );
+            None
+        }
+    }
+}
+
+fn kubeconfig_ref(field: &Field<'_>) -> Option<KubeconfigRef> {
+    let section = field.section(&["file", "context"])?;
+    let file = section.required("file", "/etc/gatewarden/east.kubeconfig").and_then(|field| field.file());
+    let context = section.optional("context").and_then(|field| field.text());
+    Some(KubeconfigRef { file: file?, context })
+}
+
+/// `[a-z]([a-z0-9-]{0,61}[a-z0-9])?`
+fn is_id(text: &str) -> bool {
+    let inside = text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+    inside && text.len() <= 63 && text.starts_with(|first: char| first.is_ascii_lowercase()) && !text.ends_with('-')
+}

@@ -1,0 +1,20 @@
+//! The sections of the file, each with its own reader, defaults and checks.
+
+pub(super) mod audit;
+pub(super) mod clusters;
+pub(super) mod grants;
+pub(super) mod hosts;
+pub(super) mod limits;
+pub(super) mod listeners;
+pub(super) mod providers;
+pub(super) mod sessions;
+pub(super) mod store;
+
+pub use audit::{Audit, WhenFull};
+pub use clusters::{AccountSource, Cluster, ClusterSource, KubeconfigRef};
+pub use grants::Grant;
+pub use hosts::Hosts;
+pub use limits::{Limits, Timeouts};
+pub use listeners::{Listeners, MainListener, TlsFiles};
+pub use providers::Provider;
+pub use sessions::Sessions;

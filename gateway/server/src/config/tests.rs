@@ -1,0 +1,293 @@
+//! Every fault has its line, its key and its advice; shipped examples are read; secrets stay unseen.
+
+use std::fs;
+use std::path::Path;
+
+use super::*;
+
+/// A configuration that is right. Tests break one line of it.
+const GOOD: &str = "\
+apiVersion: gatewarden/v1
+listeners:
+  main: { address: 127.0.0.1:8443 }
+hosts: { clusters: [gw.test], console: console.gw.test }
+stateDir: /state
+providers:
+  - { id: local, kind: local }
+clusters:
+  - id: east
+    server: https://10.0.0.1:6443
+    caFile: east/ca.crt
+    impersonator: { tokenFile: a }
+    reviewer: { tokenFile: b }
+    hosts: [east.gw.test]
+grants:
+  - subjects: [\"corp:dev\"]
+    clusters: [east]
+";
+
+fn faults(text: &str) -> Vec<String> {
+    parse(text, Path::new("/base")).err().unwrap_or_default().iter().map(ToString::to_string).collect()
+}
+
+/// Replaces one piece of [`GOOD`] and expects exactly these faults.
+#[track_caller]
+fn expect(from: &str, to: &str, wanted: &[&str]) {
+    assert!(GOOD.contains(from), "{from:?} is not in the good configuration");
+    assert_eq!(faults(&GOOD.replacen(from, to, 1)), wanted, "{to}");
+}
+
+#[test]
+fn a_good_file_is_read_and_relative_names_start_beside_it() {
+    let config = parse(GOOD, Path::new("/base")).unwrap();
+    assert_eq!(config.listeners.main.address.port(), 8443);
+    assert_eq!(config.store, Path::new("/state/gatewarden.db"));
+    assert_eq!(config.key_file, Path::new("/state/key"));
+    let ClusterSource::Endpoints { urls, ca_file } = &config.clusters[0].source else { panic!() };
+    assert_eq!(urls[0], "https://10.0.0.1:6443/");
+    assert_eq!(ca_file, Path::new("/base/east/ca.crt"));
+    assert_eq!(config.sessions.lifetime.as_secs(), 12 * 3600);
+    assert_eq!(config.audit.when_full, WhenFull::Refuse);
+    assert!(config.warnings().is_empty(), "{:?}", config.warnings());
+}
+
+#[test]
+fn a_misspelt_key_is_an_error_not_a_default() {
+    expect(
+        "caFile",
+        "cafile",
+        &[
+            "9:5: clusters[0].caFile: the key is missing in `clusters[0]`; write for example `caFile: /etc/gatewarden/east/ca.crt`",
+            "11:5: clusters[0].cafile: unknown key; did you mean `caFile`?",
+        ],
+    );
+    expect("stateDir", "statedir", &["5:1: statedir: unknown key; did you mean `stateDir`?"]);
+    expect(
+        "stateDir",
+        "color",
+        &[
+            "5:1: color: unknown key; known here: apiVersion, listeners, hosts, stateDir, store, keyFile, providers, clusters, grants, whomToAsk, limits, timeouts, sessions, audit, logLevel",
+        ],
+    );
+}
+
+#[test]
+fn a_key_written_twice_is_an_error() {
+    expect(
+        "stateDir: /state",
+        "stateDir: /state\nstateDir: /other",
+        &["6:1: stateDir: the key is written twice in one map; remove one of the two"],
+    );
+}
+
+#[test]
+fn broken_yaml_names_its_line() {
+    let found = faults(&GOOD.replace("stateDir: /state", "stateDir: [/state"));
+    assert_eq!(found.len(), 1);
+    assert!(found[0].contains("this is not valid YAML") && !found[0].starts_with("1:1:"), "{found:?}");
+}
+
+#[test]
+fn all_faults_come_at_once_in_the_order_of_the_file() {
+    let text = GOOD
+        .replace("gatewarden/v1", "gatewarden/v2")
+        .replace("127.0.0.1:8443", "8443")
+        .replace("https://10", "http://10")
+        .replace("clusters: [east]", "clusters: [wets, est]");
+    assert_eq!(
+        faults(&text),
+        [
+            "1:13: apiVersion: `gatewarden/v2` is not one of: gatewarden/v1; did you mean `gatewarden/v1`?",
+            "3:20: listeners.main.address: expected text, found a number; put it in double quotes",
+            "10:13: clusters[0].server: `http://10.0.0.1:6443` is not an https address without path; write for example `https://10.0.0.1:6443`",
+            "17:16: grants[0].clusters[0]: there is no cluster `wets`; known here: east",
+            "17:22: grants[0].clusters[1]: there is no cluster `est`; did you mean `east`?",
+        ]
+    );
+}
+
+#[test]
+fn the_listener_needs_a_certificate_where_others_reach_it() {
+    expect(
+        "127.0.0.1:8443",
+        "0.0.0.0:8443",
+        &[
+            "3:9: listeners.main: `0.0.0.0:8443` is reached by others, and no certificate is named; add `tls: { certificateFile: …, keyFile: … }`, or listen on 127.0.0.1, where the gateway makes its own",
+        ],
+    );
+    expect(
+        "127.0.0.1:8443",
+        "127.0.0.1:9090",
+        &["3:3: listeners: both listeners have the same address; give `operations` another port, such as 9090"],
+    );
+    expect(
+        "{ address: 127.0.0.1:8443 }",
+        "{ address: localhost }",
+        &["3:20: listeners.main.address: `localhost` is not an address and port; write for example `127.0.0.1:8443`"],
+    );
+}
+
+#[test]
+fn there_is_exactly_one_local_provider() {
+    expect(
+        "{ id: local, kind: local }",
+        "{ id: staff, kind: local }",
+        &["7:5: providers[0]: the id `local` and the kind `local` belong together; write `{ id: local, kind: local }`"],
+    );
+    expect(
+        "  - { id: local, kind: local }\n",
+        "  []\n",
+        &[
+            "7:3: providers: there is no local provider; add `- { id: local, kind: local }`: it is the way in when every directory is down",
+        ],
+    );
+    expect(
+        "  - { id: local, kind: local }\n",
+        "  - { id: local, kind: local }\n  - { id: local, kind: local }\n",
+        &["8:11: providers[1].id: the id `local` is taken by the provider of line 7; give each provider its own id"],
+    );
+    expect(
+        "kind: local",
+        "kind: locl",
+        &["7:24: providers[0].kind: `locl` is not one of: local, ldap; did you mean `local`?"],
+    );
+    expect(
+        "id: local",
+        "id: Local",
+        &[
+            "7:11: providers[0].id: `Local` is not an id: lower-case letters, digits and hyphens, a letter first, at most 63; write for example `corp`",
+        ],
+    );
+}
+
+#[test]
+fn a_cluster_is_somewhere_once_and_has_both_accounts() {
+    expect(
+        "    server: https://10.0.0.1:6443\n    caFile: east/ca.crt\n",
+        "    inCluster: true\n    server: https://10.0.0.1:6443\n",
+        &[
+            "9:5: clusters[0]: it must be said in exactly one way where the cluster is; write one of `server`, `endpoints`, `kubeconfig` and `inCluster: true`",
+        ],
+    );
+    expect(
+        "    reviewer: { tokenFile: b }\n",
+        "",
+        &[
+            "9:5: clusters[0].reviewer: the key is missing in `clusters[0]`; write for example `reviewer: { tokenFile: /etc/gatewarden/east/reviewer.token }`",
+        ],
+    );
+    expect(
+        "{ tokenFile: b }",
+        "{ clientKeyFile: b }",
+        &[
+            "13:15: clusters[0].reviewer: an account has exactly one credential; write one of `tokenFile`, `clientCertificateFile` with `clientKeyFile`, and `kubeconfig`",
+        ],
+    );
+    expect(
+        "[east.gw.test]",
+        "[gw.test]",
+        &[
+            "14:12: clusters[0].hosts: the host `gw.test` already leads to the gateway itself; give each cluster its own host names",
+        ],
+    );
+    expect(
+        "https://10.0.0.1:6443",
+        "https://u:p@10.0.0.1:6443/path",
+        &[
+            "10:13: clusters[0].server: `https://u:p@10.0.0.1:6443/path` is not an https address without path; write for example `https://10.0.0.1:6443`",
+        ],
+    );
+}
+
+#[test]
+fn a_grant_is_for_somebody_real() {
+    expect(
+        "[\"corp:dev\"]",
+        "[]",
+        &["16:15: grants[0].subjects: the list is empty; name at least one, or remove the grant"],
+    );
+    expect(
+        "[\"corp:dev\"]",
+        "[\"*\"]",
+        &["16:16: grants[0].subjects[0]: `*` is no subject; name the groups that may enter, such as `corp:developers`"],
+    );
+    expect(
+        "[\"corp:dev\"]",
+        "[\"system:masters\"]",
+        &[
+            "16:16: grants[0].subjects[0]: `system:masters` never comes from a provider; name a group of a provider, such as `corp:developers`",
+        ],
+    );
+    expect(
+        "clusters: [east]",
+        "clusters: east",
+        &["17:15: grants[0].clusters: expected a list, found text; write `[a, b]`, or one `- item` per line"],
+    );
+}
+
+#[test]
+fn durations_and_counts_have_bounds() {
+    expect(
+        "stateDir: /state",
+        "sessions: { lifetime: 12 }",
+        &["5:23: sessions.lifetime: expected text, found a number; put it in double quotes"],
+    );
+    expect(
+        "stateDir: /state",
+        "sessions: { lifetime: 10s }",
+        &["5:23: sessions.lifetime: out of bounds: 10s; write a duration from 60s to 2592000s"],
+    );
+    expect(
+        "stateDir: /state",
+        "sessions: { lifetime: 1h, refreshInterval: 2h }",
+        &[
+            "5:11: sessions: refreshInterval is longer than lifetime: groups would never be asked for again; make it shorter, such as `15m`",
+        ],
+    );
+    expect(
+        "stateDir: /state",
+        "limits: { groups: 0 }",
+        &["5:19: limits.groups: not a number within bounds; write a whole number from 1 to 10000"],
+    );
+}
+
+#[test]
+fn what_lowers_security_is_said() {
+    let config = parse(
+        &GOOD
+            .replace("    hosts: [east.gw.test]", "    dangerousPrivilegedAccount: true")
+            .replace(", console: console.gw.test", ""),
+        Path::new("/"),
+    )
+    .unwrap();
+    let warnings = config.warnings().join("\n");
+    assert!(warnings.contains("cluster east: dangerousPrivilegedAccount"), "{warnings}");
+    assert!(warnings.contains("hosts.console is not set"), "{warnings}");
+}
+
+#[test]
+fn every_shipped_example_is_read_and_its_providers_know_their_keys() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
+    let mut count = 0;
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "yaml") {
+            continue;
+        }
+        count += 1;
+        let text = fs::read_to_string(&path).unwrap();
+        let config =
+            parse(&text, Path::new("/base")).unwrap_or_else(|faults| panic!("{}: {faults:#?}", path.display()));
+        let faults = Faults::new(Path::new("/base"));
+        for provider in &config.providers {
+            let kind = crate::providers::kind(&provider.kind).unwrap();
+            let mut schema = kind.schema();
+            kind.customize_schema(&mut schema);
+            if let Some(node) = &provider.config {
+                yaml::check_schema(&Field::root(node, &faults), &schema);
+            }
+        }
+        assert_eq!(faults.into_sorted(), [], "{}", path.display());
+    }
+    assert!(count >= 3, "the examples are not where this test looks");
+}

@@ -1,0 +1,164 @@
+//! A provider's configuration against its JSON schema.
+//!
+//! A kind describes its configuration by a schema generated from its own type. Checking the tree against it finds
+//! every misspelt, missing and mistyped key at once, with lines, for kinds that this program has never heard of;
+//! the kind's `build` then judges what a schema cannot say. Only what such schemas hold is understood here
+//! (`properties`, `required`, `additionalProperties`, `items`, `type`, `enum`, `const`, `$ref`, and alternatives
+//! of which one is `null`); anything else is left to `build`.
+
+use serde_json::Value as Json;
+
+use super::field::{Field, meant};
+use super::node::{Node, Value};
+
+/// Notes everything in `field` that does not fit `schema`.
+pub(in crate::config) fn check(field: &Field<'_>, schema: &Json) {
+    Check { root: schema, field }.node(field.node, schema, "", 0);
+}
+
+struct Check<'a> {
+    root: &'a Json,
+    field: &'a Field<'a>,
+}
+
+impl Check<'_> {
+    fn node(&self, node: &Node, schema: &Json, path: &str, depth: usize) {
+        // A schema may refer to itself; the file cannot be deeper than its own tree, and no real one is this deep.
+        if depth > 32 {
+            return;
+        }
+        let Some(schema) = self.resolved(schema) else { return };
+        // An empty value is the key left out: `build` fills in its default or says that it needs one.
+        if matches!(node.value, Value::Null) || is_secret(node) && accepts(schema, "string") {
+            return;
+        }
+        if schema.get("writeOnly") == Some(&Json::Bool(true)) && matches!(node.value, Value::Text(_)) {
+            self.field.fault_inside(
+                path,
+                "a secret must not stand in this file",
+                "write it to a file that only the gateway reads, and name it: `{file: /path}`, or `{env: NAME}`",
+            );
+            return;
+        }
+        if !self.kind(node, schema, path) {
+            return;
+        }
+        self.words(node, schema, path);
+        match &node.value {
+            Value::Map(_) => self.map(node, schema, path, depth),
+            Value::List(items) => {
+                let Some(item_schema) = schema.get("items") else { return };
+                for (index, item) in items.iter().enumerate() {
+                    self.node(item, item_schema, &format!("{path}[{index}]"), depth + 1);
+                }
+            }
+            Value::Null | Value::Bool(_) | Value::Integer(_) | Value::Float(_) | Value::Text(_) => {}
+        }
+    }
+
+    fn map(&self, node: &Node, schema: &Json, path: &str, depth: usize) {
+        let (Value::Map(entries), Some(properties)) = (&node.value, schema.get("properties").and_then(Json::as_object))
+        else {
+            return;
+        };
+        let known: Vec<&str> = properties.keys().map(String::as_str).collect();
+        let below = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+        for (index, entry) in entries.iter().enumerate() {
+            let inner = below(&entry.key);
+            if entries.iter().take(index).any(|earlier| earlier.key == entry.key) {
+                self.field.fault_inside(&inner, "the key is written twice in one map", "remove one of the two");
+            }
+            match properties.get(&entry.key) {
+                Some(inner_schema) => self.node(&entry.node, inner_schema, &inner, depth + 1),
+                None if schema.get("additionalProperties") == Some(&Json::Bool(false)) => {
+                    self.field.fault_inside(&inner, "unknown key", meant(&entry.key, &known));
+                }
+                None => {}
+            }
+        }
+        for key in schema.get("required").and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_str) {
+            if !entries.iter().any(|entry| entry.key == key) {
+                let says = properties.get(key).and_then(|property| property.get("description")).and_then(Json::as_str);
+                self.field.fault_inside(
+                    &below(key),
+                    "the key is missing",
+                    says.unwrap_or("write it").lines().next().unwrap_or_default(),
+                );
+            }
+        }
+    }
+
+    /// Whether the value is of the kind that the schema asks for.
+    fn kind(&self, node: &Node, schema: &Json, path: &str) -> bool {
+        let fits = match &node.value {
+            Value::Null => true,
+            Value::Bool(_) => accepts(schema, "boolean"),
+            Value::Integer(_) => accepts(schema, "integer") || accepts(schema, "number"),
+            Value::Float(_) => accepts(schema, "number"),
+            Value::Text(_) => accepts(schema, "string"),
+            Value::List(_) => accepts(schema, "array"),
+            Value::Map(_) => accepts(schema, "object"),
+        };
+        if !fits {
+            let wanted = schema.get("type").map(|wanted| wanted.to_string().replace('"', "")).unwrap_or_default();
+            let wanted = wanted.replace("string", "text").replace("array", "a list").replace("object", "a map");
+            self.field.fault_inside(
+                path,
+                format!("expected {wanted}, found {}", node.kind()),
+                "write the value in that form",
+            );
+        }
+        fits
+    }
+
+    /// Whether a text is one of the words that the schema lists.
+    fn words(&self, node: &Node, schema: &Json, path: &str) {
+        let Value::Text(text) = &node.value else { return };
+        let mut words: Vec<&str> =
+            schema.get("enum").and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_str).collect();
+        if words.is_empty() {
+            // A documented enum of plain words comes as `oneOf: [{const: …}, …]`.
+            let alternatives = schema.get("oneOf").and_then(Json::as_array).map(Vec::as_slice).unwrap_or_default();
+            words = alternatives.iter().filter_map(|one| one.get("const").and_then(Json::as_str)).collect();
+            if words.len() != alternatives.len() {
+                return;
+            }
+        }
+        if !words.is_empty() && !words.contains(&text.as_str()) {
+            self.field.fault_inside(path, format!("`{text}` is not one of: {}", words.join(", ")), meant(text, &words));
+        }
+    }
+
+    /// Follows `$ref` and the one real branch of an optional value. `None`: more than can be judged here.
+    fn resolved<'s>(&'s self, schema: &'s Json) -> Option<&'s Json> {
+        let mut schema = schema;
+        for _ in 0..16 {
+            if let Some(target) = schema.get("$ref").and_then(Json::as_str) {
+                schema = self.root.pointer(target.strip_prefix('#')?)?;
+            } else if let Some(any) = schema.get("anyOf").and_then(Json::as_array) {
+                let mut real = any.iter().filter(|one| one.get("type").and_then(Json::as_str) != Some("null"));
+                schema = real.next()?;
+                if real.next().is_some() {
+                    return None;
+                }
+            } else {
+                return Some(schema);
+            }
+        }
+        None
+    }
+}
+
+/// Whether the schema names `kind` among its types, or names none.
+fn accepts(schema: &Json, kind: &str) -> bool {
+    match schema.get("type") {
+        Some(Json::String(only)) => only == kind,
+        Some(Json::Array(several)) => several.iter().any(|one| one.as_str() == Some(kind)),
+        _ => true,
+    }
+}
+
+/// `{file: …}` or `{env: …}`: stands for the text that it names.
+fn is_secret(node: &Node) -> bool {
+    matches!(&node.value, Value::Map(entries) if matches!(entries.as_slice(), [only] if only.key == "file" || only.key == "env"))
+}

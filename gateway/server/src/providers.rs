@@ -1,0 +1,21 @@
+//! The one table of provider kinds. A new kind is one line here and one feature in `Cargo.toml`.
+
+use auth_core::ProviderKind;
+
+const KINDS: &[&dyn ProviderKind] = &[
+    #[cfg(feature = "local")]
+    &auth_local::Local,
+    #[cfg(feature = "ldap")]
+    &auth_ldap::Ldap,
+];
+
+/// Every kind that this program was built with.
+pub fn kinds() -> impl Iterator<Item = &'static dyn ProviderKind> {
+    KINDS.iter().copied()
+}
+
+/// The kind of this name.
+#[must_use]
+pub fn kind(name: &str) -> Option<&'static dyn ProviderKind> {
+    kinds().find(|kind| kind.kind() == name)
+}
