@@ -29,8 +29,11 @@ pub trait ProviderKind: Send + Sync {
     ///
     /// # Errors
     /// Every fault of the configuration at once, so that an operator mends it in one go.
-    fn build(&self, instance: InstanceId, config: Value, ports: &Ports) -> Result<Arc<dyn AuthProvider>, Vec<Fault>>;
+    fn build(&self, instance: InstanceId, config: Value, ports: &Ports) -> Built;
 }
+
+/// An instance, or everything that is wrong with its configuration.
+pub type Built = Result<Arc<dyn AuthProvider>, Vec<Fault>>;
 
 /// Something wrong in a configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,5 +74,36 @@ fn without_values(message: &str) -> String {
     match (message.split_once("string \""), message.rsplit_once("\", expected")) {
         (Some((before, _)), Some((_, after))) => format!("{before}text, expected{after}"),
         _ => message.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+    use serde_json::json;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Config {
+        port: Option<u16>,
+    }
+
+    #[test]
+    fn a_left_out_configuration_is_an_empty_one() {
+        assert_eq!(read_config::<Config>(Value::Null).unwrap().port, None);
+    }
+
+    #[test]
+    fn an_unknown_key_is_named() {
+        let faults = read_config::<Config>(json!({ "prot": 1 })).unwrap_err();
+        assert!(faults[0].to_string().contains("unknown field `prot`, expected `port`"), "{}", faults[0]);
+    }
+
+    #[test]
+    fn a_secret_in_the_wrong_place_is_not_repeated() {
+        let faults = read_config::<Config>(json!({ "port": "hunter2\", expected x" })).unwrap_err();
+        assert_eq!(faults[0].to_string(), "invalid type: text, expected u16");
     }
 }

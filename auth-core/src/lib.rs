@@ -55,7 +55,7 @@ pub use contained::{AttemptLimits, ContainLimits, Contained, OutputLimits};
 pub use context::{Cancel, Context};
 pub use descriptor::{LoginForm, PublicProvider};
 pub use error::{AuthError, BoxError};
-pub use kind::{Fault, ProviderKind, read_config};
+pub use kind::{Built, Fault, ProviderKind, read_config};
 pub use login::{Completeness, Login, LoginInput};
 pub use mapping::{
     ExtraMapping, GroupFilter, GroupMapping, Identity, MappedGroup, Mapping, MappingConfig, MappingError,

@@ -45,7 +45,7 @@ use crate::{
 ///
 /// use async_trait::async_trait;
 /// use auth_core::{
-///     Access, AuthError, AuthProvider, Context, Current, Fault, InstanceId, InvalidId, Login, LoginForm, LoginInput,
+///     Access, AuthError, AuthProvider, Built, Context, Current, Fault, InstanceId, InvalidId, Login, LoginForm, LoginInput,
 ///     Ports, Principal, PrincipalId, PrincipalPage, PrincipalType, ProviderKind, ProviderSecret, PublicProvider,
 ///     Refetch, Search, read_config,
 /// };
@@ -85,7 +85,7 @@ use crate::{
 ///         schema["title"] = json!("Staff table");
 ///     }
 ///
-///     fn build(&self, instance: InstanceId, config: Value, ports: &Ports) -> Result<Arc<dyn AuthProvider>, Vec<Fault>> {
+///     fn build(&self, instance: InstanceId, config: Value, ports: &Ports) -> Built {
 ///         let config: Config = read_config(config)?;
 ///         let faults: Vec<Fault> = (config.staff.iter())
 ///             .filter(|(_, person)| person.pin.len() < 6)

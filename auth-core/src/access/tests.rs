@@ -1,3 +1,5 @@
+//! Who is let in, mode by mode.
+
 use super::*;
 
 fn id(text: &str) -> PrincipalId {

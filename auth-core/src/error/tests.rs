@@ -1,3 +1,5 @@
+//! What each party is told.
+
 use super::*;
 
 #[derive(Debug, thiserror::Error)]

@@ -24,6 +24,8 @@ use config::Compiler;
 use rule::{GroupRule, NameRule, Rule};
 use vetting::Vetting;
 
+type Extra = BTreeMap<String, Vec<String>>;
+
 /// A compiled mapping. Pure: the same input gives the same identity, on every replica.
 ///
 /// ```
@@ -123,11 +125,7 @@ impl Mapping {
         Ok(mapped)
     }
 
-    fn extra(
-        &self,
-        user: &Principal,
-        offered: &BTreeMap<String, Vec<String>>,
-    ) -> Result<BTreeMap<String, Vec<String>>, MappingError> {
+    fn extra(&self, user: &Principal, offered: &Extra) -> Result<Extra, MappingError> {
         let mut extra = offered.clone();
         for (key, rule) in &self.extra {
             let values = rule.all("extra", user)?;

@@ -1,3 +1,5 @@
+//! What comes out of a mapping, and what never does.
+
 use proptest::prelude::*;
 
 use super::*;
@@ -205,23 +207,25 @@ proptest! {
         rename in hostile(),
         key in prop_oneof![hostile(), Just("x.org/y".to_owned())],
     ) {
-        let mut config = MappingConfig::default();
-        config.username = NameMapping { prefix: prefix.clone(), template: Some(template.to_owned()) };
-        config.groups.prefix = prefix;
-        config.groups.rename = BTreeMap::from([(groups.first().cloned().unwrap_or_default(), rename)]);
+        let rename = BTreeMap::from([(groups.first().cloned().unwrap_or_default(), rename)]);
+        let config = MappingConfig {
+            username: NameMapping { prefix: prefix.clone(), template: Some(template.to_owned()) },
+            groups: GroupMapping { prefix, rename, ..GroupMapping::default() },
+            ..MappingConfig::default()
+        };
         let Ok(mapping) = Mapping::compile(config, &"corp".parse().unwrap()) else { return Ok(()) };
         let user = user(&login).with_attribute("a", [attribute.clone()]);
         let groups: Vec<_> = groups.iter().map(|name| group(name)).collect();
         let Ok(identity) = mapping.map("u-1", &user, &groups, &BTreeMap::from([(key, vec![attribute])])) else {
             return Ok(());
         };
-        let names = identity.group_names().chain([identity.username.as_str(), identity.uid.as_str()]);
-        for name in names.clone() {
+        let names: Vec<_> = identity.group_names().chain([identity.username.as_str(), identity.uid.as_str()]).collect();
+        for name in &names {
             let lower = name.to_ascii_lowercase();
             prop_assert!(!["system:", "kubeadm:", "eks:"].iter().any(|prefix| lower.starts_with(prefix)), "{name:?}");
         }
         let extras = identity.extra.iter().flat_map(|(key, values)| values.iter().chain([key])).map(String::as_str);
-        for text in names.chain(extras) {
+        for text in names.into_iter().chain(extras) {
             prop_assert!(!text.contains(['\r', '\n', '\0']) && text.trim() == text && !text.is_empty(), "{text:?}");
         }
     }

@@ -1,1 +1,129 @@
+//! Guessing at accounts and from sources, with a clock that stands still.
 
+use super::*;
+use crate::testing::ManualClock;
+
+const WRONG: Result<(), AuthError> = Err(AuthError::BadCredentials);
+const RIGHT: Result<(), AuthError> = Ok(());
+
+fn limiter(change: impl FnOnce(&mut AttemptLimits)) -> (Arc<ManualClock>, Limiter) {
+    let clock = Arc::new(ManualClock::new());
+    let mut limits = AttemptLimits { account_burst: 3, source_burst: 5, ..AttemptLimits::default() };
+    change(&mut limits);
+    (Arc::clone(&clock), Limiter::new(clock, limits))
+}
+
+fn source(text: &str) -> Option<IpAddr> {
+    Some(text.parse().unwrap())
+}
+
+fn guess(limiter: &Limiter, login: &str, from: Option<IpAddr>, result: &Result<(), AuthError>) -> Result<(), Duration> {
+    match limiter.charge(login, from) {
+        Ok(attempt) => {
+            attempt.settle(result);
+            Ok(())
+        }
+        Err(AuthError::Throttled { retry_after }) => Err(retry_after),
+        Err(other) => panic!("{other}"),
+    }
+}
+
+#[test]
+fn an_account_is_throttled_and_the_wait_it_names_is_enough() {
+    let (clock, limiter) = limiter(|_| ());
+    for _ in 0..3 {
+        assert_eq!(guess(&limiter, "alice", None, &WRONG), Ok(()));
+    }
+    let wait = guess(&limiter, "alice", None, &WRONG).unwrap_err();
+    assert_eq!(wait, Duration::from_secs(30));
+    clock.advance(wait - Duration::from_nanos(1));
+    assert!(guess(&limiter, "alice", None, &WRONG).is_err());
+    clock.advance(Duration::from_nanos(1));
+    assert_eq!(guess(&limiter, "alice", None, &WRONG), Ok(()));
+    assert!(guess(&limiter, "alice", None, &WRONG).is_err(), "one more, not a new burst");
+}
+
+#[test]
+fn every_spelling_of_an_account_is_the_same_account() {
+    let (_, limiter) = limiter(|_| ());
+    for login in ["Ångström Ada", "ångström ada", "ÅNGSTRÖM   ADA"] {
+        assert_eq!(guess(&limiter, login, None, &WRONG), Ok(()));
+    }
+    assert!(guess(&limiter, "ångström\u{a0}ada", None, &WRONG).is_err());
+    assert_eq!(guess(&limiter, "ada", None, &WRONG), Ok(()));
+}
+
+#[test]
+fn a_success_forgives_the_account_and_not_the_source() {
+    let (_, limiter) = limiter(|_| ());
+    let here = source("192.0.2.1");
+    for account in ["a", "b", "c", "d"] {
+        assert_eq!(guess(&limiter, account, here, &WRONG), Ok(()));
+        assert_eq!(guess(&limiter, "mine", here, &RIGHT), Ok(()));
+    }
+    assert_eq!(guess(&limiter, "a", here, &RIGHT), Ok(()));
+    assert_eq!(guess(&limiter, "a", None, &WRONG), Ok(()));
+    assert_eq!(guess(&limiter, "a", None, &WRONG), Ok(()));
+    assert_eq!(guess(&limiter, "a", None, &WRONG), Ok(()), "the earlier failure of a was forgiven");
+    assert_eq!(guess(&limiter, "e", here, &WRONG), Ok(()));
+    assert!(guess(&limiter, "f", here, &WRONG).is_err(), "five failures of the source were not");
+}
+
+#[test]
+fn a_network_of_ipv6_addresses_is_one_source() {
+    let (_, limiter) = limiter(|_| ());
+    for n in 0..5 {
+        let login = format!("user{n}");
+        assert_eq!(guess(&limiter, &login, source(&format!("2001:db8:1:2::{n}")), &WRONG), Ok(()));
+    }
+    assert!(guess(&limiter, "x", source("2001:db8:1:2:ffff::1"), &WRONG).is_err());
+    assert_eq!(guess(&limiter, "x", source("2001:db8:1:3::1"), &WRONG), Ok(()));
+    for n in 5..10 {
+        let _ = guess(&limiter, &format!("user{n}"), source("192.0.2.7"), &WRONG);
+    }
+    assert!(guess(&limiter, "y", source("::ffff:192.0.2.7"), &WRONG).is_err(), "a mapped address is the IPv4 one");
+}
+
+#[test]
+fn attempts_in_parallel_are_charged_before_they_end() {
+    let (_, limiter) = limiter(|_| ());
+    let under_way: Vec<_> = (0..3).map(|_| limiter.charge("alice", None).map_err(drop).unwrap()).collect();
+    assert!(limiter.charge("alice", None).is_err());
+    drop(under_way);
+    assert!(limiter.charge("alice", None).is_err(), "hanging up gives nothing back");
+}
+
+#[test]
+fn a_refused_attempt_is_not_charged() {
+    let (clock, limiter) = limiter(|_| ());
+    for _ in 0..50 {
+        let _ = guess(&limiter, "alice", source("192.0.2.1"), &WRONG);
+    }
+    clock.advance(Duration::from_secs(30));
+    assert_eq!(guess(&limiter, "alice", source("192.0.2.1"), &WRONG), Ok(()));
+}
+
+#[test]
+fn what_is_no_guess_is_given_back() {
+    let (_, limiter) = limiter(|_| ());
+    for _ in 0..20 {
+        assert_eq!(guess(&limiter, "alice", source("192.0.2.1"), &Err(AuthError::Disabled)), Ok(()));
+        assert_eq!(guess(&limiter, "alice", source("192.0.2.1"), &Err(AuthError::unavailable("down"))), Ok(()));
+    }
+}
+
+#[test]
+fn memory_is_bounded_and_the_most_guessed_account_is_kept() {
+    let (clock, limiter) = limiter(|limits| limits.remembered = 100);
+    for _ in 0..3 {
+        let _ = guess(&limiter, "victim", None, &WRONG);
+    }
+    for n in 0..1_000 {
+        let _ = guess(&limiter, &format!("noise{n}"), None, &WRONG);
+        assert!(limiter.remembered() <= 100);
+    }
+    assert!(guess(&limiter, "victim", None, &WRONG).is_err(), "noise does not wash the victim's failures away");
+    clock.advance(Duration::from_secs(3600));
+    let _ = guess(&limiter, "one", None, &WRONG);
+    assert_eq!(limiter.remembered(), 1, "what has leaked empty is forgotten");
+}

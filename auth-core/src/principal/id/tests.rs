@@ -1,3 +1,5 @@
+//! Ids there and back, and texts that are none.
+
 use proptest::prelude::*;
 
 use super::*;
@@ -19,8 +21,8 @@ proptest! {
         let instance: InstanceId = instance.parse().unwrap();
         prop_assume!(!instance.is_local());
         let id = PrincipalId::new(&instance, kind, &external).unwrap();
-        prop_assert_eq!(id.to_string().parse::<PrincipalId>().unwrap(), id.clone());
-        prop_assert_eq!(PrincipalId::from_path_segment(&id.path_segment()).unwrap(), id.clone());
+        prop_assert_eq!(&id.to_string().parse::<PrincipalId>().unwrap(), &id);
+        prop_assert_eq!(&PrincipalId::from_path_segment(&id.path_segment()).unwrap(), &id);
         let json = serde_json::to_string(&id).unwrap();
         prop_assert_eq!(serde_json::from_str::<PrincipalId>(&json).unwrap(), id);
     }
@@ -29,7 +31,8 @@ proptest! {
     fn local_ids_survive_too(external in external(), group in any::<bool>()) {
         let kind = if group { PrincipalType::Group } else { PrincipalType::User };
         let id = PrincipalId::new(&"local".parse().unwrap(), kind, &external).unwrap();
-        prop_assert!(id.to_string().starts_with(if group { "local_group://" } else { "local://" }));
+        let scheme = if group { "local_group://" } else { "local://" };
+        prop_assert!(id.to_string().starts_with(scheme));
         prop_assert_eq!(id.to_string().parse::<PrincipalId>().unwrap(), id);
     }
 
