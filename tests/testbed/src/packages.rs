@@ -1,0 +1,106 @@
+//! What the distribution provides: container runtime, network plug-ins, slapd.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::programs::say;
+
+/// A package of Debian and its kin, and the program by which its presence is known elsewhere too.
+const PACKAGES: [(&str, &str); 11] = [
+    ("containerd", "containerd"),
+    ("runc", "runc"),
+    ("iptables", "iptables"),
+    ("busybox-static", "busybox"),
+    ("containernetworking-plugins", "/usr/lib/cni/bridge"),
+    ("kmod", "modprobe"),
+    ("iproute2", "ip"),
+    ("util-linux", "unshare"),
+    ("slapd", "slapd"),
+    ("ldap-utils", "ldapadd"),
+    ("curl", "curl"),
+];
+
+/// Where programs of administrators live, which `PATH` may leave out.
+const ADMIN_DIRS: [&str; 2] = ["/usr/sbin", "/sbin"];
+
+const POLICY: &str = "/usr/sbin/policy-rc.d";
+
+/// The packages that this machine lacks.
+pub fn missing() -> Vec<&'static str> {
+    PACKAGES.iter().filter(|(_, program)| find(program).is_none()).map(|&(package, _)| package).collect()
+}
+
+/// Installs what is missing with apt-get.
+///
+/// # Errors
+/// When something is missing and we are not root, or there is no apt-get, or it fails.
+pub fn install() -> Result<()> {
+    let missing = missing();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let line = format!("apt-get install -y --no-install-recommends {}", missing.join(" "));
+    ensure!(rustix::process::geteuid().is_root(), "missing: {}. As root: {line}", missing.join(", "));
+    ensure!(find("apt-get").is_some(), "missing: {}. Install them the way of this system", missing.join(", "));
+    say(&format!("{line} (once)"));
+    let _quiet = NoServices::begin()?;
+    apt(&["update", "-q"])?;
+    apt(&[&["install", "-y", "-q", "--no-install-recommends"], missing.as_slice()].concat())
+}
+
+/// The full path of a program, administrators' folders included.
+pub fn find(program: &str) -> Option<PathBuf> {
+    if program.starts_with('/') {
+        return Some(PathBuf::from(program)).filter(|path| path.is_file());
+    }
+    let path = env::var_os("PATH").unwrap_or_default();
+    let dirs = env::split_paths(&path).chain(ADMIN_DIRS.iter().map(PathBuf::from));
+    dirs.map(|dir| dir.join(program)).find(|path| path.is_file())
+}
+
+/// A command for a program of [`PACKAGES`].
+pub(crate) fn command(program: &str) -> Result<Command> {
+    find(program).map(Command::new).with_context(|| format!("{program} is not installed: run `testbed fetch`"))
+}
+
+fn apt(arguments: &[&str]) -> Result<()> {
+    let output = command("apt-get")?
+        .args(["-o", "DPkg::Lock::Timeout=600"])
+        .args(arguments)
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .stdin(Stdio::null())
+        .output()?;
+    if !output.status.success() {
+        bail!("apt-get {}: {}", arguments.join(" "), String::from_utf8_lossy(&output.stderr).trim());
+    }
+    Ok(())
+}
+
+/// While it lives, no package starts a service: nobody asked for a directory server on port 389.
+struct NoServices {
+    ours: bool,
+}
+
+impl NoServices {
+    fn begin() -> Result<Self> {
+        use std::os::unix::fs::PermissionsExt;
+        let ours = !Path::new(POLICY).exists();
+        if ours {
+            fs::write(POLICY, "#!/bin/sh\nexit 101\n")?;
+            fs::set_permissions(POLICY, fs::Permissions::from_mode(0o755))?;
+        }
+        Ok(Self { ours })
+    }
+}
+
+impl Drop for NoServices {
+    fn drop(&mut self) {
+        if self.ours {
+            let _ = fs::remove_file(POLICY);
+        }
+    }
+}
