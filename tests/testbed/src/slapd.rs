@@ -140,14 +140,11 @@ impl Slapd {
     }
 
     fn write_config(&self) -> Result<()> {
-        for dir in ["db", "run"] {
-            std::fs::create_dir_all(self.state.path(dir))?;
-        }
+        std::fs::create_dir_all(self.state.path("db"))?;
         let path = |part: &str| self.state.path(part).display().to_string();
         let config = CONFIG
             .replace("@pki", &path("pki"))
             .replace("@db", &path("db"))
-            .replace("@run", &path("run"))
             .replace("@admin-password", ADMIN_PASSWORD)
             .replace("@admin", ADMIN)
             .replace("@service", Self::SERVICE_DN)
@@ -166,8 +163,6 @@ moduleload back_mdb
 moduleload memberof
 moduleload refint
 moduleload ppolicy
-pidfile @run/slapd.pid
-argsfile @run/slapd.args
 TLSCACertificateFile @pki/ca.crt
 TLSCertificateFile @pki/slapd.crt
 TLSCertificateKeyFile @pki/slapd.key

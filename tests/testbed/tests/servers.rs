@@ -68,3 +68,15 @@ fn a_directory_comes_back_with_what_it_knew() {
     slapd.resume().unwrap();
     assert!(slapd.search("(uid=alice)", &[]).unwrap().contains("dn: uid=alice"));
 }
+
+#[test]
+fn what_was_detached_is_found_and_stopped_by_its_folder() {
+    let dir = tempfile::tempdir().unwrap();
+    let slapd = Slapd::start(&dir.path().join("slapd")).unwrap();
+    let port = slapd.ldap_url().rsplit_once(':').unwrap().1.parse().unwrap();
+    slapd.detach();
+    let listens = || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok();
+    assert!(listens());
+    testbed::down(dir.path()).unwrap();
+    assert!(!listens());
+}
