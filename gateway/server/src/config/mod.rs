@@ -23,7 +23,7 @@ pub use fault::Fault;
 pub use load::{BuiltProvider, LoadError, Loaded, load, load_file};
 pub use sections::{
     AccountSource, Audit, Cluster, ClusterSource, Grant, Hosts, KubeconfigRef, Limits, Listeners, MainListener,
-    Provider, Sessions, Timeouts, TlsFiles, WhenFull,
+    Provider, Sessions, TlsFiles, WhenFull,
 };
 use sections::{audit, clusters, grants, hosts, limits, listeners, providers, sessions, store};
 pub use sources::Sources;
@@ -69,10 +69,8 @@ pub struct Config {
     pub grants: Vec<Grant>,
     /// What a refused person is told: one text for the whole gateway.
     pub whom_to_ask: String,
-    /// Bounds on sizes and counts.
+    /// Bounds on sizes, counts and waiting.
     pub limits: Limits,
-    /// Bounds on waiting.
-    pub timeouts: Timeouts,
     /// How long logins last.
     pub sessions: Sessions,
     /// Where audit records go.
@@ -161,8 +159,7 @@ fn document(root: &Field<'_>) -> Option<Config> {
             .optional("whomToAsk")
             .and_then(|field| field.text())
             .unwrap_or_else(|| "Ask the administrators of this gateway.".to_owned()),
-        limits: limits::read_limits(&file),
-        timeouts: limits::read_timeouts(&file),
+        limits: limits::read(&file),
         sessions: sessions::read(&file),
         audit: audit::read(&file),
         log_level: file.optional("logLevel").and_then(|field| log_level(&field)).unwrap_or_else(|| "info".to_owned()),

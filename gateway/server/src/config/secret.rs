@@ -8,7 +8,9 @@ use super::yaml::{Field, Node, Value};
 
 /// Replaces every secret reference inside `field` by the secret, as JSON for a provider.
 ///
-/// A provider never learns where its secrets are kept, and cannot make the gateway read another file.
+/// A provider never learns where its secrets are kept, and cannot make the gateway read another file. Keys that end in
+/// `File` name files that the provider reads itself: they start from the folder of the configuration file like every
+/// other name in it, and a change of theirs is a change of the configuration.
 pub(super) fn resolve(field: &Field<'_>, sources: &mut Sources) -> serde_json::Value {
     resolve_node(field, field.node, "", sources)
 }
@@ -55,8 +57,7 @@ fn resolve_node(field: &Field<'_>, node: &Node, path: &str, sources: &mut Source
         return reference.fetch(sources).map_or_else(
             |problem| {
                 field.fault_inside(path, problem, "name a file that the gateway can read, or set the variable");
-                // Not empty, so that the provider does not add a second fault about the same key.
-                serde_json::Value::from("unreadable secret")
+                serde_json::Value::Null
             },
             serde_json::Value::from,
         );
@@ -65,6 +66,11 @@ fn resolve_node(field: &Field<'_>, node: &Node, path: &str, sources: &mut Source
         Value::Map(entries) => entries
             .iter()
             .map(|entry| {
+                if let (Value::Text(text), true) = (&entry.node.value, entry.key.ends_with("File")) {
+                    let file = field.beside(text);
+                    sources.watch(&file);
+                    return (entry.key.clone(), file.to_string_lossy().into());
+                }
                 let inner = if path.is_empty() { entry.key.clone() } else { format!("{path}.{}", entry.key) };
                 (entry.key.clone(), resolve_node(field, &entry.node, &inner, sources))
             })

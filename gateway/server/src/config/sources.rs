@@ -24,6 +24,12 @@ impl Sources {
         String::from_utf8(self.bytes(path)?).map_err(|_| format!("`{}` is not UTF-8 text", path.display()))
     }
 
+    /// Remembers the digest of a file that another part reads.
+    pub(super) fn watch(&mut self, path: &Path) {
+        let now = std::fs::read(path).ok().map(|bytes| sum(&bytes));
+        self.files.insert(path.to_owned(), now);
+    }
+
     /// Whether any file reads differently now.
     #[must_use]
     pub fn changed(&self) -> bool {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use auth_core::{AccessPolicy, ContainLimits, Contained, Mapping, MappingConfig, MappingLimits};
+use auth_core::{AccessPolicy, ContainLimits, Contained, Mapping, MappingConfig};
 use serde_json::Value as Json;
 
 use super::Loading;
@@ -65,9 +65,8 @@ fn mapping(loading: &Loading<'_>, provider: &Provider, config: &Config, at: &str
         return None;
     }
     let read: MappingConfig = read(&field)?;
-    let limits = MappingLimits { groups: config.limits.groups, bytes: config.limits.identity_bytes };
     let compiled = Mapping::compile(read, &provider.id).map_err(|faults| note(&field, faults)).ok()?;
-    Some(compiled.with_limits(limits))
+    Some(compiled.with_limits(config.limits.identity))
 }
 
 fn read<T: serde::de::DeserializeOwned>(field: &Field<'_>) -> Option<T> {

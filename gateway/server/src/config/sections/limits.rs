@@ -1,56 +1,34 @@
 //! `limits` and `timeouts`: bounds on sizes, counts and waiting, each a setting with a safe default.
+//!
+//! The defaults stand with the parts that obey them; this file only names what an operator may change, and how far.
 
 use std::time::Duration;
 
-use gatewarden_proxy::RequestLimits;
+use auth_core::MappingLimits;
+use gatewarden_proxy::{ListenerLimits, ListenerTimeouts, PoolSettings, RequestLimits};
 
-use crate::config::yaml::Section;
+use crate::config::yaml::{Field, Section};
 
-/// Bounds on sizes and counts.
-#[derive(Clone, Debug, PartialEq)]
+/// Bounds on sizes, counts and waiting.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Limits {
-    /// How much one user and one address may ask for.
+    /// What clients may hold open.
+    pub listener: ListenerLimits,
+    /// How long clients may take.
+    pub timeouts: ListenerTimeouts,
+    /// What one user and one address may ask for.
     pub requests: RequestLimits,
-    /// The header block of a request, in bytes.
-    pub header_bytes: usize,
-    /// The lines of a header block.
-    pub header_count: usize,
-    /// The request line's target, in bytes.
-    pub uri_bytes: usize,
-    /// Groups that one identity may have.
-    pub groups: usize,
-    /// The rendered identity, in bytes.
-    pub identity_bytes: usize,
-    /// Streams that one HTTP/2 connection may have open.
-    pub streams_per_connection: u32,
+    /// What is held open towards a cluster.
+    pub pool: PoolSettings,
+    /// How much identity one person may have.
+    pub identity: MappingLimits,
 }
 
-/// Bounds on waiting.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Timeouts {
-    /// A client's TLS handshake.
-    pub handshake: Duration,
-    /// A client's header block.
-    pub request_header: Duration,
-    /// A connection of a client without a request.
-    pub idle: Duration,
-    /// The TCP connection to a cluster.
-    pub connect: Duration,
-    /// A cluster's first answer to a request that is neither watch nor stream.
-    pub response_header: Duration,
-    /// What may still run after a stop was asked for.
-    pub drain: Duration,
-}
-
-const SECOND: Duration = Duration::from_secs(1);
-const HOUR: Duration = Duration::from_hours(1);
-
-const LIMIT_KEYS: &[&str] = &[
-    "headerBytes",
-    "headerCount",
-    "uriBytes",
-    "groups",
-    "identityBytes",
+const LIMITS: &[&str] = &[
+    "connections",
+    "connectionsPerSource",
+    "handshakes",
+    "handshakesPerSource",
     "streamsPerConnection",
     "userRate",
     "userBurst",
@@ -60,54 +38,97 @@ const LIMIT_KEYS: &[&str] = &[
     "sourceBurst",
     "sourceFailureRate",
     "sourceFailureBurst",
+    "clusterConnections",
+    "clusterStreams",
+    "groups",
+    "identityBytes",
+];
+const TIMEOUTS: &[&str] = &[
+    "handshake",
+    "requestHeader",
+    "idle",
+    "connectionAge",
+    "drain",
+    "drainWatches",
+    "response",
+    "clusterConnect",
+    "clusterHandshake",
+    "clusterIdle",
+    "tunnelIdle",
 ];
 
-pub(in crate::config) fn read_limits(file: &Section<'_>) -> Limits {
-    let section = file.optional("limits").and_then(|field| field.section(LIMIT_KEYS));
-    let count = |key: &str, default: u32, least: u64, most: u64| {
-        let read =
-            section.as_ref().and_then(|section| section.optional(key)).and_then(|field| field.count(least, most));
-        read.and_then(|value| u32::try_from(value).ok()).unwrap_or(default)
-    };
-    let rate = |key: &str, default: u32| count(key, default, 1, 1_000_000);
-    let size = |key: &str, default: usize| rate(key, u32::try_from(default).unwrap_or(u32::MAX)) as usize;
-    let usual = RequestLimits::default();
-    let requests = RequestLimits {
-        user_rate: rate("userRate", usual.user_rate),
-        user_burst: rate("userBurst", usual.user_burst),
-        user_in_flight: size("userInFlight", usual.user_in_flight),
-        user_long_running: size("userLongRunning", usual.user_long_running),
-        source_rate: rate("sourceRate", usual.source_rate),
-        source_burst: rate("sourceBurst", usual.source_burst),
-        source_failure_rate: rate("sourceFailureRate", usual.source_failure_rate),
-        source_failure_burst: rate("sourceFailureBurst", usual.source_failure_burst),
-        ..usual
-    };
-    Limits {
-        requests,
-        header_bytes: count("headerBytes", 65_536, 8_192, 1_048_576) as usize,
-        header_count: count("headerCount", 256, 64, 4_096) as usize,
-        uri_bytes: count("uriBytes", 16_384, 1_024, 65_536) as usize,
-        groups: count("groups", 1_000, 1, 10_000) as usize,
-        identity_bytes: count("identityBytes", 65_536, 1_024, 524_288) as usize,
-        streams_per_connection: count("streamsPerConnection", 200, 1, 10_000),
+pub(in crate::config) fn read(file: &Section<'_>) -> Limits {
+    let mut limits = Limits::default();
+    if let Some(section) = file.optional("limits").and_then(|field| field.section(LIMITS)) {
+        counts(&Settings(section), &mut limits);
+    }
+    if let Some(section) = file.optional("timeouts").and_then(|field| field.section(TIMEOUTS)) {
+        spans(&Settings(section), &mut limits);
+    }
+    limits
+}
+
+fn counts(settings: &Settings<'_>, limits: &mut Limits) {
+    let listener = &mut limits.listener;
+    settings.size("connections", &mut listener.connections, 1_000_000);
+    settings.size("connectionsPerSource", &mut listener.connections_per_source, 1_000_000);
+    settings.size("handshakes", &mut listener.handshakes, 100_000);
+    settings.size("handshakesPerSource", &mut listener.handshakes_per_source, 100_000);
+    settings.count("streamsPerConnection", &mut listener.streams, 10_000);
+    let requests = &mut limits.requests;
+    settings.count("userRate", &mut requests.user_rate, 1_000_000);
+    settings.count("userBurst", &mut requests.user_burst, 1_000_000);
+    settings.size("userInFlight", &mut requests.user_in_flight, 1_000_000);
+    settings.size("userLongRunning", &mut requests.user_long_running, 1_000_000);
+    settings.count("sourceRate", &mut requests.source_rate, 1_000_000);
+    settings.count("sourceBurst", &mut requests.source_burst, 1_000_000);
+    settings.count("sourceFailureRate", &mut requests.source_failure_rate, 100_000);
+    settings.count("sourceFailureBurst", &mut requests.source_failure_burst, 100_000);
+    settings.size("clusterConnections", &mut limits.pool.connections, 1_024);
+    settings.count("clusterStreams", &mut limits.pool.streams, 1_000);
+    // More groups than these do not fit into the header block that a cluster accepts.
+    settings.size("groups", &mut limits.identity.groups, 10_000);
+    settings.size("identityBytes", &mut limits.identity.bytes, 512 * 1024);
+}
+
+fn spans(settings: &Settings<'_>, limits: &mut Limits) {
+    let timeouts = &mut limits.timeouts;
+    settings.span("handshake", &mut timeouts.handshake);
+    settings.span("requestHeader", &mut timeouts.head);
+    settings.span("idle", &mut timeouts.idle);
+    settings.maybe("connectionAge", &mut timeouts.connection_age);
+    settings.span("drain", &mut timeouts.drain_short);
+    settings.span("drainWatches", &mut timeouts.drain_watches);
+    settings.span("response", &mut limits.requests.response_timeout);
+    settings.span("clusterConnect", &mut limits.pool.dial);
+    settings.span("clusterHandshake", &mut limits.pool.handshake);
+    settings.span("clusterIdle", &mut limits.pool.idle);
+    settings.maybe("tunnelIdle", &mut limits.pool.tunnel_idle);
+}
+
+/// A section whose keys each replace one default.
+struct Settings<'a>(Section<'a>);
+
+impl Settings<'_> {
+    fn count(&self, key: &str, setting: &mut u32, most: u32) {
+        let read = self.0.optional(key).and_then(|field| field.count(1, u64::from(most)));
+        *setting = read.and_then(|count| u32::try_from(count).ok()).unwrap_or(*setting);
+    }
+
+    fn size(&self, key: &str, setting: &mut usize, most: u32) {
+        let read = self.0.optional(key).and_then(|field| field.count(1, u64::from(most)));
+        *setting = read.and_then(|count| usize::try_from(count).ok()).unwrap_or(*setting);
+    }
+
+    fn span(&self, key: &str, setting: &mut Duration) {
+        *setting = self.0.optional(key).and_then(|field| bounded(&field)).unwrap_or(*setting);
+    }
+
+    fn maybe(&self, key: &str, setting: &mut Option<Duration>) {
+        *setting = self.0.optional(key).and_then(|field| bounded(&field)).or(*setting);
     }
 }
 
-pub(in crate::config) fn read_timeouts(file: &Section<'_>) -> Timeouts {
-    let keys = &["handshake", "requestHeader", "idle", "connect", "responseHeader", "drain"];
-    let section = file.optional("timeouts").and_then(|field| field.section(keys));
-    let span = |key: &str, default: u64| {
-        let read =
-            section.as_ref().and_then(|section| section.optional(key)).and_then(|field| field.duration(SECOND, HOUR));
-        read.unwrap_or(Duration::from_secs(default))
-    };
-    Timeouts {
-        handshake: span("handshake", 10),
-        request_header: span("requestHeader", 10),
-        idle: span("idle", 120),
-        connect: span("connect", 5),
-        response_header: span("responseHeader", 60),
-        drain: span("drain", 60),
-    }
+fn bounded(field: &Field<'_>) -> Option<Duration> {
+    field.duration(Duration::from_millis(100), Duration::from_hours(24))
 }

@@ -30,6 +30,8 @@ pub struct TlsFiles {
     pub certificate: PathBuf,
     /// The private key.
     pub key: PathBuf,
+    /// The authority that signed the chain, for kubeconfig files. Absent: people's machines trust it already.
+    pub ca: Option<PathBuf>,
 }
 
 const MAIN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8443);
@@ -67,10 +69,11 @@ fn main(field: &Field<'_>) -> Option<MainListener> {
 }
 
 fn tls(field: &Field<'_>) -> Option<TlsFiles> {
-    let section = field.section(&["certificateFile", "keyFile"])?;
+    let section = field.section(&["certificateFile", "keyFile", "caFile"])?;
     let certificate = section.required("certificateFile", "/etc/gatewarden/tls.crt").and_then(|field| field.file());
     let key = section.required("keyFile", "/etc/gatewarden/tls.key").and_then(|field| field.file());
-    Some(TlsFiles { certificate: certificate?, key: key? })
+    let ca = section.optional("caFile").and_then(|field| field.file());
+    Some(TlsFiles { certificate: certificate?, key: key?, ca })
 }
 
 fn operations(field: &Field<'_>) -> Option<SocketAddr> {

@@ -14,7 +14,7 @@ pub use audit::{Audit, WhenFull};
 pub use clusters::{AccountSource, Cluster, ClusterSource, KubeconfigRef};
 pub use grants::Grant;
 pub use hosts::Hosts;
-pub use limits::{Limits, Timeouts};
+pub use limits::Limits;
 pub use listeners::{Listeners, MainListener, TlsFiles};
 pub use providers::Provider;
 pub use sessions::Sessions;

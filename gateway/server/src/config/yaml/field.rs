@@ -90,9 +90,17 @@ impl<'a> Field<'a> {
 
     /// Notes a fault somewhere inside, by a path relative to this place.
     pub(in crate::config) fn fault_inside(&self, path: &str, problem: impl Into<String>, advice: impl Into<String>) {
-        let separator = if path.starts_with('[') || path.is_empty() { "" } else { "." };
-        let joined = format!("{}{separator}{path}", self.path);
-        self.faults.add(Fault::new(self.node.nearest(path).spot, joined, problem, advice));
+        self.faults.add(Fault::new(self.node.nearest(path).spot, self.inside(path), problem, advice));
+    }
+
+    /// Notes a fault of a key somewhere inside.
+    pub(in crate::config) fn fault_of_key(&self, entry: &Entry, path: &str, problem: &str, advice: impl Into<String>) {
+        self.faults.add(Fault::new(entry.spot, self.inside(path), problem, advice));
+    }
+
+    fn inside(&self, path: &str) -> String {
+        let joined = path.is_empty() || self.path.is_empty() || path.starts_with('[');
+        format!("{}{}{path}", self.path, if joined { "" } else { "." })
     }
 
     /// Reads a map whose keys are `known`; others are faults. `None` when it is no map.
@@ -273,7 +281,7 @@ impl<'a> Section<'a> {
     }
 
     fn path_of(&self, key: &str) -> String {
-        if self.field.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.field.path) }
+        self.field.inside(key)
     }
 }
 

@@ -66,12 +66,12 @@ impl Check<'_> {
         for (index, entry) in entries.iter().enumerate() {
             let inner = below(&entry.key);
             if entries.iter().take(index).any(|earlier| earlier.key == entry.key) {
-                self.field.fault_inside(&inner, "the key is written twice in one map", "remove one of the two");
+                self.field.fault_of_key(entry, &inner, "the key is written twice in one map", "remove one of the two");
             }
             match properties.get(&entry.key) {
                 Some(inner_schema) => self.node(&entry.node, inner_schema, &inner, depth + 1),
                 None if schema.get("additionalProperties") == Some(&Json::Bool(false)) => {
-                    self.field.fault_inside(&inner, "unknown key", meant(&entry.key, &known));
+                    self.field.fault_of_key(entry, &inner, "unknown key", meant(&entry.key, &known));
                 }
                 None => {}
             }
@@ -100,8 +100,9 @@ impl Check<'_> {
             Value::Map(_) => accepts(schema, "object"),
         };
         if !fits {
-            let wanted = schema.get("type").map(|wanted| wanted.to_string().replace('"', "")).unwrap_or_default();
-            let wanted = wanted.replace("string", "text").replace("array", "a list").replace("object", "a map");
+            let wanted: Vec<&str> =
+                KINDS.iter().filter(|(kind, _)| accepts(schema, kind)).map(|(_, words)| *words).collect();
+            let wanted = wanted.join(" or ");
             self.field.fault_inside(
                 path,
                 format!("expected {wanted}, found {}", node.kind()),
@@ -149,6 +150,16 @@ impl Check<'_> {
     }
 }
 
+/// The kinds of JSON, as an operator calls them.
+const KINDS: &[(&str, &str)] = &[
+    ("boolean", "true or false"),
+    ("integer", "a whole number"),
+    ("number", "a number"),
+    ("string", "text"),
+    ("array", "a list"),
+    ("object", "a map"),
+];
+
 /// Whether the schema names `kind` among its types, or names none.
 fn accepts(schema: &Json, kind: &str) -> bool {
     match schema.get("type") {
@@ -161,4 +172,68 @@ fn accepts(schema: &Json, kind: &str) -> bool {
 /// `{file: …}` or `{env: …}`: stands for the text that it names.
 fn is_secret(node: &Node) -> bool {
     matches!(&node.value, Value::Map(entries) if matches!(entries.as_slice(), [only] if only.key == "file" || only.key == "env"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use serde_json::json;
+
+    use super::super::field::Faults;
+    use super::*;
+
+    fn schema() -> Json {
+        json!({
+            "type": "object",
+            "additionalProperties": false,
+            "required": ["servers", "bind"],
+            "properties": {
+                "servers": { "type": "array", "items": { "type": "string" } },
+                "bind": { "anyOf": [{ "$ref": "#/$defs/Bind" }, { "type": "null" }], "description": "Write dn and password.\nMore." },
+                "mode": { "oneOf": [{ "const": "ldaps" }, { "const": "startTls" }] },
+                "pageSize": { "type": ["integer", "null"] },
+            },
+            "$defs": { "Bind": {
+                "type": "object",
+                "additionalProperties": false,
+                "properties": { "dn": { "type": "string" }, "password": { "type": "string", "writeOnly": true } },
+            } },
+        })
+    }
+
+    fn faults(text: &str) -> Vec<String> {
+        let faults = Faults::new(Path::new("/"));
+        let tree = faults.tree(text).unwrap();
+        check(&Field::root(&tree, &faults), &schema());
+        faults.into_sorted().iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn what_fits_the_schema_has_no_fault() {
+        assert_eq!(faults("servers: [a]\nbind: { dn: x, password: { file: p } }\nmode: ldaps\npageSize: 1"), [""; 0]);
+        assert_eq!(faults("servers: [a]\nbind:\nmode:\n"), [""; 0]);
+    }
+
+    #[test]
+    fn every_misfit_of_a_provider_is_found_at_once_with_its_line() {
+        assert_eq!(
+            faults("server: [a]\nmode: ldap\nmode: ldaps\npageSize: ten\nservers:\n- 7"),
+            [
+                "1:1: bind: the key is missing; Write dn and password.",
+                "1:1: server: unknown key; did you mean `servers`?",
+                "2:7: mode: `ldap` is not one of: ldaps, startTls; did you mean `ldaps`?",
+                "3:1: mode: the key is written twice in one map; remove one of the two",
+                "4:11: pageSize: expected a whole number, found text; write the value in that form",
+                "6:3: servers[0]: expected text, found a number; write the value in that form",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_secret_in_the_file_is_a_fault_and_is_not_repeated() {
+        let found = faults("servers: [a]\nbind: { dn: x, password: hunter2 }").join("\n");
+        assert!(found.starts_with("2:26: bind.password: a secret must not stand in this file"), "{found}");
+        assert!(!found.contains("hunter2"), "{found}");
+    }
 }
