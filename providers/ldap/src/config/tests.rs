@@ -1,0 +1,114 @@
+use auth_core::read_config;
+use serde_json::{Value, json};
+
+use super::*;
+
+fn sound() -> Value {
+    json!({
+        "servers": ["ldap://127.0.0.1:389", "ldap://[::1]"],
+        "tls": { "mode": "dangerousNone" },
+        "bind": { "dn": "cn=svc,dc=example,dc=org", "password": "secret" },
+        "users": { "base": "ou=people,dc=example,dc=org" },
+        "groups": { "base": "ou=groups,dc=example,dc=org" },
+    })
+}
+
+fn faults(change: impl FnOnce(&mut Value)) -> Vec<String> {
+    let mut config = sound();
+    change(&mut config);
+    let faults = read_config::<File>(config).and_then(Settings::check).err().unwrap_or_default();
+    faults.iter().map(ToString::to_string).collect()
+}
+
+fn paths(change: impl FnOnce(&mut Value)) -> Vec<String> {
+    faults(change).iter().map(|fault| fault.split(": ").next().unwrap_or_default().to_owned()).collect()
+}
+
+#[test]
+fn a_short_configuration_is_enough() {
+    let settings = Settings::check(read_config(sound()).unwrap()).unwrap();
+    assert_eq!(settings.servers[1], Server { host: "::1".into(), port: 389 });
+    assert_eq!(settings.users.login, "uid");
+    assert_eq!(settings.groups.unwrap().dn_attribute, "entryDN");
+}
+
+#[test]
+fn every_fault_is_told_at_once() {
+    let paths = paths(|config| {
+        config["servers"] = json!(["ldaps://x", "nonsense", "ldap://user@x", "ldap://x/dc=a"]);
+        config["bind"]["password"] = json!("");
+        config["users"]["base"] = json!("people");
+        config["users"]["filter"] = json!("uid={input}");
+        config["groups"]["id"] = json!("entry UUID");
+        config["groups"]["maxDepth"] = json!(0);
+        config["pageSize"] = json!(5000);
+        config["timeouts"] = json!({ "connectSeconds": 0 });
+    });
+    let expected = [
+        "servers[0]",
+        "servers[1]",
+        "servers[2]",
+        "servers[3]",
+        "bind.password",
+        "users.base",
+        "users.filter",
+        "groups.maxDepth",
+        "groups.id",
+        "timeouts.connectSeconds",
+        "pageSize",
+    ];
+    assert_eq!(paths, expected);
+}
+
+#[test]
+fn a_misspelt_key_is_an_error_not_a_default() {
+    let faults = faults(|config| config["users"]["fliter"] = json!("(uid={input})"));
+    assert!(faults[0].contains("fliter"), "{faults:?}");
+}
+
+#[test]
+fn a_filter_that_ignores_the_input_is_refused() {
+    assert_eq!(paths(|config| config["users"]["filter"] = json!("(objectClass=person)")), ["users.filter"]);
+    assert_eq!(paths(|config| config["groups"]["filter"] = json!("(cn={input})")), ["groups.filter"]);
+}
+
+#[test]
+fn encryption_needs_somebody_to_trust() {
+    let of = |tls: Value| {
+        paths(|config| {
+            config["servers"] = json!(["ldaps://x"]);
+            config["tls"] = tls;
+        })
+    };
+    assert_eq!(of(json!({})), ["tls"]);
+    assert_eq!(of(json!({ "caPem": "no certificate" })), ["tls.caPem"]);
+    assert_eq!(of(json!({ "caFile": "/nowhere/ca.crt" })), ["tls.caFile"]);
+}
+
+#[test]
+fn exactly_one_way_to_bind_is_written() {
+    let template = "uid={input},ou=people,dc=example,dc=org";
+    assert_eq!(paths(|config| config["directBind"] = json!(template)), ["directBind"]);
+    assert_eq!(paths(|config| config["bind"] = Value::Null), ["bind"]);
+    let direct = |text: &str| {
+        paths(|config| {
+            config["bind"] = Value::Null;
+            config["directBind"] = json!(text);
+        })
+    };
+    assert!(direct(template).is_empty());
+    assert_eq!(direct("{input}"), ["directBind"], "a whole DN must not come from the person");
+    assert_eq!(direct("uid={input},cn={input}"), ["directBind"]);
+}
+
+#[test]
+fn what_is_typed_stays_one_value_of_the_dn() {
+    let template = DnTemplate { before: "uid=".into(), after: ",ou=people".into() };
+    assert_eq!(template.dn("a,ou=admins"), "uid=a\\,ou\\=admins,ou=people");
+}
+
+#[test]
+fn no_secret_shows_in_the_checked_configuration() {
+    let settings = Settings::check(read_config(sound()).unwrap()).unwrap();
+    assert!(!format!("{settings:?}").contains("secret"));
+}

@@ -1,0 +1,186 @@
+//! The eight methods of the contract over a directory.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use async_trait::async_trait;
+use auth_core::{
+    Access as Admission, AuthError, AuthProvider, Clock, Context, Current, InstanceId, Login, LoginForm, LoginInput,
+    Ports, Principal, PrincipalId, PrincipalPage, PrincipalType, ProviderSecret, PublicProvider, Refetch, Search,
+};
+
+use crate::account::{self, AccountState};
+use crate::config::{Access, Settings};
+use crate::connection::Connection;
+use crate::directory::Directory;
+use crate::entry::Entry;
+use crate::failure::Failure;
+use crate::filter::Filter;
+use crate::groups::{self, Membership, Scan};
+use crate::kind::KIND;
+use crate::people::{self, Found};
+
+/// An instance: one directory.
+#[derive(Debug)]
+pub(crate) struct LdapProvider {
+    pub(crate) instance: InstanceId,
+    pub(crate) settings: Settings,
+    pub(crate) directory: Directory,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// What is asked for about a person.
+    pub(crate) attributes: Vec<String>,
+}
+
+impl LdapProvider {
+    pub(crate) fn new(instance: InstanceId, settings: Settings, ports: &Ports) -> Self {
+        let directory = Directory::new(&settings, ports);
+        let attributes = people::attributes(&settings.users, settings.groups.as_ref(), settings.preset);
+        Self { instance, settings, directory, clock: Arc::clone(&ports.clock), attributes }
+    }
+
+    pub(crate) fn scan(&self, deadline: Instant) -> Scan<'_> {
+        Scan { instance: &self.instance, page_size: self.settings.page_size, deadline }
+    }
+
+    pub(crate) fn state(&self, entry: &Entry) -> Result<AccountState, Failure> {
+        account::state(entry, self.settings.preset, self.clock.now())
+    }
+
+    pub(crate) fn person(&self, entry: &Entry) -> Result<Principal, AuthError> {
+        people::principal(entry, &self.settings.users, &self.instance)
+    }
+
+    pub(crate) async fn groups(
+        &self,
+        connection: &mut Connection,
+        entry: &Entry,
+        login: &str,
+        deadline: Instant,
+    ) -> Result<Membership, Failure> {
+        let groups = self.settings.groups.as_ref();
+        people::groups_of(connection, groups, entry, login, self.scan(deadline)).await
+    }
+
+    /// The entry of a person with this id, wherever it was moved to.
+    async fn find_person(&self, id: &PrincipalId, deadline: Instant) -> Result<Found, Failure> {
+        let users = &self.settings.users;
+        let Some(by_id) = users.id.filter(id.external_id()) else { return Ok(Found::Nobody) };
+        let filter = Filter::And(vec![users.filter.for_anyone(), by_id]);
+        let mut reader = self.directory.reader(&self.settings.access, deadline).await?;
+        people::find(reader.connection()?, users, filter, &self.attributes, deadline).await
+    }
+
+    async fn person_with(&self, id: &PrincipalId, deadline: Instant) -> Result<Option<Entry>, AuthError> {
+        let found = match self.find_person(id, deadline).await {
+            Err(failure) if failure.is_lost() => self.find_person(id, deadline).await?,
+            other => other?,
+        };
+        match found {
+            Found::Nobody => Ok(None),
+            Found::One(entry) => Ok(Some(*entry)),
+            Found::Several => Err(AuthError::Protocol("two entries have the same id".to_owned())),
+        }
+    }
+
+    async fn group_with(&self, id: &PrincipalId, deadline: Instant) -> Result<Option<Principal>, AuthError> {
+        let Some(groups) = &self.settings.groups else { return Ok(None) };
+        let Some(by_id) = groups.id.filter(id.external_id()) else { return Ok(None) };
+        let mut reader = self.directory.reader(&self.settings.access, deadline).await?;
+        let found = groups::find(reader.connection()?, groups, by_id, self.scan(deadline)).await?;
+        match found.as_slice() {
+            [] => Ok(None),
+            [entry] => groups::principal(entry, groups, &self.instance).map(Some).map_err(AuthError::Protocol),
+            _ => Err(AuthError::Protocol("two groups have the same id".to_owned())),
+        }
+    }
+
+    async fn memberships(&self, entry: &Entry, login: &str, deadline: Instant) -> Result<Membership, Failure> {
+        let mut reader = self.directory.reader(&self.settings.access, deadline).await?;
+        self.groups(reader.connection()?, entry, login, deadline).await
+    }
+
+    /// As [`Self::memberships`]; a connection that the server closed meanwhile is replaced once.
+    pub(crate) async fn current_groups(
+        &self,
+        entry: &Entry,
+        login: &str,
+        deadline: Instant,
+    ) -> Result<Membership, Failure> {
+        match self.memberships(entry, login, deadline).await {
+            Err(failure) if failure.is_lost() => self.memberships(entry, login, deadline).await,
+            other => other,
+        }
+    }
+}
+
+#[async_trait]
+impl AuthProvider for LdapProvider {
+    fn name(&self) -> &InstanceId {
+        &self.instance
+    }
+
+    async fn authenticate_user(&self, ctx: &Context, input: LoginInput) -> Result<Login, AuthError> {
+        match input {
+            LoginInput::Password { login, password } => self.log_in(&login, &password, ctx.deadline).await,
+            _ => Err(AuthError::UnsupportedInput),
+        }
+    }
+
+    async fn search_principals(&self, ctx: &Context, search: Search) -> Result<PrincipalPage, AuthError> {
+        self.search(&search, ctx.deadline).await
+    }
+
+    async fn get_principal(&self, ctx: &Context, id: &PrincipalId) -> Result<Option<Principal>, AuthError> {
+        if id.instance() != &self.instance {
+            return Ok(None);
+        }
+        match id.kind() {
+            PrincipalType::User => {
+                let entry = self.person_with(id, ctx.deadline).await?;
+                entry.map(|entry| self.person(&entry)).transpose()
+            }
+            PrincipalType::Group => self.group_with(id, ctx.deadline).await,
+            PrincipalType::Org | PrincipalType::Team => Ok(None),
+        }
+    }
+
+    /// Found by id, so that somebody who was renamed or moved is still the same. Whether they may
+    /// stay is read from the entry: a temporary lock does not end a session, because anybody who
+    /// knows a login name can cause one.
+    async fn refetch_group_principals(
+        &self,
+        ctx: &Context,
+        id: &PrincipalId,
+        _secret: Option<&ProviderSecret>,
+    ) -> Result<Refetch, AuthError> {
+        if matches!(self.settings.access, Access::Direct(_)) {
+            return Ok(Refetch::NeedsLogin);
+        }
+        if id.instance() != &self.instance || id.kind() != PrincipalType::User {
+            return Ok(Refetch::UserGone);
+        }
+        let Some(entry) = self.person_with(id, ctx.deadline).await? else { return Ok(Refetch::UserGone) };
+        match self.state(&entry)? {
+            AccountState::Disabled | AccountState::Expired => return Ok(Refetch::UserDisabled),
+            AccountState::MustChangePassword => return Ok(Refetch::NeedsLogin),
+            AccountState::Active | AccountState::Locked | AccountState::PasswordExpired => {}
+        }
+        let user = self.person(&entry)?;
+        let Membership { groups, completeness } = self.current_groups(&entry, &user.name, ctx.deadline).await?;
+        Ok(Refetch::Current(Box::new(Current::new(user, groups).with_completeness(completeness))))
+    }
+
+    async fn can_access_with_group_providers(
+        &self,
+        _ctx: &Context,
+        _user: &PrincipalId,
+        _groups: &[PrincipalId],
+    ) -> Result<Admission, AuthError> {
+        // Who may log in is said by users.filter; there is nothing to narrow beyond it.
+        Ok(Admission::Allowed)
+    }
+
+    fn transform_to_auth_provider(&self) -> PublicProvider {
+        PublicProvider::new(self.instance.clone(), KIND, self.instance.as_str(), [LoginForm::Password])
+    }
+}
