@@ -1,1 +1,24 @@
-//! The gateway as its users meet it: real kubectl, real API servers, a real directory.
+//! Tools for testing the gateway as its users meet it: real kubectl, real API servers, a real directory.
+//!
+//! - [`run`] runs a table of [`Case`]s over one bed.
+//! - [`Kubectl`] is one person at one cluster; [`Running`] a command that goes on.
+//! - [`Https`] speaks to the gateway where kubectl would not: exact bytes, exact protocol.
+//! - [`Relay`] stands between the gateway and a server, and can be cut.
+//! - [`AuditLog`] reads what a server recorded.
+#![expect(clippy::disallowed_methods, reason = "tests keep real time, bounded by a guard")]
+
+mod audit_log;
+mod https;
+mod kubectl;
+mod patience;
+mod relay;
+mod runner;
+mod running;
+
+pub use audit_log::AuditLog;
+pub use https::{Answer, Https, Protocol};
+pub use kubectl::{Kubectl, Outcome, Transport};
+pub use patience::{GUARD, eventually};
+pub use relay::Relay;
+pub use runner::{Case, Proof, Skipped, run};
+pub use running::Running;

@@ -1,0 +1,171 @@
+//! An HTTPS client that sends exactly what a test says, over exactly the protocol that it says.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result, bail};
+use bytes::Bytes;
+use http::{HeaderMap, Request, Response, StatusCode};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use rustls::{ClientConfig, RootCertStore};
+use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, ServerName};
+use tokio::net::TcpStream;
+use tokio::runtime::{Builder, Runtime};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use crate::GUARD;
+
+/// A client of one server.
+#[derive(Debug, Clone)]
+pub struct Https {
+    host: String,
+    addr: SocketAddr,
+    roots: Arc<RootCertStore>,
+}
+
+/// The protocol to offer; the server must take it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// HTTP/1.1.
+    Http1,
+    /// HTTP/2.
+    Http2,
+}
+
+/// A whole answer.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// The status code.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
+}
+
+impl Answer {
+    /// The body as JSON.
+    ///
+    /// # Errors
+    ///
+    /// When it is none.
+    pub fn json(&self) -> Result<serde_json::Value> {
+        serde_json::from_slice(&self.body).with_context(|| self.text())
+    }
+
+    /// The body as text.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// A header's text; empty when it is absent.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+}
+
+impl Https {
+    /// Makes a client of `host` on a loopback port that trusts the authorities in a PEM file.
+    ///
+    /// # Errors
+    ///
+    /// When the file holds no certificate.
+    pub fn new(host: &str, port: u16, ca_file: &Path) -> Result<Self> {
+        let mut roots = RootCertStore::empty();
+        for certificate in CertificateDer::pem_file_iter(ca_file)? {
+            roots.add(certificate?)?;
+        }
+        let addr = SocketAddr::from(([127, 0, 0, 1], port));
+        Ok(Self { host: host.to_owned(), addr, roots: Arc::new(roots) })
+    }
+
+    /// Sends a request and reads the whole answer. `Host` is filled in when the request has none.
+    ///
+    /// # Errors
+    ///
+    /// When there is no whole answer within the guard.
+    pub fn send(&self, protocol: Protocol, request: Request<Bytes>) -> Result<Answer> {
+        runtime()?.block_on(async {
+            let what = format!("{} {}", request.method(), request.uri());
+            tokio::time::timeout(GUARD, self.exchange(protocol, request)).await.context(what.clone())?.context(what)
+        })
+    }
+
+    /// Sends raw bytes over TLS and reads until the server closes.
+    ///
+    /// # Errors
+    ///
+    /// When the connection breaks before a byte came back, or stays open longer than the guard.
+    pub fn raw(&self, bytes: &[u8]) -> Result<String> {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+        runtime()?.block_on(async {
+            let mut stream = self.connect(Protocol::Http1).await?;
+            let mut answer = Vec::new();
+            let exchange = async {
+                // A server that refuses early may close while we still write.
+                let _ = stream.write_all(bytes).await;
+                let _ = stream.flush().await;
+                stream.read_to_end(&mut answer).await
+            };
+            let read = tokio::time::timeout(GUARD, exchange).await.context("the server does not close")?;
+            if answer.is_empty() {
+                read.context("no answer")?;
+            }
+            Ok(String::from_utf8_lossy(&answer).into_owned())
+        })
+    }
+
+    async fn exchange(&self, protocol: Protocol, mut request: Request<Bytes>) -> Result<Answer> {
+        let stream = self.connect(protocol).await?;
+        let host = format!("{}:{}", self.host, self.addr.port());
+        match protocol {
+            Protocol::Http1 => {
+                request.headers_mut().entry("host").or_insert(host.parse()?);
+                let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+                let answer = async { read(sender.send_request(request.map(Full::new)).await?).await };
+                tokio::select! { answer = answer => answer, end = connection => bail!("closed: {end:?}") }
+            }
+            Protocol::Http2 => {
+                let path = request.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+                *request.uri_mut() = format!("https://{host}{path}").parse()?;
+                let io = TokioIo::new(stream);
+                let mut http2 = hyper::client::conn::http2::Builder::new(TokioExecutor::new());
+                let (mut sender, connection) = http2.max_header_list_size(1 << 20).handshake(io).await?;
+                let answer = async { read(sender.send_request(request.map(Full::new)).await?).await };
+                tokio::select! { answer = answer => answer, end = connection => bail!("closed: {end:?}") }
+            }
+        }
+    }
+
+    async fn connect(&self, protocol: Protocol) -> Result<TlsStream<TcpStream>> {
+        let alpn: &[u8] = if protocol == Protocol::Http1 { b"http/1.1" } else { b"h2" };
+        let mut config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()?
+            .with_root_certificates(Arc::clone(&self.roots))
+            .with_no_client_auth();
+        config.alpn_protocols = vec![alpn.to_owned()];
+        let stream = TcpStream::connect(self.addr).await?;
+        stream.set_nodelay(true)?;
+        let name = ServerName::try_from(self.host.clone())?;
+        let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await?;
+        if stream.get_ref().1.alpn_protocol() != Some(alpn) {
+            bail!("the server did not take {protocol:?}");
+        }
+        Ok(stream)
+    }
+}
+
+async fn read(response: Response<Incoming>) -> Result<Answer> {
+    let (head, body) = response.into_parts();
+    let body = body.collect().await?.to_bytes();
+    Ok(Answer { status: head.status, headers: head.headers, body })
+}
+
+fn runtime() -> Result<Runtime> {
+    Ok(Builder::new_current_thread().enable_all().build()?)
+}

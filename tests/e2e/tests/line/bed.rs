@@ -1,0 +1,186 @@
+//! What all cases share: two clusters with a node each, a directory, and a gateway in front.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use anyhow::{Context as _, Result, ensure};
+use e2e::{AuditLog, Kubectl, Skipped};
+use tempfile::TempDir;
+use testbed::{Cluster, ClusterOptions, Slapd, netns};
+
+use crate::gate::{Gate, Plan};
+use crate::people;
+
+/// The pod that every case may look at, and none may change.
+pub(crate) const POD: &str = "ticker";
+/// The account by which the API servers know the gateway.
+pub(crate) const IMPERSONATOR: &str = "system:serviceaccount:gatewarden:impersonator";
+/// What a person without a grant is told.
+pub(crate) const WHOM_TO_ASK: &str = "Ask the platform team.";
+
+/// The shared servers.
+#[derive(Debug)]
+pub(crate) struct Bed {
+    // In stop order: fields are dropped from top to bottom.
+    gate: Option<Gate>,
+    directory: Slapd,
+    clusters: BTreeMap<&'static str, Cluster>,
+    root: PathBuf,
+    count: AtomicU32,
+    kubectls: Mutex<BTreeMap<String, Kubectl>>,
+    _own: Option<TempDir>,
+}
+
+impl Bed {
+    /// Starts everything, in the folder of the run when there is one.
+    pub(crate) fn make() -> Result<Self> {
+        let own = if std::env::var_os(netns::RUN_DIR).is_none() { Some(tempfile::tempdir()?) } else { None };
+        let given = std::env::var_os(netns::RUN_DIR).map(PathBuf::from);
+        let root = own.as_ref().map(|dir| dir.path().to_owned()).or(given).context("a folder")?;
+        let (east, west, directory) = std::thread::scope(|scope| {
+            let start = |id: &'static str| cluster(root.join(id));
+            let east = scope.spawn(move || start("east"));
+            let west = scope.spawn(move || start("west"));
+            let directory = Slapd::start(&root.join("directory"));
+            (east.join(), west.join(), directory)
+        });
+        let [east, west] = [east, west].map(|cluster| cluster.unwrap_or_else(|_| Err(anyhow::anyhow!("panicked"))));
+        let (east, west) = (east.context("east")?, west.context("west")?);
+        east.admin().apply(people::EAST)?;
+        west.admin().apply(people::WEST)?;
+        let mut bed = Self {
+            gate: None,
+            directory: directory.context("directory")?,
+            clusters: BTreeMap::from([("east", east), ("west", west)]),
+            root,
+            count: AtomicU32::new(0),
+            kubectls: Mutex::default(),
+            _own: own,
+        };
+        bed.start_pods()?;
+        bed.gate = Some(Gate::start(&bed, &Plan::default())?);
+        Ok(bed)
+    }
+
+    /// The shared gateway.
+    pub(crate) fn gate(&self) -> &Gate {
+        self.gate.as_ref().expect("started last, and before every case")
+    }
+
+    /// kubectl of a person at a cluster, through the shared gateway, in the namespace dev.
+    pub(crate) fn kubectl(&self, person: &str, cluster: &str) -> Result<Kubectl> {
+        let mut kubectls = self.kubectls.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = format!("{person} {cluster}");
+        if let Some(kubectl) = kubectls.get(&key) {
+            return Ok(kubectl.clone());
+        }
+        let kubectl = self.gate().kubectl(&self.gate().session(person)?, cluster)?;
+        kubectls.insert(key, kubectl.clone());
+        Ok(kubectl)
+    }
+
+    /// kubectl of the cluster's administrator, not through a gateway.
+    pub(crate) fn admin(&self, cluster: &str) -> Result<Kubectl> {
+        Ok(Kubectl::new(self.cluster(cluster)?.admin().kubeconfig()).flags(&["-n", "dev"]))
+    }
+
+    /// What a cluster's API server recorded.
+    pub(crate) fn audit(&self, cluster: &str) -> AuditLog {
+        AuditLog::at(&self.cluster(cluster).expect("east or west").audit_log())
+    }
+
+    /// A new folder.
+    pub(crate) fn folder(&self, name: &str) -> PathBuf {
+        self.root.join(format!("{name}-{}", self.count.fetch_add(1, Ordering::Relaxed)))
+    }
+
+    /// A cluster of the bed.
+    pub(crate) fn cluster(&self, id: &str) -> Result<&Cluster> {
+        self.clusters.get(id).with_context(|| format!("no cluster {id}"))
+    }
+
+    /// Where a cluster's API server listens.
+    pub(crate) fn cluster_addr(&self, id: &str) -> SocketAddr {
+        loopback(&self.cluster(id).expect("east or west").url())
+    }
+
+    /// The directory.
+    pub(crate) fn directory(&self) -> &Slapd {
+        &self.directory
+    }
+
+    /// Where the directory listens for LDAPS.
+    pub(crate) fn directory_addr(&self) -> SocketAddr {
+        loopback(&self.directory.ldaps_url())
+    }
+
+    /// Adds a person to the directory, for one case alone.
+    pub(crate) fn new_person(&self, name: &str, groups: &[&str]) -> Result<String> {
+        let uid = format!("{name}{}", self.count.fetch_add(1, Ordering::Relaxed));
+        let mut ldif = format!(
+            "dn: uid={uid},ou=people,{base}\nobjectClass: inetOrgPerson\nuid: {uid}\ncn: {uid}\nsn: {uid}\n\
+             userPassword: {}\n",
+            people::password(&uid),
+            base = Slapd::BASE
+        );
+        for group in groups {
+            write!(ldif, "\n{}", membership("add", &uid, group))?;
+        }
+        self.directory.modify(&ldif)?;
+        Ok(uid)
+    }
+
+    /// Takes a person out of a group.
+    pub(crate) fn leave_group(&self, person: &str, group: &str) -> Result<()> {
+        self.directory.modify(&membership("delete", person, group))
+    }
+
+    /// Skips a case that talks to a running pod where none can run.
+    pub(crate) fn needs_a_node(&self) -> Result<()> {
+        testbed::nodes_unsupported().map_or(Ok(()), |reason| Err(Skipped(format!("no pod can run: {reason}")).into()))
+    }
+
+    fn start_pods(&self) -> Result<()> {
+        for cluster in self.clusters.values() {
+            cluster.admin().apply(&people::pod(POD))?;
+        }
+        if testbed::nodes_unsupported().is_some() {
+            return Ok(());
+        }
+        for cluster in self.clusters.values() {
+            let pod = format!("pod/{POD}");
+            cluster.kubectl(&["-n", "dev", "wait", "--for=condition=Ready", &pod, "--timeout=120s"])?;
+        }
+        Ok(())
+    }
+}
+
+fn cluster(dir: PathBuf) -> Result<Cluster> {
+    let cluster = Cluster::start(
+        &dir,
+        ClusterOptions { node: testbed::nodes_unsupported().is_none(), ..ClusterOptions::default() },
+    )?;
+    let manifests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/rbac");
+    let applied = cluster.kubectl(&["apply", "-f", &manifests.join("accounts.yaml").to_string_lossy()])?;
+    ensure!(applied.contains("created"), "{applied}");
+    for account in ["impersonator", "reviewer"] {
+        cluster.service_account_token("gatewarden", account, &cluster.dir().join(format!("{account}.token")))?;
+    }
+    Ok(cluster)
+}
+
+fn membership(change: &str, person: &str, group: &str) -> String {
+    let base = Slapd::BASE;
+    format!(
+        "dn: cn={group},ou=groups,{base}\nchangetype: modify\n{change}: member\nmember: uid={person},ou=people,{base}\n"
+    )
+}
+
+fn loopback(url: &str) -> SocketAddr {
+    let port = url.rsplit_once(':').and_then(|(_, port)| port.parse().ok()).expect("a URL with a port");
+    SocketAddr::from((Ipv4Addr::LOCALHOST, port))
+}

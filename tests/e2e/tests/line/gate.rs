@@ -1,0 +1,263 @@
+//! A gateway under test: its configuration, its commands, and the people who log in to it.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+use anyhow::{Context as _, Result, ensure};
+use bytes::Bytes;
+use e2e::{Answer, AuditLog, Https, Kubectl, Protocol};
+use http::request::Builder;
+use serde_json::json;
+use testbed::{Gateway, Output, Place, Slapd};
+
+use crate::bed::{Bed, WHOM_TO_ASK};
+use crate::people;
+
+/// How a gateway differs from the shared one.
+#[derive(Debug, Default)]
+pub(crate) struct Plan<'a> {
+    /// Reach the west cluster here.
+    pub(crate) west: Option<SocketAddr>,
+    /// Reach the directory here.
+    pub(crate) directory: Option<SocketAddr>,
+    /// More grants, as YAML list items.
+    pub(crate) grants: &'a str,
+    /// More lines for the directory's groups.
+    pub(crate) groups: &'a str,
+    /// More top-level keys.
+    pub(crate) extra: &'a str,
+}
+
+/// One gateway.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    place: Place,
+    server: Mutex<Gateway>,
+    sessions: Mutex<BTreeMap<String, Session>>,
+}
+
+/// One login.
+#[derive(Debug, Clone)]
+pub(crate) struct Session {
+    /// The whole token.
+    pub(crate) token: String,
+    /// The user id, `u-…`.
+    pub(crate) user: String,
+}
+
+impl Session {
+    /// The token's public part.
+    pub(crate) fn token_name(&self) -> Result<&str> {
+        Ok(self.token.split_once(':').context("name:secret")?.0)
+    }
+}
+
+impl Gate {
+    /// Starts a gateway in front of the bed's servers.
+    pub(crate) fn start(bed: &Bed, plan: &Plan<'_>) -> Result<Self> {
+        let place = Place::new(&bed.folder("gate"))?;
+        place.write("directory-password", Slapd::SERVICE_PASSWORD)?;
+        let server = Gateway::start(&place, &config(bed, &place, plan)?)?;
+        Ok(Self { place, server: Mutex::new(server), sessions: Mutex::default() })
+    }
+
+    /// Writes another configuration, and leaves it to the case to tell the gateway.
+    pub(crate) fn rewrite(&self, bed: &Bed, plan: &Plan<'_>) -> Result<()> {
+        self.place.write("gatewarden.yaml", &config(bed, &self.place, plan)?)?;
+        Ok(())
+    }
+
+    /// Asks for a reload.
+    pub(crate) fn hang_up(&self) -> Result<()> {
+        self.with_server(|server| {
+            server.process().context("it runs")?.hang_up();
+            Ok(())
+        })
+    }
+
+    /// Asks for an orderly end and waits for it.
+    pub(crate) fn stop(&self) -> Result<()> {
+        self.with_server(Gateway::stop)
+    }
+
+    /// Ends it without a word.
+    pub(crate) fn kill(&self) -> Result<()> {
+        self.with_server(Gateway::kill)
+    }
+
+    /// Starts it again in its place.
+    pub(crate) fn start_again(&self) -> Result<()> {
+        self.with_server(Gateway::restart)
+    }
+
+    /// Everything that it logged.
+    pub(crate) fn log(&self) -> Result<String> {
+        self.with_server(|server| server.log())
+    }
+
+    /// What it recorded.
+    pub(crate) fn audit(&self) -> AuditLog {
+        AuditLog::at(&self.audit_file())
+    }
+
+    /// The file with its records.
+    pub(crate) fn audit_file(&self) -> PathBuf {
+        self.place.path("audit.log")
+    }
+
+    /// `host:port` for clients.
+    pub(crate) fn authority(&self) -> String {
+        format!("localhost:{}", self.place.port)
+    }
+
+    /// The client port.
+    pub(crate) fn port(&self) -> u16 {
+        self.place.port
+    }
+
+    /// Status and body of a path on the operations port.
+    pub(crate) fn operations(&self, path: &str) -> Result<(u16, String)> {
+        let response = testbed::http::get(&format!("{}{path}", self.place.operations_url()))?;
+        Ok((response.status, response.body))
+    }
+
+    /// Runs a command beside the server, to its end.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Result<Output> {
+        self.place.run(arguments)
+    }
+
+    /// Runs a command that must succeed.
+    pub(crate) fn ok(&self, arguments: &[&str]) -> Result<String> {
+        self.command(arguments)?.ok().with_context(|| format!("gatewarden {}", arguments.join(" ")))
+    }
+
+    /// A client that trusts this gateway.
+    pub(crate) fn https(&self) -> Result<Https> {
+        Https::new("localhost", self.place.port, &self.place.path("state/ca.crt"))
+    }
+
+    /// A request with a session's token.
+    pub(crate) fn request(&self, method: &str, path: &str, session: &Session) -> Builder {
+        http::Request::builder().method(method).uri(path).header("authorization", format!("Bearer {}", session.token))
+    }
+
+    /// One GET with a session's token.
+    pub(crate) fn get(&self, protocol: Protocol, path: &str, session: &Session) -> Result<Answer> {
+        self.https()?.send(protocol, self.request("GET", path, session).body(Bytes::new())?)
+    }
+
+    /// Tries to log in.
+    pub(crate) fn login(&self, person: &str, password: &str) -> Result<Answer> {
+        let body = json!({"username": person, "password": password}).to_string();
+        let request = http::Request::post("/api/v1/providers/corp/login").header("content-type", "application/json");
+        self.https()?.send(Protocol::Http2, request.body(body.into())?)
+    }
+
+    /// Tries to log in with the right password.
+    pub(crate) fn login_as(&self, person: &str) -> Result<Answer> {
+        self.login(person, &people::password(person))
+    }
+
+    /// A login of a person that cases share, because none of them ends it.
+    pub(crate) fn session(&self, person: &str) -> Result<Session> {
+        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(session) = sessions.get(person) {
+            return Ok(session.clone());
+        }
+        let session = self.fresh_session(person)?;
+        sessions.insert(person.to_owned(), session.clone());
+        Ok(session)
+    }
+
+    /// A new login.
+    pub(crate) fn fresh_session(&self, person: &str) -> Result<Session> {
+        let answer = self.login_as(person)?;
+        ensure!(answer.status == 201, "login of {person}: {} {}", answer.status, answer.text());
+        let body = answer.json()?;
+        let text = |at: &str| {
+            let value = body.pointer(at).and_then(|value| value.as_str());
+            value.map(str::to_owned).with_context(|| format!("{at} in {body}"))
+        };
+        Ok(Session { token: text("/token")?, user: text("/user/id")? })
+    }
+
+    /// kubectl with a session's token, in the namespace dev.
+    pub(crate) fn kubectl(&self, session: &Session, cluster: &str) -> Result<Kubectl> {
+        self.kubectl_with_token(&session.token, cluster)
+    }
+
+    /// kubectl with any token, in the namespace dev.
+    pub(crate) fn kubectl_with_token(&self, token: &str, cluster: &str) -> Result<Kubectl> {
+        let arguments = ["cluster", "kubeconfig", cluster, "--token-stdin"];
+        let kubeconfig = self.place.run_with_input(&arguments, token.as_bytes())?.ok()?;
+        let name = token.chars().filter(char::is_ascii_alphanumeric).take(40).collect::<String>();
+        let file = self.place.write(&format!("kubeconfig/{cluster}-{name}"), &kubeconfig)?;
+        Ok(Kubectl::new(&file).flags(&["-n", "dev"]))
+    }
+
+    fn with_server<T>(&self, act: impl FnOnce(&mut Gateway) -> Result<T>) -> Result<T> {
+        act(&mut self.server.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+fn config(bed: &Bed, place: &Place, plan: &Plan<'_>) -> Result<String> {
+    let directory = plan.directory.unwrap_or_else(|| bed.directory_addr()).port();
+    let west = plan.west.unwrap_or_else(|| bed.cluster_addr("west"));
+    let clusters = cluster(bed, "east", bed.cluster_addr("east"))? + &cluster(bed, "west", west)?;
+    Ok(format!(
+        r#"apiVersion: gatewarden/v1
+listeners:
+  main: {{ address: "127.0.0.1:{port}" }}
+  operations: {{ address: "127.0.0.1:{operations}" }}
+hosts: {{ clusters: [localhost] }}
+stateDir: ./state
+providers:
+  - {{ id: local, kind: local }}
+  - id: corp
+    kind: ldap
+    displayName: Corporate directory
+    config:
+      servers: ["ldaps://localhost:{directory}"]
+      tls: {{ mode: ldaps, caFile: {directory_ca} }}
+      bind: {{ dn: "{service}", password: {{ file: ./directory-password }} }}
+      users: {{ base: "ou=people,{base}", filter: "(&(objectClass=inetOrgPerson)(uid={{input}}))", id: entryUUID, login: uid }}
+      groups:
+        base: "ou=groups,{base}"
+        strategy: nested
+        id: entryUUID
+        name: cn
+        member: member
+        {groups}
+    mapping: {{ username: {{ prefix: "corp:" }}, groups: {{ prefix: "corp:" }} }}
+clusters:
+{clusters}grants:
+  - {{ subjects: ["corp:dev"], clusters: ["*"] }}
+  - {{ subjects: ["corp:ops", "corp:erin", "corp:개발팀"], clusters: [east] }}
+  {grants}
+whomToAsk: {WHOM_TO_ASK}
+audit: {{ file: ./audit.log }}
+limits: {{ userRate: 100000, userBurst: 100000, sourceRate: 100000, sourceBurst: 100000, sourceFailureRate: 10000, sourceFailureBurst: 10000 }}
+{extra}
+"#,
+        port = place.port,
+        operations = place.operations_port,
+        directory_ca = bed.directory().ca_file().display(),
+        service = Slapd::SERVICE_DN,
+        base = Slapd::BASE,
+        groups = plan.groups,
+        grants = plan.grants,
+        extra = plan.extra,
+    ))
+}
+
+fn cluster(bed: &Bed, id: &str, addr: SocketAddr) -> Result<String> {
+    let cluster = bed.cluster(id)?;
+    let dir = cluster.dir().display();
+    Ok(format!(
+        "  - id: {id}\n    server: https://{addr}\n    caFile: {ca}\n    \
+         impersonator: {{ tokenFile: {dir}/impersonator.token }}\n    reviewer: {{ tokenFile: {dir}/reviewer.token }}\n",
+        ca = cluster.ca_file().display()
+    ))
+}

@@ -1,0 +1,139 @@
+//! `kubectl --as`, and every other way of asking to be somebody else.
+
+use anyhow::{Context as _, Result, ensure};
+use e2e::{Case, Protocol};
+
+use crate::bed::{Bed, POD};
+
+/// What is proven here.
+pub(crate) fn facts() -> Vec<Case<Bed>> {
+    facts![
+        as_somebody_is_allowed_where_the_cluster_allows_it,
+        as_somebody_else_is_refused_with_both_names,
+        as_system_masters_is_always_refused,
+        as_a_reserved_user_is_always_refused,
+        a_group_without_a_user_is_a_bad_request,
+        two_users_are_a_bad_request,
+        a_connection_header_takes_no_identity_away,
+        headers_of_other_proxies_are_not_believed,
+    ]
+}
+
+pub(crate) fn as_somebody_is_allowed_where_the_cluster_allows_it(bed: &Bed) -> Result<()> {
+    let alice = bed.kubectl("alice", "east")?;
+    ensure!(alice.ok(&["get", "pod", POD, "-o", "name", "--as=jane"])?.trim() == format!("pod/{POD}"));
+    let name = alice.ok(&["auth", "whoami", "--as=jane", "--as-group=qa", "-o", "jsonpath={.status.userInfo}"])?;
+    ensure!(name.contains(r#""username":"jane""#) && name.contains(r#""qa""#) && !name.contains("corp:dev"), "{name}");
+    let ours = bed.gate().audit().wait_for("the call as jane", |event| {
+        event.impersonated_user.as_ref().is_some_and(|user| user.username == "jane" && user.groups.is_empty())
+    })?;
+    ensure!(ours.user.username == "corp:alice", "our log names the caller: {ours:?}");
+    let theirs = bed.audit("east").wait_for("the same call", |event| event.audit_id == ours.audit_id)?;
+    let jane = theirs.impersonated_user.context("nobody was impersonated")?;
+    ensure!(jane.username == "jane", "{jane:?}");
+    ensure!(jane.extra.get("gatewarden/original-user").is_some_and(|by| by == &["corp:alice"]), "{jane:?}");
+    Ok(())
+}
+
+pub(crate) fn as_somebody_else_is_refused_with_both_names(bed: &Bed) -> Result<()> {
+    // carol may read pods herself; as somebody else she may not even ask.
+    for arguments in [["get", "pods", "--as=jane"], ["get", "pods", "--as=corp:alice"]] {
+        let refused = bed.kubectl("carol", "east")?.refused(&arguments)?;
+        let target = arguments.last().and_then(|flag| flag.strip_prefix("--as=")).unwrap_or_default();
+        ensure!(refused.contains("(Forbidden)"), "{refused}");
+        ensure!(refused.contains("corp:carol") && refused.contains(target), "{refused}");
+    }
+    let refused = bed.kubectl("alice", "east")?.refused(&["get", "pods", "--as=jane", "--as-group=corp:dev"])?;
+    ensure!(refused.contains("(Forbidden)"), "a group that nobody allowed: {refused}");
+    Ok(())
+}
+
+pub(crate) fn as_system_masters_is_always_refused(bed: &Bed) -> Result<()> {
+    for group in ["system:masters", "system:nodes"] {
+        let flag = format!("--as-group={group}");
+        let refused = bed.kubectl("erin", "east")?.refused(&["get", "pods", "--as=jane", &flag])?;
+        ensure!(refused.contains("(Forbidden)"), "{refused}");
+    }
+    Ok(())
+}
+
+pub(crate) fn as_a_reserved_user_is_always_refused(bed: &Bed) -> Result<()> {
+    // The cluster lets erin be anybody, and would not refuse this one by itself.
+    let erin = bed.kubectl("erin", "east")?;
+    erin.ok(&["get", "pods", "--as=jane"])?;
+    let refused = erin.refused(&["get", "pods", "--as=system:kube-controller-manager"])?;
+    ensure!(refused.contains("(Forbidden)"), "{refused}");
+    Ok(())
+}
+
+pub(crate) fn a_group_without_a_user_is_a_bad_request(bed: &Bed) -> Result<()> {
+    for protocol in [Protocol::Http1, Protocol::Http2] {
+        for header in ["impersonate-group", "impersonate-uid", "impersonate-extra-x", "impersonate-new"] {
+            let answer = asked(bed, protocol, &[(header, "dev")])?;
+            ensure!(answer.status == 400 && answer.json()?["kind"] == "Status", "{header}: {}", answer.text());
+        }
+    }
+    Ok(())
+}
+
+pub(crate) fn two_users_are_a_bad_request(bed: &Bed) -> Result<()> {
+    for protocol in [Protocol::Http1, Protocol::Http2] {
+        let answer = asked(bed, protocol, &[("impersonate-user", "jane"), ("impersonate-user", "jane")])?;
+        ensure!(answer.status == 400, "{}", answer.text());
+    }
+    Ok(())
+}
+
+pub(crate) fn a_connection_header_takes_no_identity_away(bed: &Bed) -> Result<()> {
+    // A proxy that removes what `Connection` names after it added its own headers calls as its own account.
+    let review = r#"{"apiVersion":"authentication.k8s.io/v1","kind":"SelfSubjectReview"}"#;
+    let alice = bed.gate().session("alice")?;
+    for named in
+        ["Impersonate-User", "close, impersonate-group", "foo,\tImpersonate-User", "Authorization", "Impersonate-Uid"]
+    {
+        let request = bed
+            .gate()
+            .request("POST", "/k8s/clusters/east/apis/authentication.k8s.io/v1/selfsubjectreviews", &alice)
+            .header("connection", named)
+            .header("content-type", "application/json")
+            .body(review.into())?;
+        let answer = bed.gate().https()?.send(Protocol::Http1, request)?;
+        let user = &answer.json()?["status"]["userInfo"];
+        ensure!(user["username"] == "corp:alice", "{named:?}: {}", answer.text());
+        ensure!(
+            user["groups"].to_string().contains("corp:dev") && user["uid"].is_string(),
+            "{named:?}: {}",
+            answer.text()
+        );
+    }
+    Ok(())
+}
+
+pub(crate) fn headers_of_other_proxies_are_not_believed(bed: &Bed) -> Result<()> {
+    let lines = [
+        ("x-remote-user", "admin"),
+        ("x-remote-group", "system:masters"),
+        ("x-forwarded-user", "admin"),
+        ("impersonate_user", "admin"),
+        ("x-original-url", "/api/v1/secrets"),
+        ("x-http-method-override", "DELETE"),
+    ];
+    for protocol in [Protocol::Http1, Protocol::Http2] {
+        let answer = asked(bed, protocol, &lines)?;
+        ensure!(answer.status == 200, "{}", answer.text());
+        ensure!(answer.json()?["kind"] == "PodList", "{}", answer.text());
+        let id = answer.header("audit-id").to_owned();
+        let event = bed.audit("east").wait_for("the call", |event| event.audit_id == id)?;
+        ensure!(event.impersonated_user.is_some_and(|user| user.username == "corp:alice"));
+    }
+    Ok(())
+}
+
+fn asked(bed: &Bed, protocol: Protocol, lines: &[(&str, &str)]) -> Result<e2e::Answer> {
+    let alice = bed.gate().session("alice")?;
+    let mut request = bed.gate().request("GET", "/k8s/clusters/east/api/v1/namespaces/dev/pods", &alice);
+    for (name, value) in lines {
+        request = request.header(*name, *value);
+    }
+    bed.gate().https()?.send(protocol, request.body(Default::default())?)
+}

@@ -1,0 +1,109 @@
+//! Start, reload, stop, and the sudden end. Each case has a gateway of its own.
+
+use anyhow::{Result, ensure};
+use e2e::{Case, Protocol};
+
+use crate::bed::{Bed, POD};
+use crate::gate::{Gate, Plan};
+
+const PODS: &str = "/k8s/clusters/east/api/v1/namespaces/dev/pods";
+
+/// What is proven here.
+pub(crate) fn facts() -> Vec<Case<Bed>> {
+    facts![
+        a_reload_adds_a_grant_and_keeps_a_running_watch,
+        a_broken_configuration_is_refused_and_the_old_one_serves_on,
+        a_stop_lets_running_requests_end,
+        a_restart_keeps_every_acknowledged_login,
+        a_revocation_survives_a_kill,
+        a_port_in_use_is_one_line,
+    ]
+}
+
+pub(crate) fn a_reload_adds_a_grant_and_keeps_a_running_watch(bed: &Bed) -> Result<()> {
+    let gate = Gate::start(bed, &Plan::default())?;
+    let (alice, dave) = (gate.session("alice")?, gate.session("dave")?);
+    let mut watch = gate.kubectl(&alice, "east")?.start(&["get", "pods", "--watch"])?;
+    watch.wait_for(POD)?;
+    ensure!(gate.get(Protocol::Http2, PODS, &dave)?.status == 403);
+    gate.rewrite(bed, &Plan { grants: "- { subjects: [\"corp:dave\"], clusters: [east] }", ..Plan::default() })?;
+    gate.hang_up()?;
+    // The cluster itself has nothing for dave; that it is asked at all is the grant.
+    e2e::eventually("the new grant", || {
+        let told = gate.get(Protocol::Http2, PODS, &dave)?.text();
+        Ok(told.contains("cannot list resource").then_some(()))
+    })?;
+    ensure!(watch.is_alive()?, "the watch did not survive: {}", watch.output());
+    Ok(())
+}
+
+pub(crate) fn a_broken_configuration_is_refused_and_the_old_one_serves_on(bed: &Bed) -> Result<()> {
+    let gate = Gate::start(bed, &Plan::default())?;
+    let alice = gate.session("alice")?;
+    gate.rewrite(bed, &Plan { extra: "grantz: []", ..Plan::default() })?;
+    gate.hang_up()?;
+    let checked = gate.command(&["check"])?;
+    let told = format!("{}{}", checked.stdout, checked.stderr);
+    ensure!(!checked.success(), "check accepted it: {told}");
+    ensure!(told.contains("grantz") && told.contains("grants"), "the nearest key is missing: {told}");
+    e2e::eventually("the refusal in the log", || Ok(gate.log()?.contains("grantz").then_some(())))?;
+    ensure!(gate.get(Protocol::Http2, PODS, &alice)?.status == 200);
+    Ok(())
+}
+
+pub(crate) fn a_stop_lets_running_requests_end(bed: &Bed) -> Result<()> {
+    bed.needs_a_node()?;
+    let gate = Gate::start(bed, &Plan::default())?;
+    let alice = gate.session("alice")?;
+    let kubectl = gate.kubectl(&alice, "east")?;
+    let mut running = kubectl.start(&["exec", POD, "--", "sh", "-c", "echo ready; sleep 2; echo finished"])?;
+    running.wait_for("ready")?;
+    gate.stop()?;
+    running.wait_for("finished")?;
+    ensure!(running.wait_for_end()?.success(), "{}", running.output());
+    ensure!(gate.get(Protocol::Http1, PODS, &alice).is_err(), "it still answers");
+    Ok(())
+}
+
+pub(crate) fn a_restart_keeps_every_acknowledged_login(bed: &Bed) -> Result<()> {
+    let gate = Gate::start(bed, &Plan::default())?;
+    let mut sessions = Vec::new();
+    for round in 0..3 {
+        sessions.push(gate.fresh_session("alice")?);
+        // The power goes right behind the acknowledgment.
+        gate.kill()?;
+        gate.start_again()?;
+        for session in &sessions {
+            let answer = gate.get(Protocol::Http2, PODS, session)?;
+            ensure!(answer.status == 200, "round {round}: {} {}", answer.status, answer.text());
+        }
+    }
+    gate.stop()?;
+    gate.start_again()?;
+    for session in &sessions {
+        ensure!(gate.get(Protocol::Http2, PODS, session)?.status == 200, "lost in an orderly stop");
+    }
+    Ok(())
+}
+
+pub(crate) fn a_revocation_survives_a_kill(bed: &Bed) -> Result<()> {
+    let gate = Gate::start(bed, &Plan::default())?;
+    let session = gate.fresh_session("alice")?;
+    ensure!(gate.get(Protocol::Http2, PODS, &session)?.status == 200);
+    gate.ok(&["token", "revoke", session.token_name()?])?;
+    gate.kill()?;
+    gate.start_again()?;
+    let answer = gate.get(Protocol::Http2, PODS, &session)?;
+    ensure!(answer.status == 401, "{} {}", answer.status, answer.text());
+    Ok(())
+}
+
+pub(crate) fn a_port_in_use_is_one_line(bed: &Bed) -> Result<()> {
+    let gate = Gate::start(bed, &Plan::default())?;
+    let second = gate.command(&["serve"])?;
+    ensure!(!second.success(), "two servers on one port");
+    let told = second.stderr.trim();
+    ensure!(told.contains(&gate.port().to_string()), "{told}");
+    ensure!(told.lines().filter(|line| !line.starts_with('{')).count() <= 1, "one line: {told}");
+    Ok(())
+}

@@ -1,0 +1,59 @@
+//! The whole line: a person of a directory, a token, the real kubectl, the gateway, real clusters.
+//!
+//! `cargo test -p e2e` runs everything; `cargo test -p e2e -- exec` what has that in its name. All cases share two
+//! clusters, a directory and a gateway, and run at once, so each one makes what it changes: its own objects, its own
+//! people, and where it stops or cuts something, its own gateway.
+#![expect(clippy::expect_used, clippy::indexing_slicing, clippy::disallowed_methods, reason = "tests")]
+
+/// Makes cases of a module's functions, named as the functions are.
+macro_rules! facts {
+    ($($fact:ident),+ $(,)?) => {
+        vec![$(Case { name: concat!(module_path!(), "::", stringify!($fact)), prove: $fact }),+]
+    };
+}
+
+mod bed;
+mod gate;
+mod people;
+
+mod identity;
+mod impersonation;
+mod isolation;
+mod lifecycle;
+mod outages;
+mod protocols;
+mod reads;
+mod refusals;
+mod revocation;
+mod streams;
+mod writes;
+
+use std::process::ExitCode;
+
+use e2e::Case;
+
+use crate::bed::Bed;
+
+fn main() -> ExitCode {
+    // What the standard harness would be told, such as `--nocapture`, has no meaning here.
+    let filters: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    e2e::run(cases(), &filters, Bed::make)
+}
+
+fn cases() -> Vec<Case<Bed>> {
+    // The longest waits first.
+    let modules = [
+        revocation::facts(),
+        outages::facts(),
+        lifecycle::facts(),
+        streams::facts(),
+        reads::facts(),
+        writes::facts(),
+        identity::facts(),
+        impersonation::facts(),
+        isolation::facts(),
+        refusals::facts(),
+        protocols::facts(),
+    ];
+    modules.into_iter().flatten().collect()
+}
