@@ -87,6 +87,13 @@ impl Contained {
         })
     }
 
+    /// Gives the instance the name that login pages show, in place of the provider's own.
+    #[must_use]
+    pub fn called(mut self, display_name: impl Into<String>) -> Self {
+        self.public.display_name = display_name.into();
+        self
+    }
+
     /// The instance id.
     #[must_use]
     pub const fn name(&self) -> &InstanceId {
