@@ -60,7 +60,7 @@ pub fn run<B: Sync>(cases: Vec<Case<B>>, filters: &[String], make: impl FnOnce()
         match make() {
             Ok(bed) => prove_all(chosen, &bed),
             Err(fault) => {
-                println!("the bed could not be made: {fault:?}");
+                println!("the bed could not be made: {}", indented(&fault));
                 Tally { failed: chosen.iter().map(|case| case.name).collect(), ..Tally::default() }
             }
         }
@@ -136,5 +136,6 @@ fn told(panic: &(dyn Any + Send)) -> anyhow::Error {
 }
 
 fn indented(fault: &anyhow::Error) -> String {
-    format!("{fault:?}").replace('\n', "\n    ")
+    let causes: Vec<String> = fault.chain().map(|cause| cause.to_string().replace('\n', "\n    ")).collect();
+    causes.join("\n    because: ")
 }

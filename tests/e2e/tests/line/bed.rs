@@ -18,7 +18,7 @@ use crate::people;
 /// The pod that every case may look at, and none may change.
 pub(crate) const POD: &str = "ticker";
 /// The account by which the API servers know the gateway.
-pub(crate) const IMPERSONATOR: &str = "system:serviceaccount:gatewarden:impersonator";
+pub(crate) const IMPERSONATOR: &str = "system:serviceaccount:gatewarden:gatewarden-impersonator";
 /// What a person without a grant is told.
 pub(crate) const WHOM_TO_ASK: &str = "Ask the platform team.";
 
@@ -165,10 +165,14 @@ fn cluster(dir: PathBuf) -> Result<Cluster> {
         ClusterOptions { node: testbed::nodes_unsupported().is_none(), ..ClusterOptions::default() },
     )?;
     let manifests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/rbac");
-    let applied = cluster.kubectl(&["apply", "-f", &manifests.join("accounts.yaml").to_string_lossy()])?;
-    ensure!(applied.contains("created"), "{applied}");
+    cluster.kubectl(&["create", "namespace", "gatewarden"])?;
+    for manifest in ["constrained.yaml", "reviewer.yaml"] {
+        let applied = cluster.kubectl(&["apply", "-f", &manifests.join(manifest).to_string_lossy()])?;
+        ensure!(applied.contains("created"), "{applied}");
+    }
     for account in ["impersonator", "reviewer"] {
-        cluster.service_account_token("gatewarden", account, &cluster.dir().join(format!("{account}.token")))?;
+        let token = cluster.dir().join(format!("{account}.token"));
+        cluster.service_account_token("gatewarden", &format!("gatewarden-{account}"), &token)?;
     }
     Ok(cluster)
 }
