@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::programs;
+use crate::{packages, programs};
 
 /// kubectl as the holder of one kubeconfig.
 #[derive(Debug, Clone)]
@@ -42,9 +42,10 @@ impl Kubectl {
     /// The command, for tests that stream, signal or attach a terminal.
     ///
     /// # Errors
-    /// When kubectl was not compiled yet.
+    /// When kubectl was neither compiled nor installed.
     pub fn command(&self, arguments: &[&str]) -> Result<Command> {
-        let mut command = Command::new(programs::program("kubectl")?);
+        let program = programs::program("kubectl").or_else(|error| packages::find("kubectl").ok_or(error))?;
+        let mut command = Command::new(program);
         command.env("KUBECONFIG", &self.kubeconfig).env("KUBECACHEDIR", &self.cache).args(arguments);
         for name in ["HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "ALL_PROXY", "all_proxy"] {
             command.env_remove(name); // everything here is on loopback

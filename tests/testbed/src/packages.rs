@@ -34,12 +34,21 @@ pub fn missing() -> Vec<&'static str> {
     PACKAGES.iter().filter(|(_, program)| find(program).is_none()).map(|&(package, _)| package).collect()
 }
 
-/// Installs what is missing with apt-get.
+/// Installs with apt-get what is missing of everything.
+///
+/// # Errors
+/// As [`install`].
+pub fn install_all() -> Result<()> {
+    install(&PACKAGES.map(|(package, _)| package))
+}
+
+/// Installs with apt-get what is missing of `wanted`.
 ///
 /// # Errors
 /// When something is missing and we are not root, or there is no apt-get, or it fails.
-pub fn install() -> Result<()> {
-    let missing = missing();
+pub fn install(wanted: &[&str]) -> Result<()> {
+    let mut missing = missing();
+    missing.retain(|package| wanted.contains(package));
     if missing.is_empty() {
         return Ok(());
     }

@@ -54,7 +54,7 @@ const PROJECTS: [Project; 2] = [
 /// # Errors
 /// When a package cannot be installed or a program not be compiled.
 pub fn fetch() -> Result<()> {
-    packages::install()?;
+    packages::install_all()?;
     PROJECTS.iter().try_for_each(Project::build)
 }
 

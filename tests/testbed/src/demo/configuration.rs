@@ -1,0 +1,56 @@
+//! The gateway's configuration for the demo, short enough to be read on a screen.
+
+use std::path::Path;
+
+use crate::{Place, Slapd};
+
+use super::member::Member;
+
+pub(super) fn render(place: &Place, directory: &Slapd, password: &Path, members: &[Member]) -> String {
+    let clusters: String = members.iter().map(cluster).collect();
+    format!(
+        r#"apiVersion: gatewarden/v1
+listeners:
+  main: {{ address: "127.0.0.1:{port}" }}          # on loopback the gateway makes its own certificate
+  operations: {{ address: "127.0.0.1:{operations}" }}
+stateDir: {state}
+providers:
+  - {{ id: local, kind: local }}
+  - id: corp
+    kind: ldap
+    displayName: Example Corp
+    config:
+      servers: ["{ldaps}"]
+      tls: {{ mode: ldaps, caFile: {ca} }}
+      bind: {{ dn: "{dn}", password: {{ file: {password} }} }}
+      users: {{ base: "ou=people,{base}" }}
+      groups: {{ base: "ou=groups,{base}", strategy: nested }}
+clusters:
+{clusters}grants:                                       # nobody enters a cluster without one
+  - {{ subjects: ["corp:dev"], clusters: ["*"] }}
+whomToAsk: Ask the platform team (platform@example.org).
+audit: {{ file: {audit} }}
+"#,
+        port = place.port,
+        operations = place.operations_port,
+        state = place.path("state").display(),
+        ldaps = directory.ldaps_url(),
+        ca = directory.ca_file().display(),
+        dn = Slapd::SERVICE_DN,
+        base = Slapd::BASE,
+        password = password.display(),
+        audit = place.path("audit.log").display(),
+    )
+}
+
+fn cluster(member: &Member) -> String {
+    format!(
+        "  - id: {id}\n    server: {server}\n    caFile: {ca}\n    impersonator: {{ tokenFile: {impersonator} }}\n    \
+         reviewer: {{ tokenFile: {reviewer} }}\n",
+        id = member.id,
+        server = member.server,
+        ca = member.ca_file.display(),
+        impersonator = member.impersonator_token().display(),
+        reviewer = member.reviewer_token().display(),
+    )
+}
