@@ -52,7 +52,6 @@ impl LdapProvider {
 
     async fn find_by_login(&self, login: &str, deadline: Instant) -> Result<Found, Failure> {
         let users = &self.settings.users;
-        let deadline = self.directory.operation_deadline(deadline);
         let mut reader = self.directory.reader(&self.settings.access, deadline).await?;
         people::find(reader.connection()?, users, users.filter.with_input(login), &self.attributes, deadline).await
     }
@@ -61,7 +60,7 @@ impl LdapProvider {
     async fn check_password(&self, dn: &str, password: &Password, deadline: Instant) -> Result<Connection, AuthError> {
         let who = Credential::new(dn, password.expose()).ok_or(AuthError::BadCredentials)?;
         let mut binder = self.directory.binder(deadline).await?;
-        let reply = binder.connection.bind(who, self.directory.operation_deadline(deadline)).await?;
+        let reply = binder.connection.bind(who, deadline).await?;
         account::judge(&reply, self.settings.preset)?;
         Ok(binder.connection)
     }
@@ -70,7 +69,7 @@ impl LdapProvider {
     async fn as_slow_as_a_person(&self, password: &Password, error: AuthError, deadline: Instant) -> AuthError {
         let nobody = format!("cn=nobody-has-this-name,{}", self.settings.users.base);
         match self.check_password(&nobody, password, deadline).await {
-            Err(outage @ AuthError::Unavailable { .. }) => outage,
+            Err(outage) if outage.http_status() >= 500 => outage,
             _ => error,
         }
     }
@@ -84,9 +83,8 @@ impl LdapProvider {
     ) -> Result<Login, AuthError> {
         let dn = template.dn(login);
         let mut connection = self.check_password(&dn, password, deadline).await?;
-        let operation = self.directory.operation_deadline(deadline);
         let users = &self.settings.users;
-        let found = people::read(&mut connection, users, &dn, &self.attributes, operation).await?;
+        let found = people::read(&mut connection, users, &dn, &self.attributes, deadline).await?;
         let Found::One(entry) = found else {
             // The password was right, but the entry is none that may log in here.
             return Err(AuthError::BadCredentials);

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use auth_core::{BoxError, Clock, Ports, Tasks};
 use ldap3::{LdapConnAsync, LdapConnSettings, StdStream};
@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use super::flow::Flow;
 use super::relay::{self, Wire};
 use super::{Connection, starttls};
+use crate::config::Settings;
 use crate::deadline::within;
 use crate::failure::Failure;
 
@@ -68,13 +69,20 @@ pub(crate) fn client_tls(pem: &[u8]) -> Result<Arc<ClientConfig>, String> {
 pub(crate) struct Dialer {
     security: Security,
     server_name: Option<ServerName<'static>>,
+    operation: Duration,
     clock: Arc<dyn Clock>,
     tasks: Arc<dyn Tasks>,
 }
 
 impl Dialer {
-    pub(crate) fn new(security: Security, server_name: Option<ServerName<'static>>, ports: &Ports) -> Self {
-        Self { security, server_name, clock: Arc::clone(&ports.clock), tasks: Arc::clone(&ports.tasks) }
+    pub(crate) fn new(settings: &Settings, ports: &Ports) -> Self {
+        Self {
+            security: settings.security.clone(),
+            server_name: settings.server_name.clone(),
+            operation: settings.operation,
+            clock: Arc::clone(&ports.clock),
+            tasks: Arc::clone(&ports.tasks),
+        }
     }
 
     /// Connects, and verifies who answers, before `deadline`.
@@ -116,6 +124,6 @@ impl Dialer {
         let stop = CancellationToken::new();
         let task = relay::run(wire, ours, library, Arc::clone(&flow), stop.clone());
         self.tasks.spawn("ldap-connection", Box::pin(task));
-        Ok(Connection::new(ldap, flow, Arc::clone(&self.clock), stop.drop_guard()))
+        Ok(Connection::new(ldap, flow, Arc::clone(&self.clock), self.operation, stop.drop_guard()))
     }
 }

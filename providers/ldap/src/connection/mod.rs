@@ -11,14 +11,14 @@ mod search;
 mod starttls;
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use auth_core::Clock;
 use ldap3::controls::RawControl;
 use ldap3::{Ldap, LdapError};
 use tokio_util::sync::DropGuard;
 
-use crate::deadline::within;
+use crate::deadline::{sooner, within};
 use crate::failure::Failure;
 
 pub(crate) use credential::Credential;
@@ -35,6 +35,7 @@ pub(crate) struct Connection {
     ldap: Ldap,
     flow: Arc<Flow>,
     clock: Arc<dyn Clock>,
+    operation: Duration,
     opened: Instant,
     used: Instant,
     operations: u32,
@@ -53,9 +54,9 @@ pub(crate) struct BindReply {
 }
 
 impl Connection {
-    fn new(ldap: Ldap, flow: Arc<Flow>, clock: Arc<dyn Clock>, stop: DropGuard) -> Self {
+    fn new(ldap: Ldap, flow: Arc<Flow>, clock: Arc<dyn Clock>, operation: Duration, stop: DropGuard) -> Self {
         let now = clock.monotonic();
-        Self { ldap, flow, clock, opened: now, used: now, operations: 0, in_flight: false, _stop: stop }
+        Self { ldap, flow, clock, operation, opened: now, used: now, operations: 0, in_flight: false, _stop: stop }
     }
 
     /// Whether another question may be asked: the socket is open, and no answer to an old one is outstanding.
@@ -84,6 +85,7 @@ impl Connection {
         self.begin(Awaited::Bind);
         let policy = RawControl { ctype: PASSWORD_POLICY.to_owned(), crit: false, val: None };
         let clock = Arc::clone(&self.clock);
+        let deadline = sooner(&*clock, deadline, self.operation);
         let work = self.ldap.with_controls(vec![policy]).simple_bind(who.dn(), who.password());
         let answer = within(&*clock, deadline, work).await.ok_or(Failure::TimedOut(DOING))?;
         let result = answer.map_err(|error| self.failure(DOING, &error))?;

@@ -8,7 +8,7 @@ use ldap3::{LdapResult, SearchOptions};
 
 use super::{Awaited, Connection};
 use crate::ber::{INTEGER, OCTET_STRING, Reader, SEQUENCE};
-use crate::deadline::within;
+use crate::deadline::{sooner, within};
 use crate::entry::Entry;
 use crate::failure::{Failure, code};
 use crate::filter::Filter;
@@ -76,6 +76,7 @@ impl Connection {
     ) -> Result<Page, Failure> {
         self.begin(Awaited::Search);
         let clock = Arc::clone(&self.clock);
+        let deadline = sooner(&*clock, deadline, self.operation);
         let work = self.collect(question, request, cap, deadline);
         let page = within(&*clock, deadline, work).await.ok_or(Failure::TimedOut(DOING))??;
         if !page.cut {

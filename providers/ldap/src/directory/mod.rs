@@ -29,7 +29,6 @@ pub(crate) struct Directory {
     clock: Arc<dyn Clock>,
     pool: PoolSettings,
     connect: Duration,
-    operation: Duration,
     readers: Semaphore,
     binders: Semaphore,
     idle: Mutex<Vec<Connection>>,
@@ -39,22 +38,16 @@ pub(crate) struct Directory {
 impl Directory {
     pub(crate) fn new(settings: &Settings, ports: &Ports) -> Self {
         Self {
-            dialer: Dialer::new(settings.security.clone(), settings.server_name.clone(), ports),
+            dialer: Dialer::new(settings, ports),
             health: Health::new(settings.servers.clone(), Arc::clone(&ports.clock)),
             clock: Arc::clone(&ports.clock),
             pool: settings.pool.clone(),
             connect: settings.connect,
-            operation: settings.operation,
             readers: Semaphore::new(settings.pool.searches),
             binders: Semaphore::new(settings.pool.binds),
             idle: Mutex::new(Vec::new()),
             rejected_until: Mutex::new(None),
         }
-    }
-
-    /// When an operation that starts now must be over.
-    pub(crate) fn operation_deadline(&self, deadline: Instant) -> Instant {
-        sooner(&*self.clock, deadline, self.operation)
     }
 
     /// A connection that speaks as the service account: an idle one, or a new one.
@@ -132,7 +125,7 @@ impl Directory {
         who: Credential<'_>,
         deadline: Instant,
     ) -> Result<Connection, Failure> {
-        let reply = connection.bind(who, self.operation_deadline(deadline)).await?;
+        let reply = connection.bind(who, deadline).await?;
         match reply.code {
             code::SUCCESS => Ok(connection),
             code::INVALID_CREDENTIALS | code::INAPPROPRIATE_AUTH | code::INVALID_DN => {

@@ -1,5 +1,13 @@
 //! The provider against a real slapd, and against servers that mean harm.
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
+mod groups;
+mod hostile;
+mod limits;
 mod logins;
+mod lookups;
+mod refetch;
+mod servers;
+
+mod fake;
 mod support;
