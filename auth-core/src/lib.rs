@@ -67,3 +67,8 @@ pub use provider::{Access, AuthProvider};
 pub use refetch::{Current, Refetch, SecretUpdate};
 pub use search::{Coverage, PrincipalPage, Search};
 pub use secret::{Password, PasswordHash, ProviderSecret};
+
+/// Runs the examples of the guide for site teams with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/site-teams/write-a-provider.md")]
+struct GuideForSiteTeams;

@@ -179,6 +179,7 @@ impl House {
             assert!(now < guard, "a task is still running");
             thread::yield_now();
         }
+        assert_eq!(self.tasks.panicked(), 0, "no panic leaves its call");
     }
 }
 
@@ -244,15 +245,25 @@ fn the_callers_deadline_counts_when_it_is_sooner() {
 #[test]
 fn a_provider_that_blocks_its_thread_holds_nobody_and_counts_until_it_ends() {
     let (release, blocked) = mpsc::channel::<()>();
+    let (started, has_started) = mpsc::channel();
     let blocked = Mutex::new(Some(blocked));
     let provider = Scripted::logs_in(move |_| {
         if let Some(blocked) = blocked.lock().unwrap().take() {
+            started.send(()).unwrap();
             let _ = blocked.recv();
         }
         Box::pin(async { Ok(Login::new(alice(), Vec::new(), Timestamp::UNIX_EPOCH)) })
     });
     let house = house(provider, ContainLimits { calls: 1, ..ContainLimits::default() });
-    unavailable(house.login_while_time_passes(Duration::from_secs(10)));
+    let clock = Arc::clone(&house.clock);
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            has_started.recv_timeout(Duration::from_secs(30)).unwrap();
+            clock.wait_for_sleepers(1);
+            clock.advance(Duration::from_secs(10));
+        });
+        unavailable(house.login());
+    });
     let text = unavailable(house.login());
     assert!(text.contains("too many calls"), "{text}");
     assert_eq!(house.asked(), 1, "the second call never started");

@@ -1,5 +1,6 @@
 //! Tasks on plain threads.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -33,6 +34,7 @@ pub fn block_on<T>(future: impl Future<Output = T>) -> T {
 #[derive(Debug)]
 pub struct ThreadTasks {
     running: Arc<AtomicUsize>,
+    panicked: Arc<AtomicUsize>,
     jobs: Arc<AtomicUsize>,
     max_jobs: usize,
 }
@@ -41,13 +43,19 @@ impl ThreadTasks {
     /// Takes at most `max_jobs` blocking jobs at a time, and is [`Busy`] beyond.
     #[must_use]
     pub fn new(max_jobs: usize) -> Self {
-        Self { running: Arc::default(), jobs: Arc::default(), max_jobs }
+        Self { running: Arc::default(), panicked: Arc::default(), jobs: Arc::default(), max_jobs }
     }
 
     /// How many spawned tasks have not ended.
     #[must_use]
     pub fn running(&self) -> usize {
         self.running.load(Ordering::SeqCst)
+    }
+
+    /// How many spawned tasks ended in a panic. Whoever contains provider code lets none come this far.
+    #[must_use]
+    pub fn panicked(&self) -> usize {
+        self.panicked.load(Ordering::SeqCst)
     }
 }
 
@@ -61,9 +69,12 @@ impl Default for ThreadTasks {
 impl Tasks for ThreadTasks {
     fn spawn(&self, name: &'static str, task: BoxFuture<'static, ()>) {
         let counted = Counted::one_more(&self.running);
+        let panicked = Arc::clone(&self.panicked);
         let run = move || {
             let _counted = counted;
-            block_on(task);
+            if catch_unwind(AssertUnwindSafe(|| block_on(task))).is_err() {
+                panicked.fetch_add(1, Ordering::SeqCst);
+            }
         };
         // Without a thread the task is dropped, and whoever waits for it is told so.
         let _ = thread::Builder::new().name(name.to_owned()).spawn(run);
