@@ -68,7 +68,8 @@ fn supervise(command: &[OsString]) -> Result<i32> {
         .status()
         .with_context(|| format!("run {}", program.display()))?;
     state::down(dir.path()).context("clear up")?;
-    if !status.success() {
+    let wrote = dir.path().read_dir().is_ok_and(|mut entries| entries.next().is_some());
+    if !status.success() && wrote {
         say(&format!("logs are kept in {}", dir.keep().display()));
     }
     Ok(status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default()))
