@@ -1,1 +1,66 @@
-//! The control plane: logins, sessions, tokens, the store and the management API.
+//! The control plane: who logs in, what they become, and when it ends.
+//!
+//! [`Control`] is the whole of it at run time; [`Admin`] is what a command on the host does to the same store. The data
+//! plane is unknown here: whoever wires a server passes [`Control::resolve_token`] and [`Control::events`] on to it.
+//!
+//! # Reading order
+//!
+//! | the question | the answer |
+//! |---|---|
+//! | What is kept, and how? | `store/` ([`Store`]), `users/`, `sessions/`, `tokens/`, `names/` |
+//! | Where do secrets come from? | `keys/` ([`KeyFile`]), `tokens/` ([`Tokens`]) |
+//! | How does somebody get in? | `registry/` ([`ProviderEntry`]), `identity/`, `login/` |
+//! | Who stands behind a token? | `resolve/` |
+//! | How does it end? | `changes/` ([`Events`]), `refresh/`, `admin/` ([`Admin`]) |
+//! | What speaks HTTP? | `api/` ([`enter`]) |
+
+mod control;
+
+mod registry;
+
+mod login;
+
+mod identity;
+
+mod resolve;
+
+mod refresh;
+
+mod changes;
+
+mod api;
+
+mod admin;
+
+mod users;
+
+mod sessions;
+
+mod tokens;
+
+mod names;
+
+mod keys;
+
+mod store;
+
+mod base32;
+
+pub use admin::{Admin, AdminError, KnownUser, NewUser, RefreshId, Released};
+pub use api::{Arrival, Caller, enter, router};
+pub use changes::{ChangeEvent, Events};
+pub use control::{Control, ControlParts, Settings};
+pub use identity::{SessionIdentity, WithheldGroup};
+pub use keys::{KeyFault, KeyFile, MAC_LENGTH, Macs, Purpose};
+pub use login::{LoginDone, LoginError, LoginRequest};
+pub use names::NameKind;
+pub use refresh::{Outcome, PrincipalAnswer, RefreshAnswer};
+pub use registry::{ProviderEntry, Registry};
+pub use resolve::{Rejected, ResolveError, ResolvedToken};
+pub use sessions::{InvalidSessionId, SessionId, SessionInfo};
+pub use store::{Change, Changes, Store, StoreFault};
+pub use tokens::{InvalidTokenName, Minted, PlainToken, Presented, TokenInfo, TokenName, TokenScope, Tokens};
+pub use users::{InvalidUserId, UserId};
+
+#[cfg(test)]
+mod testing;

@@ -1,0 +1,112 @@
+//! What each path does.
+
+use std::sync::Arc;
+
+use auth_core::{LoginInput, Password};
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use jiff::Timestamp;
+use kube_wire::UserInfo;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::body;
+use super::entered::Entered;
+use super::problem::Problem;
+use crate::admin;
+use crate::control::Control;
+use crate::login::LoginRequest;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LoginBody {
+    username: String,
+    password: Password,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct LoggedIn {
+    token: String,
+    expires_at: Timestamp,
+    session: String,
+    user: String,
+}
+
+pub(super) async fn login(
+    State(control): State<Arc<Control>>,
+    Path(provider): Path<String>,
+    entered: Entered,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<(StatusCode, Json<LoggedIn>), Problem> {
+    let LoginBody { username, password } = body::read(&control, &headers, body, "username and password").await?;
+    let arrival = entered.arrival();
+    let request = LoginRequest {
+        provider,
+        input: LoginInput::Password { login: username, password },
+        client: Some(arrival.client),
+        trace_id: arrival.trace_id.clone(),
+    };
+    let done = control.login(request).await?;
+    let answer = LoggedIn {
+        token: done.token.expose().to_owned(),
+        expires_at: done.expires_at,
+        session: done.session.to_string(),
+        user: done.user.to_string(),
+    };
+    Ok((StatusCode::CREATED, Json(answer)))
+}
+
+pub(super) async fn providers(State(control): State<Arc<Control>>) -> Json<Value> {
+    Json(json!({ "providers": control.registry().public() }))
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Me {
+    user: String,
+    provider: String,
+    principal: String,
+    session: String,
+    token: String,
+    expires_at: Timestamp,
+    identity: UserInfo,
+}
+
+pub(super) async fn me(entered: Entered) -> Result<Json<Me>, Problem> {
+    let caller = entered.caller()?.clone();
+    Ok(Json(Me {
+        user: caller.user,
+        provider: caller.provider,
+        principal: caller.principal,
+        session: caller.session,
+        token: caller.token,
+        expires_at: caller.expires_at,
+        identity: caller.identity,
+    }))
+}
+
+/// Somebody else's token answers as one that is not there: names are not to be guessed at.
+pub(super) async fn end_token(
+    State(control): State<Arc<Control>>,
+    Path(name): Path<String>,
+    entered: Entered,
+) -> Result<StatusCode, Problem> {
+    let caller = entered.caller()?;
+    let not_found = || Problem::new(404, "not-found", "You have no such token.");
+    let name = if name == "current" { caller.token.clone() } else { name };
+    let name = name.parse().map_err(|_| not_found())?;
+    if admin::revoke(control.store(), &name, Some(&caller.user)).await? {
+        Ok(StatusCode::NO_CONTENT)
+    } else {
+        Err(not_found())
+    }
+}
+
+pub(super) async fn health(State(control): State<Arc<Control>>) -> Result<Json<Value>, Problem> {
+    control.store().ping().await?;
+    Ok(Json(json!({ "status": "ok" })))
+}

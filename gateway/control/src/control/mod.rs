@@ -1,0 +1,200 @@
+//! The control plane at run time: what a server starts, and how it stops.
+
+mod sweep;
+
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use auth_core::{Clock, Context};
+use jiff::Timestamp;
+use tokio::sync::{Notify, Semaphore, broadcast};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::changes::{ChangeEvent, Events, Tail};
+use crate::keys::KeyFile;
+use crate::refresh::Refresher;
+use crate::registry::Registry;
+use crate::sessions;
+use crate::store::{self, Store, StoreFault};
+use crate::tokens::Tokens;
+
+/// Events that a slow follower may be behind before it has to start over.
+const EVENTS: usize = 1_024;
+/// Tokens looked up at once. Each waits for a connection to the store, so a longer queue only makes older answers.
+const LOOKUPS: usize = 256;
+
+/// What a control plane is made of.
+#[derive(Debug)]
+pub struct ControlParts {
+    /// Where everything is kept.
+    pub store: Store,
+    /// What makes tokens.
+    pub keys: KeyFile,
+    /// The configured providers.
+    pub registry: Registry,
+    /// Where time comes from.
+    pub clock: Arc<dyn Clock>,
+    /// Times and bounds.
+    pub settings: Settings,
+}
+
+/// Times and bounds, as an operator may set them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// How long a login lasts.
+    pub session_lifetime: Duration,
+    /// How often the groups of a session are read anew.
+    pub refresh_interval: Duration,
+    /// How many refetches one provider gets at once.
+    pub refresh_concurrency: usize,
+    /// How old an identity may be when its provider does not answer; beyond it the session waits (503) for the
+    /// provider. `None`: as old as the session.
+    pub max_staleness: Option<Duration>,
+    /// How long a provider may take.
+    pub provider_deadline: Duration,
+}
+
+impl Default for Settings {
+    /// 12 hours, every 15 minutes, 4 at once, 10 seconds.
+    fn default() -> Self {
+        Self {
+            session_lifetime: Duration::from_secs(12 * 60 * 60),
+            refresh_interval: Duration::from_secs(15 * 60),
+            refresh_concurrency: 4,
+            max_staleness: None,
+            provider_deadline: Duration::from_secs(10),
+        }
+    }
+}
+
+/// The running control plane. It owns its background tasks; [`Control::shutdown`] ends them.
+#[derive(Debug)]
+pub struct Control {
+    store: Store,
+    tokens: Tokens,
+    registry: RwLock<Arc<Registry>>,
+    clock: Arc<dyn Clock>,
+    settings: Settings,
+    lookups: Semaphore,
+    events: broadcast::Sender<ChangeEvent>,
+    tasks: TaskTracker,
+    end: CancellationToken,
+}
+
+impl Control {
+    /// Starts the control plane on the runtime that this is called on.
+    ///
+    /// # Errors
+    /// When the store does not answer, or the cryptographic library fails.
+    pub async fn start(parts: ControlParts) -> Result<Arc<Self>, StoreFault> {
+        let tokens = Tokens::new(&parts.keys).map_err(|error| StoreFault::unreadable("key", error))?;
+        let (events, _) = broadcast::channel(EVENTS);
+        let requested = Arc::new(Notify::new());
+        let tail = Tail::start(parts.store.clone(), events.clone(), Arc::clone(&requested)).await?;
+        let control = Arc::new(Self {
+            store: parts.store,
+            tokens,
+            registry: RwLock::new(Arc::new(parts.registry)),
+            clock: parts.clock,
+            settings: parts.settings,
+            lookups: Semaphore::new(LOOKUPS),
+            events,
+            tasks: TaskTracker::new(),
+            end: CancellationToken::new(),
+        });
+        let (clock, end) = (Arc::clone(&control.clock), control.end.clone());
+        control.tasks.spawn(tail.run(clock, end));
+        let refresher = Refresher::new(&control, requested);
+        control.tasks.spawn(Arc::clone(&refresher).answer_requests());
+        control.tasks.spawn(refresher.keep_fresh());
+        control.tasks.spawn(sweep::run(control.store.clone(), Arc::clone(&control.clock), control.end.clone()));
+        Ok(control)
+    }
+
+    /// Follows what changes: first of all [`ChangeEvent::Reset`].
+    #[must_use]
+    pub fn events(&self) -> Events {
+        Events::new(self.events.subscribe())
+    }
+
+    /// Puts a new configuration of providers in place of the old. The sessions of an instance that is gone end.
+    ///
+    /// # Errors
+    /// When the sessions to be ended cannot be read. The new configuration holds all the same.
+    pub async fn replace_providers(&self, registry: Registry) -> Result<(), StoreFault> {
+        let new = Arc::new(registry);
+        let old = {
+            let mut current = self.registry.write().unwrap_or_else(PoisonError::into_inner);
+            std::mem::replace(&mut *current, Arc::clone(&new))
+        };
+        if old.ids().all(|id| new.entry(id.as_str()).is_some()) {
+            return Ok(());
+        }
+        // Told first: whoever looks a token up from here on is judged by the new configuration.
+        let live = sessions::live(&mut *self.store.read().await?, self.clock.now()).await;
+        let Ok(live) = live else {
+            let _ = self.events.send(ChangeEvent::Reset);
+            return live.map(drop);
+        };
+        for session in live.into_iter().filter(|s| new.entry(s.principal.instance().as_str()).is_none()) {
+            let _ = self.events.send(ChangeEvent::SessionEnded(session.id));
+        }
+        Ok(())
+    }
+
+    /// Stops the background tasks and waits for those that run, then closes the store.
+    pub async fn shutdown(&self) {
+        self.end.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+        self.store.close().await;
+    }
+
+    /// The store, for commands that run inside the server.
+    #[must_use]
+    pub const fn store(&self) -> &Store {
+        &self.store
+    }
+
+    pub(crate) const fn tokens(&self) -> &Tokens {
+        &self.tokens
+    }
+
+    pub(crate) const fn lookups(&self) -> &Semaphore {
+        &self.lookups
+    }
+
+    pub(crate) const fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    pub(crate) const fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    pub(crate) const fn tasks(&self) -> &TaskTracker {
+        &self.tasks
+    }
+
+    pub(crate) const fn end(&self) -> &CancellationToken {
+        &self.end
+    }
+
+    pub(crate) fn registry(&self) -> Arc<Registry> {
+        Arc::clone(&self.registry.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The circumstances of one provider call.
+    pub(crate) fn context(&self, trace_id: String) -> Context {
+        Context::new(self.clock.monotonic() + self.settings.provider_deadline, trace_id)
+    }
+
+    pub(crate) fn end_of_session(&self, now: Timestamp) -> Timestamp {
+        now.saturating_add(self.settings.session_lifetime).unwrap_or(Timestamp::MAX)
+    }
+
+    pub(crate) fn fresh(&self, refreshed_at: Timestamp, now: Timestamp) -> bool {
+        self.settings.max_staleness.is_none_or(|limit| store::since(refreshed_at, now) <= limit)
+    }
+}

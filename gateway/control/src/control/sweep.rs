@@ -1,0 +1,64 @@
+//! Removes rows that nobody needs any more, so that the file does not grow for ever.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use auth_core::Clock;
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+use crate::store::{self, Change, Store, StoreFault, millis};
+
+const INTERVAL: Duration = Duration::from_secs(60 * 60);
+/// Longer than a session, so that lists still show what ended lately; a follower asleep for longer starts over.
+const KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+pub(super) async fn run(store: Store, clock: Arc<dyn Clock>, end: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = end.cancelled() => return,
+            () = clock.sleep(INTERVAL) => {}
+        }
+        if let Err(fault) = sweep(&store).await {
+            tracing::error!(why = %store::chain(&fault), "old rows cannot be removed");
+        }
+    }
+}
+
+pub(crate) async fn sweep(store: &Store) -> Result<(), StoreFault> {
+    let mut write = store.write().await?;
+    let before = millis(write.at().saturating_sub(KEPT).unwrap_or(Timestamp::MIN));
+    let mut removed = 0;
+    // Children first: a token points at its session.
+    for sql in [
+        "DELETE FROM tokens WHERE expires_at < ?1 \
+         OR session_id IN (SELECT id FROM sessions WHERE expires_at < ?1 OR ended_at < ?1)",
+        "DELETE FROM sessions WHERE expires_at < ?1 OR ended_at < ?1",
+        "DELETE FROM refreshes WHERE requested_at < ?1",
+        "DELETE FROM changes WHERE at < ?1",
+    ] {
+        removed += sqlx::query(sql).bind(before).execute(write.connection()).await?.rows_affected();
+    }
+    if removed == 0 {
+        return Ok(());
+    }
+    write.commit(Change::Swept).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Site;
+
+    #[tokio::test]
+    async fn what_ended_long_ago_is_removed_and_what_lives_stays() {
+        let site = Site::open().await;
+        site.login("alice").await.expect("logged in");
+        site.clock.advance(KEPT + Duration::from_secs(13 * 60 * 60));
+        let kept = site.login("alice").await.expect("logged in again");
+        sweep(site.control.store()).await.expect("swept");
+        let left = site.admin().sessions(None).await.expect("listed");
+        assert_eq!(left.into_iter().map(|session| session.id).collect::<Vec<_>>(), [kept.session]);
+        site.control.resolve_token(kept.token.expose()).await.expect("the living one works");
+    }
+}

@@ -1,0 +1,109 @@
+//! From what a provider said to what a session carries.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use auth_core::{Current, Identity, Login, Principal, PrincipalId};
+use kube_wire::UserInfo;
+use serde::{Deserialize, Serialize};
+
+use crate::names::{self, NameKind};
+use crate::store::{StoreFault, Write};
+
+/// A person as their provider described them, at a login or later.
+#[derive(Debug)]
+pub(crate) struct Person {
+    pub(crate) user: Principal,
+    pub(crate) groups: Vec<Principal>,
+    pub(crate) extra: BTreeMap<String, Vec<String>>,
+}
+
+impl From<Login> for Person {
+    fn from(login: Login) -> Self {
+        Self { user: login.user, groups: login.groups, extra: login.extra }
+    }
+}
+
+impl From<Current> for Person {
+    fn from(current: Current) -> Self {
+        Self { user: current.user, groups: current.groups, extra: current.extra }
+    }
+}
+
+impl Person {
+    pub(crate) fn group_ids(&self) -> Vec<PrincipalId> {
+        self.groups.iter().map(|group| group.id.clone()).collect()
+    }
+}
+
+/// What a session gives: the identity towards clusters, and all that a grant may name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SessionIdentity {
+    /// User name, uid, groups and mapped extra.
+    pub user: UserInfo,
+    /// Principal ids and rendered names that grants match.
+    pub subjects: Vec<String>,
+    /// Groups whose name belongs to another group. Clusters do not see them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub withheld: Vec<WithheldGroup>,
+}
+
+/// A group that is not shown to clusters, because its name is another's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WithheldGroup {
+    /// The name that it would have.
+    pub name: String,
+    /// The group.
+    pub principal: PrincipalId,
+    /// The principal whose name it is.
+    pub owner: String,
+}
+
+impl SessionIdentity {
+    pub(crate) fn read(json: &str) -> Result<Self, StoreFault> {
+        serde_json::from_str(json).map_err(|error| StoreFault::unreadable("identity", error))
+    }
+
+    /// Whether something that this identity gave is no longer in `new`, so that a grant or a binding may be gone.
+    pub(crate) fn loses_by(&self, new: &Self) -> bool {
+        let kept: BTreeSet<&String> = new.subjects.iter().collect();
+        self.subjects.iter().any(|subject| !kept.contains(subject))
+    }
+}
+
+/// The user name is another principal's, until an administrator releases it.
+#[derive(Debug)]
+pub(crate) struct NameTaken {
+    pub(crate) name: String,
+    pub(crate) owner: String,
+}
+
+/// Claims every name of the identity, and leaves out the groups whose name is another's.
+pub(crate) async fn own(
+    write: &mut Write,
+    identity: Identity,
+    person: &Person,
+) -> Result<Result<SessionIdentity, NameTaken>, StoreFault> {
+    let users = names::claim(write, NameKind::User, &[(&identity.username, &person.user.id)]).await?;
+    let owner = users.get(&identity.username).cloned().unwrap_or_default();
+    if owner != person.user.id.to_string() {
+        return Ok(Err(NameTaken { name: identity.username, owner }));
+    }
+    let wanted: Vec<_> = identity.groups.iter().map(|group| (group.name.as_str(), &group.principal)).collect();
+    let owners = names::claim(write, NameKind::Group, &wanted).await?;
+    let mut groups = Vec::with_capacity(identity.groups.len());
+    let mut withheld = Vec::new();
+    for group in identity.groups {
+        let owner = owners.get(&group.name).cloned().unwrap_or_default();
+        if owner == group.principal.to_string() {
+            groups.push(group.name);
+        } else {
+            withheld.push(WithheldGroup { name: group.name, principal: group.principal, owner });
+        }
+    }
+    let ids = std::iter::once(person.user.id.to_string()).chain(person.groups.iter().map(|group| group.id.to_string()));
+    let subjects = ids.chain([identity.username.clone()]).chain(groups.iter().cloned()).collect();
+    let user = UserInfo { username: identity.username, uid: Some(identity.uid), groups, extra: identity.extra };
+    Ok(Ok(SessionIdentity { user, subjects, withheld }))
+}

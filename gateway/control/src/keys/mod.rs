@@ -1,0 +1,128 @@
+//! The key file: the root of every secret that the gateway makes itself.
+//!
+//! It holds several keys. The first makes new things, all of them recognize old ones, so that adding a key in front
+//! kills no token. No key is used directly: each purpose has its own, derived by HKDF-SHA256 (RFC 5869), so that a
+//! weakness in one use says nothing about another.
+
+mod file;
+
+pub use file::KeyFault;
+
+use std::fmt::{self, Debug};
+use std::path::Path;
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use aws_lc_rs::{hkdf, hmac};
+use zeroize::Zeroizing;
+
+/// The length of a message authentication code. 128 bits: nobody can try them out against a server.
+pub const MAC_LENGTH: usize = 16;
+
+/// The keys of a gateway.
+///
+/// ```no_run
+/// let keys = gatewarden_control::KeyFile::open_or_create("/var/lib/gatewarden/key".as_ref())?;
+/// # Ok::<(), gatewarden_control::KeyFault>(())
+/// ```
+pub struct KeyFile {
+    /// The first makes, all recognize. Never empty.
+    keys: Vec<Key>,
+}
+
+struct Key {
+    id: u8,
+    bytes: Zeroizing<[u8; 32]>,
+}
+
+impl KeyFile {
+    /// Reads the file, and makes one with a single key where there is none.
+    ///
+    /// # Errors
+    /// When others may read the file, when it is not a key file, and when it cannot be read or made.
+    pub fn open_or_create(path: &Path) -> Result<Self, KeyFault> {
+        file::open_or_create(path).map(|keys| Self { keys })
+    }
+
+    /// Keys that make and check message authentication codes for one purpose.
+    ///
+    /// # Errors
+    /// When the cryptographic library refuses, which its documentation rules out for these lengths.
+    pub fn macs(&self, purpose: Purpose) -> Result<Macs, KeyFault> {
+        let keys = self.keys.iter().map(|key| Ok((key.id, mac_key(key, purpose)?)));
+        Ok(Macs { keys: keys.collect::<Result<_, KeyFault>>()? })
+    }
+}
+
+impl Debug for KeyFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ids: Vec<u8> = self.keys.iter().map(|key| key.id).collect();
+        f.debug_struct("KeyFile").field("ids", &ids).finish_non_exhaustive()
+    }
+}
+
+/// What a derived key is for. A text is never used for two things, and never changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// The end of an API token.
+    TokenMac,
+}
+
+impl Purpose {
+    const fn label(self) -> &'static [u8] {
+        match self {
+            Self::TokenMac => b"gatewarden/v1/token-mac",
+        }
+    }
+}
+
+/// Makes and checks codes for one purpose.
+pub struct Macs {
+    keys: Vec<(u8, hmac::Key)>,
+}
+
+impl Macs {
+    /// The code for a message, by the first key, and that key's id.
+    #[must_use]
+    pub fn make(&self, message: &[&[u8]]) -> Option<(u8, [u8; MAC_LENGTH])> {
+        let (id, key) = self.keys.first()?;
+        Some((*id, code(key, message)))
+    }
+
+    /// Whether `found` is the code for the message by the key `id`. Takes as long for a wrong code as for a right one.
+    #[must_use]
+    pub fn verify(&self, id: u8, message: &[&[u8]], found: &[u8]) -> bool {
+        let Some((_, key)) = self.keys.iter().find(|(known, _)| *known == id) else { return false };
+        verify_slices_are_equal(&code(key, message), found).is_ok()
+    }
+}
+
+impl Debug for Macs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Macs").field("keys", &self.keys.len()).finish_non_exhaustive()
+    }
+}
+
+/// Each part goes in behind its length: moving a byte from one part to the next is another message.
+fn code(key: &hmac::Key, message: &[&[u8]]) -> [u8; MAC_LENGTH] {
+    let mut context = hmac::Context::with_key(key);
+    for part in message {
+        context.update(&(part.len() as u64).to_be_bytes());
+        context.update(part);
+    }
+    let tag = context.sign();
+    let mut short = [0; MAC_LENGTH];
+    short.iter_mut().zip(tag.as_ref()).for_each(|(to, from)| *to = *from);
+    short
+}
+
+fn mac_key(key: &Key, purpose: Purpose) -> Result<hmac::Key, KeyFault> {
+    let root = hkdf::Salt::new(hkdf::HKDF_SHA256, b"gatewarden").extract(&*key.bytes);
+    let mut derived = Zeroizing::new([0; 32]);
+    root.expand(&[purpose.label()], hkdf::HKDF_SHA256)
+        .and_then(|okm| okm.fill(&mut *derived))
+        .map_err(|_| KeyFault::Crypto)?;
+    Ok(hmac::Key::new(hmac::HMAC_SHA256, &*derived))
+}
+
+#[cfg(test)]
+mod tests;

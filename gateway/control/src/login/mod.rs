@@ -1,0 +1,192 @@
+//! From what somebody presents to a session and its token.
+//!
+//! ```text
+//! provider ─► complete? ─► policy ∧ provider's narrowing ─► mapping ─► names ─► session + token
+//!                                                                   └── one transaction ──┘
+//! ```
+//! Completeness comes before the policy: groups that could not be read must neither admit nor refuse anybody.
+
+use std::net::IpAddr;
+
+use auth_core::{AuthError, Completeness, InstanceId, LoginInput, MappingError};
+use jiff::Timestamp;
+
+use crate::control::Control;
+use crate::identity::{self, NameTaken, Person, SessionIdentity};
+use crate::keys::KeyFault;
+use crate::registry::{ProviderEntry, Refused};
+use crate::sessions::{self, NewSession, SessionId};
+use crate::store::{Change, Changes, StoreFault};
+use crate::tokens::{self, PlainToken, TokenName};
+use crate::users::{self, UserId};
+
+/// One attempt to log in.
+#[derive(Debug)]
+pub struct LoginRequest {
+    /// The instance that is asked; no other one ever sees the input.
+    pub provider: String,
+    /// What was presented.
+    pub input: LoginInput,
+    /// Where the request came from.
+    pub client: Option<IpAddr>,
+    /// Joins the log lines of one request.
+    pub trace_id: String,
+}
+
+/// A login that succeeded.
+#[derive(Debug)]
+pub struct LoginDone {
+    /// Shown to its owner, once.
+    pub token: PlainToken,
+    /// The token's public half.
+    pub name: TokenName,
+    /// When token and session end.
+    pub expires_at: Timestamp,
+    /// The session.
+    pub session: SessionId,
+    /// Who it is.
+    pub user: UserId,
+    /// What clusters see.
+    pub identity: SessionIdentity,
+}
+
+/// Why there is no session.
+#[derive(Debug, thiserror::Error)]
+pub enum LoginError {
+    /// No instance has this id: 404. The list of instances is public, so this tells nothing new.
+    #[error("no such provider instance")]
+    UnknownProvider,
+    /// The provider, its policy or its outage: the error knows its own answer.
+    #[error("{provider}: {error}")]
+    Refused {
+        /// Which instance.
+        provider: InstanceId,
+        /// What it said.
+        error: AuthError,
+    },
+    /// No identity comes of the person: 403. The operator changes the mapping.
+    #[error("{provider}: {error}")]
+    Mapping {
+        /// Which instance.
+        provider: InstanceId,
+        /// What does not fit.
+        error: MappingError,
+    },
+    /// Their user name in clusters is another principal's: 403. An administrator releases it, or changes the mapping.
+    #[error("{provider}: the user name {name:?} belongs to {owner}")]
+    NameTaken {
+        /// Which instance.
+        provider: InstanceId,
+        /// The name.
+        name: String,
+        /// Whose it is.
+        owner: String,
+    },
+    /// The store did not answer: 503.
+    #[error(transparent)]
+    Store(#[from] StoreFault),
+    /// The machine gave no randomness: 500.
+    #[error(transparent)]
+    Keys(#[from] KeyFault),
+}
+
+impl Control {
+    /// Logs somebody in.
+    ///
+    /// # Errors
+    /// As [`LoginError`] says. An unknown user and a wrong password are one and the same error.
+    pub async fn login(&self, request: LoginRequest) -> Result<LoginDone, LoginError> {
+        let client = request.client;
+        let (provider, trace) = (request.provider.clone(), request.trace_id.clone());
+        let result = self.try_login(request).await;
+        match &result {
+            Ok(done) => tracing::info!(
+                %provider, %trace, ?client, user = %done.user, session = %done.session, token = %done.name, "logged in"
+            ),
+            Err(error) => tracing::warn!(%provider, %trace, ?client, why = %error.audit_text(), "login refused"),
+        }
+        result
+    }
+
+    async fn try_login(&self, request: LoginRequest) -> Result<LoginDone, LoginError> {
+        let registry = self.registry();
+        let entry = registry.entry(&request.provider).ok_or(LoginError::UnknownProvider)?;
+        let mut ctx = self.context(request.trace_id);
+        ctx.client = request.client;
+        let refused = |error| LoginError::Refused { provider: entry.provider.name().clone(), error };
+        let login = entry.provider.authenticate_user(&ctx, request.input).await.map_err(refused)?;
+        if let Completeness::Incomplete(why) = &login.completeness {
+            return Err(refused(AuthError::GroupsIncomplete(why.clone())));
+        }
+        let person = Person::from(login);
+        let known = users::by_principal(&mut *self.store().read().await?, &person.user.id).await?;
+        let uid = known.map_or_else(|| UserId::of(&person.user.id), |owner| owner.id);
+        let identity = registry.admit(entry, &ctx, &uid, &person).await.map_err(|error| match error {
+            Refused::Provider(error) => refused(error),
+            Refused::Mapping(error) => LoginError::Mapping { provider: entry.provider.name().clone(), error },
+        })?;
+        self.keep(entry, &person, identity).await
+    }
+
+    async fn keep(
+        &self,
+        entry: &ProviderEntry,
+        person: &Person,
+        identity: auth_core::Identity,
+    ) -> Result<LoginDone, LoginError> {
+        let provider = || entry.provider.name().clone();
+        let minted = self.tokens().mint()?;
+        let session = SessionId::random();
+        let mut write = self.store().write().await?;
+        let expires_at = self.end_of_session(write.at());
+        let user = users::seen(&mut write, &person.user).await?;
+        if user.disabled {
+            return Err(LoginError::Refused { provider: provider(), error: AuthError::Disabled });
+        }
+        let identity = match identity::own(&mut write, identity, person).await? {
+            Ok(identity) => identity,
+            Err(NameTaken { name, owner }) => return Err(LoginError::NameTaken { provider: provider(), name, owner }),
+        };
+        let new = NewSession {
+            id: &session,
+            user: &user.id,
+            principal: &person.user.id,
+            identity: &identity,
+            groups: &person.groups,
+            expires_at,
+        };
+        sessions::insert(&mut write, new).await?;
+        tokens::rows::insert(&mut write, &minted, &session, expires_at).await?;
+        let changes = Changes::from(Change::UserSaved(user.id.clone()))
+            .and(Change::SessionStarted(session.clone()))
+            .and(Change::TokenMinted(minted.name.clone()));
+        write.commit(changes).await?;
+        log_withheld(&session, &identity);
+        Ok(LoginDone { token: minted.plain, name: minted.name, expires_at, session, user: user.id, identity })
+    }
+}
+
+impl LoginError {
+    /// The error for an operator, with its sources, on one line.
+    #[must_use]
+    pub fn audit_text(&self) -> String {
+        match self {
+            Self::Refused { provider, error } => format!("{provider}: {}", error.audit_text()),
+            Self::Store(fault) => crate::store::chain(fault),
+            other => other.to_string(),
+        }
+    }
+}
+
+/// Tells the operator of groups that clusters do not see, since the person cannot know why a right is missing.
+pub(crate) fn log_withheld(session: &SessionId, identity: &SessionIdentity) {
+    for group in &identity.withheld {
+        tracing::warn!(
+            %session, name = %group.name, principal = %group.principal, owner = %group.owner,
+            "a group is withheld: its name belongs to another"
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests;

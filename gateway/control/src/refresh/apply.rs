@@ -1,0 +1,78 @@
+//! Does to the sessions of a principal what a refetch says.
+
+use auth_core::{Identity, PrincipalId};
+use jiff::Timestamp;
+
+use super::Outcome;
+use crate::identity::{self, NameTaken, Person, SessionIdentity};
+use crate::login::log_withheld;
+use crate::sessions::{self, SessionId, Which};
+use crate::store::{Change, Changes, Store, StoreFault};
+
+/// Ends all sessions of the principal.
+pub(super) async fn end(store: &Store, principal: &PrincipalId, outcome: Outcome) -> Result<Outcome, StoreFault> {
+    let why = match &outcome {
+        Outcome::Gone => "the provider does not know the user any more",
+        Outcome::Disabled => "the user is disabled at the provider",
+        Outcome::NeedsLogin => "the user has to log in again",
+        Outcome::Refused { why } => why,
+        Outcome::Current { .. } | Outcome::Incomplete { .. } | Outcome::Unavailable { .. } | Outcome::NotConfigured => {
+            return Ok(outcome);
+        }
+    };
+    let mut write = store.write().await?;
+    if let Some(changes) = sessions::end(&mut write, Which::OfPrincipal(principal), why).await? {
+        write.commit(changes).await?;
+    }
+    Ok(outcome)
+}
+
+/// Notes why, and changes nothing else.
+pub(super) async fn incomplete(store: &Store, principal: &PrincipalId, why: String) -> Result<Outcome, StoreFault> {
+    let mut write = store.write().await?;
+    if let Some(changes) = sessions::note_incomplete(&mut write, principal, &why).await? {
+        write.commit(changes).await?;
+    }
+    Ok(Outcome::Incomplete { why })
+}
+
+/// Gives every session of the person the identity that they have now. One that logged in after the provider was asked
+/// knows better, and is left alone.
+pub(super) async fn renew(
+    store: &Store,
+    identity: Identity,
+    person: &Person,
+    asked_at: Timestamp,
+) -> Result<Outcome, StoreFault> {
+    let mut write = store.write().await?;
+    let new = match identity::own(&mut write, identity, person).await? {
+        Ok(new) => new,
+        Err(NameTaken { name, owner }) => {
+            drop(write);
+            let why = format!("the user name {name:?} belongs to {owner}");
+            return end(store, &person.user.id, Outcome::Refused { why }).await;
+        }
+    };
+    let mut changes = Vec::new();
+    for (session, old) in sessions::of_principal(&mut write, &person.user.id, asked_at).await? {
+        sessions::renew(&mut write, &session, &new, &person.groups).await?;
+        if old != new {
+            log_withheld(&session, &new);
+        }
+        changes.push(change(session, &old, &new));
+    }
+    if let Some(changes) = Changes::collect(changes) {
+        write.commit(changes).await?;
+    }
+    Ok(Outcome::Current { groups: person.groups.len() })
+}
+
+fn change(session: SessionId, old: &SessionIdentity, new: &SessionIdentity) -> Change {
+    if old == new {
+        Change::SessionChecked(session)
+    } else if old.loses_by(new) {
+        Change::SessionLost(session)
+    } else {
+        Change::SessionRenewed(session)
+    }
+}

@@ -1,0 +1,152 @@
+//! Keeps what we know of people as fresh as their directory.
+//!
+//! By a timer, and when somebody asks for it. The rules (see [`Outcome`]): an outage changes nothing; incomplete groups
+//! never replace complete ones; who is gone, switched off or refused by the policy loses their sessions; who lost
+//! something keeps the session, without it.
+
+mod apply;
+mod requests;
+mod schedule;
+
+pub use requests::{PrincipalAnswer, RefreshAnswer};
+pub(crate) use requests::{answer as read_answer, request};
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use auth_core::{AuthError, Completeness, InstanceId, PrincipalId, Refetch};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use tokio::sync::Notify;
+
+use crate::control::Control;
+use crate::identity::Person;
+use crate::registry::{ProviderEntry, Refused, Registry};
+use crate::store::{self, StoreFault};
+use crate::users::UserId;
+
+/// What a refetch came to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "kebab-case")]
+pub enum Outcome {
+    /// The provider knows them; their sessions carry what it says now.
+    Current {
+        /// How many groups they are in.
+        groups: usize,
+    },
+    /// Not all groups could be read: the ones known before stay.
+    Incomplete {
+        /// Why, for the operator.
+        why: String,
+    },
+    /// The provider does not know them any more: sessions ended.
+    Gone,
+    /// They are switched off there: sessions ended.
+    Disabled,
+    /// Only they can renew it: sessions ended.
+    NeedsLogin,
+    /// A login would be refused now: sessions ended.
+    Refused {
+        /// Why, for the operator.
+        why: String,
+    },
+    /// The provider, or our store, did not answer: nothing changed.
+    Unavailable {
+        /// Why, for the operator.
+        why: String,
+    },
+    /// Their provider is not configured: nobody was asked.
+    NotConfigured,
+}
+
+impl Outcome {
+    fn unavailable(error: &AuthError) -> Self {
+        Self::Unavailable { why: error.audit_text() }
+    }
+
+    /// Whether asking again soon may bring more.
+    const fn is_transient(&self) -> bool {
+        matches!(self, Self::Incomplete { .. } | Self::Unavailable { .. })
+    }
+}
+
+impl From<StoreFault> for Outcome {
+    fn from(fault: StoreFault) -> Self {
+        Self::Unavailable { why: store::chain(&fault) }
+    }
+}
+
+/// Asks providers again. One per running gateway.
+#[derive(Debug)]
+pub(crate) struct Refresher {
+    control: Arc<Control>,
+    requested: Arc<Notify>,
+    /// Instances that a round is under way for: one that hangs does not hold up the others.
+    busy: Mutex<HashSet<InstanceId>>,
+    /// When to try again after an outage.
+    later: Mutex<HashMap<PrincipalId, Timestamp>>,
+}
+
+impl Refresher {
+    pub(crate) fn new(control: &Arc<Control>, requested: Arc<Notify>) -> Arc<Self> {
+        let control = Arc::clone(control);
+        Arc::new(Self { control, requested, busy: Mutex::default(), later: Mutex::default() })
+    }
+
+    /// Asks about one principal and does what the answer says.
+    async fn refresh(&self, registry: &Registry, user: &UserId, principal: &PrincipalId) -> Outcome {
+        let outcome = match registry.entry(principal.instance().as_str()) {
+            Some(entry) => self.ask(registry, entry, user, principal).await.unwrap_or_else(Outcome::from),
+            None => Outcome::NotConfigured,
+        };
+        match &outcome {
+            Outcome::Current { .. } => tracing::debug!(%user, %principal, ?outcome, "refreshed"),
+            _ => tracing::warn!(%user, %principal, ?outcome, "refreshed"),
+        }
+        outcome
+    }
+
+    async fn ask(
+        &self,
+        registry: &Registry,
+        entry: &ProviderEntry,
+        user: &UserId,
+        principal: &PrincipalId,
+    ) -> Result<Outcome, StoreFault> {
+        let store = self.control.store();
+        let started = store.now();
+        let ctx = self.control.context(format!("refresh-{}", uuid::Uuid::now_v7()));
+        let current = match entry.provider.refetch_group_principals(&ctx, principal, None).await {
+            Err(error) => return Ok(Outcome::unavailable(&error)),
+            Ok(Refetch::UserGone) => return apply::end(store, principal, Outcome::Gone).await,
+            Ok(Refetch::UserDisabled) => return apply::end(store, principal, Outcome::Disabled).await,
+            Ok(Refetch::NeedsLogin) => return apply::end(store, principal, Outcome::NeedsLogin).await,
+            Ok(Refetch::Current(current)) => *current,
+        };
+        if let Completeness::Incomplete(why) = &current.completeness {
+            return apply::incomplete(store, principal, why.clone()).await;
+        }
+        let person = Person::from(current);
+        match registry.admit(entry, &ctx, user, &person).await {
+            Ok(identity) => apply::renew(store, identity, &person, started).await,
+            Err(Refused::Provider(error)) if !says_no(&error) => Ok(Outcome::unavailable(&error)),
+            Err(refused) => apply::end(store, principal, Outcome::Refused { why: refused.to_string() }).await,
+        }
+    }
+
+    fn busy(&self) -> std::sync::MutexGuard<'_, HashSet<InstanceId>> {
+        self.busy.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn later(&self) -> std::sync::MutexGuard<'_, HashMap<PrincipalId, Timestamp>> {
+        self.later.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether this is an answer about the person, and not the lack of one.
+const fn says_no(error: &AuthError) -> bool {
+    matches!(error, AuthError::NotInRequiredGroups | AuthError::PolicyDenied(_))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,148 @@
+//! Who stands behind a token.
+
+use std::fmt;
+use std::time::Duration;
+
+use auth_core::{InstanceId, PrincipalId};
+use jiff::Timestamp;
+
+use crate::control::Control;
+use crate::identity::SessionIdentity;
+use crate::sessions::{self, SessionId};
+use crate::store::{self, StoreFault, moment};
+use crate::tokens::rows::{self, Held};
+use crate::tokens::{Presented, TokenName, TokenScope};
+use crate::users::{self, UserId};
+
+/// Whom a token stands for.
+#[derive(Debug, Clone)]
+pub struct ResolvedToken {
+    /// The token's public half.
+    pub name: TokenName,
+    /// Its session.
+    pub session: SessionId,
+    /// Its user.
+    pub user: UserId,
+    /// The instance that they logged in by.
+    pub provider: InstanceId,
+    /// The principal that the instance knows them as.
+    pub principal: PrincipalId,
+    /// What clusters see, and what grants match.
+    pub identity: SessionIdentity,
+    /// From this moment the token is refused.
+    pub expires_at: Timestamp,
+    /// What it may be used for.
+    pub scope: TokenScope,
+}
+
+/// Why a token gives nobody.
+#[derive(Debug, thiserror::Error)]
+pub enum ResolveError {
+    /// The token is at fault: 401. The reason is for the audit log.
+    #[error("token refused: {0}")]
+    Unauthenticated(Rejected),
+    /// What must be known cannot be read now: 503. The token may be as good as ever.
+    #[error("it cannot be decided now")]
+    Unavailable {
+        /// When asking again may help.
+        retry_after: Duration,
+        /// What is wrong with the store, if it is that.
+        #[source]
+        source: Option<StoreFault>,
+    },
+    /// Too many at once: 429.
+    #[error("too many tokens are being looked up")]
+    Overloaded,
+}
+
+/// What is wrong with a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rejected {
+    /// Not made by this gateway.
+    Malformed,
+    /// Made by this gateway, and not in the store (any more).
+    Unknown,
+    /// Its time, or its session's, is over.
+    Expired,
+    /// Somebody ended it, or its session.
+    Revoked,
+    /// Its user is switched off, or its provider is not configured any more.
+    Disabled,
+}
+
+impl fmt::Display for Rejected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Malformed => "malformed",
+            Self::Unknown => "unknown",
+            Self::Expired => "expired",
+            Self::Revoked => "revoked",
+            Self::Disabled => "disabled",
+        })
+    }
+}
+
+const RETRY: Duration = Duration::from_secs(5);
+
+impl Control {
+    /// Says whom a token stands for, as the store is at some moment after the call began.
+    ///
+    /// A text that this gateway did not make is refused without asking the store.
+    ///
+    /// # Errors
+    /// [`ResolveError::Unauthenticated`] only when the token itself, its session or its user is at fault.
+    pub async fn resolve_token(&self, presented: &str) -> Result<ResolvedToken, ResolveError> {
+        let presented = self.tokens().parse(presented).ok_or(ResolveError::Unauthenticated(Rejected::Malformed))?;
+        let _turn = self.lookups().try_acquire().map_err(|_| ResolveError::Overloaded)?;
+        let held = self.held(&presented.name).await.map_err(unavailable)?;
+        let held = held.filter(|held| presented.hash.matches(&held.sha256));
+        let held = held.ok_or(ResolveError::Unauthenticated(Rejected::Unknown))?;
+        self.judge(presented, held)
+    }
+
+    async fn held(&self, name: &TokenName) -> Result<Option<Held>, StoreFault> {
+        rows::held(&mut *self.store().read().await?, name).await
+    }
+
+    /// Valid = token ∧ session ∧ user ∧ provider ∧ freshness, computed now and stored nowhere.
+    fn judge(&self, presented: Presented, held: Held) -> Result<ResolvedToken, ResolveError> {
+        let rejected = |why| Err(ResolveError::Unauthenticated(why));
+        let now = self.store().now();
+        let expires_at = moment(held.token_expires_at.min(held.session_expires_at));
+        if held.disabled_at.is_some() || self.registry().entry(&held.provider).is_none() {
+            return rejected(Rejected::Disabled);
+        }
+        if held.revoked_at.is_some() || held.ended_at.is_some() {
+            return rejected(Rejected::Revoked);
+        }
+        if expires_at <= now {
+            return rejected(Rejected::Expired);
+        }
+        if !self.fresh(moment(held.refreshed_at), now) {
+            // The token is not at fault: told 401, every client would throw a good login away.
+            return Err(ResolveError::Unavailable { retry_after: RETRY, source: None });
+        }
+        read(presented.name, &held, expires_at).map_err(unavailable)
+    }
+}
+
+fn read(name: TokenName, held: &Held, expires_at: Timestamp) -> Result<ResolvedToken, StoreFault> {
+    Ok(ResolvedToken {
+        name,
+        session: sessions::parse_id(&held.session_id)?,
+        user: users::parse_id(&held.user_id)?,
+        provider: held.provider.parse().map_err(|error| StoreFault::unreadable("provider", error))?,
+        principal: held.principal.parse().map_err(|error| StoreFault::unreadable("principal", error))?,
+        identity: SessionIdentity::read(&held.identity)?,
+        expires_at,
+        scope: serde_json::from_str(&held.scope).map_err(|error| StoreFault::unreadable("token scope", error))?,
+    })
+}
+
+fn unavailable(fault: StoreFault) -> ResolveError {
+    tracing::error!(why = %store::chain(&fault), "a token cannot be looked up");
+    ResolveError::Unavailable { retry_after: RETRY, source: Some(fault) }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,263 @@
+//! Sessions: one login each, with the identity that it gives.
+//!
+//! Whether a session holds is computed from its times, its user and its provider whenever somebody asks; no row says
+//! "valid". What ends one for good (a revocation, a user who is gone) is written down with its reason.
+
+mod id;
+
+pub use id::{InvalidSessionId, SessionId};
+
+use auth_core::{InstanceId, Principal, PrincipalId};
+use jiff::Timestamp;
+use sqlx::{FromRow, SqliteConnection};
+
+use crate::identity::SessionIdentity;
+use crate::store::{Change, Changes, StoreFault, Write, millis, moment};
+use crate::users::UserId;
+
+/// A login to be kept.
+#[derive(Debug)]
+pub(crate) struct NewSession<'a> {
+    pub(crate) id: &'a SessionId,
+    pub(crate) user: &'a UserId,
+    pub(crate) principal: &'a PrincipalId,
+    pub(crate) identity: &'a SessionIdentity,
+    pub(crate) groups: &'a [Principal],
+    pub(crate) expires_at: Timestamp,
+}
+
+pub(crate) async fn insert(write: &mut Write, new: NewSession<'_>) -> Result<(), StoreFault> {
+    let at = millis(write.at());
+    sqlx::query(
+        "INSERT INTO sessions (id, user_id, provider, principal, identity, groups, created_at, refreshed_at, expires_at) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?8)",
+    )
+    .bind(new.id.as_str())
+    .bind(new.user.as_str())
+    .bind(new.principal.instance().as_str())
+    .bind(new.principal.to_string())
+    .bind(json("identity", new.identity)?)
+    .bind(json("groups", new.groups)?)
+    .bind(at)
+    .bind(millis(new.expires_at))
+    .execute(write.connection())
+    .await?;
+    Ok(())
+}
+
+/// A session that has not ended, with what a refetch needs to know.
+#[derive(Debug, Clone)]
+pub(crate) struct Live {
+    pub(crate) id: SessionId,
+    pub(crate) user: UserId,
+    pub(crate) principal: PrincipalId,
+    pub(crate) refreshed_at: Timestamp,
+}
+
+#[derive(FromRow)]
+struct LiveRow {
+    id: String,
+    user_id: String,
+    principal: String,
+    refreshed_at: i64,
+}
+
+/// Every session that has not ended, whether or not its user may use it now.
+pub(crate) async fn live(connection: &mut SqliteConnection, now: Timestamp) -> Result<Vec<Live>, StoreFault> {
+    let rows: Vec<LiveRow> = sqlx::query_as(
+        "SELECT id, user_id, principal, refreshed_at FROM sessions WHERE ended_at IS NULL AND expires_at > ? ORDER BY id",
+    )
+    .bind(millis(now))
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter().map(LiveRow::read).collect()
+}
+
+impl LiveRow {
+    fn read(self) -> Result<Live, StoreFault> {
+        Ok(Live {
+            id: parse_id(&self.id)?,
+            user: crate::users::parse_id(&self.user_id)?,
+            principal: self.principal.parse().map_err(|error| StoreFault::unreadable("principal", error))?,
+            refreshed_at: moment(self.refreshed_at),
+        })
+    }
+}
+
+/// The sessions of one principal that have not ended and were last read at `known_at` or before, with their identities.
+pub(crate) async fn of_principal(
+    write: &mut Write,
+    principal: &PrincipalId,
+    known_at: Timestamp,
+) -> Result<Vec<(SessionId, SessionIdentity)>, StoreFault> {
+    let at = millis(write.at());
+    let rows: Vec<(String, String)> = sqlx::query_as(
+        "SELECT id, identity FROM sessions \
+         WHERE principal = ? AND ended_at IS NULL AND expires_at > ? AND refreshed_at <= ? ORDER BY id",
+    )
+    .bind(principal.to_string())
+    .bind(at)
+    .bind(millis(known_at))
+    .fetch_all(write.connection())
+    .await?;
+    rows.iter().map(|(id, identity)| Ok((parse_id(id)?, SessionIdentity::read(identity)?))).collect()
+}
+
+/// Puts a complete new identity in place of the old.
+pub(crate) async fn renew(
+    write: &mut Write,
+    id: &SessionId,
+    identity: &SessionIdentity,
+    groups: &[Principal],
+) -> Result<(), StoreFault> {
+    let at = millis(write.at());
+    sqlx::query("UPDATE sessions SET identity = ?, groups = ?, incomplete = NULL, refreshed_at = ? WHERE id = ?")
+        .bind(json("identity", identity)?)
+        .bind(json("groups", groups)?)
+        .bind(at)
+        .bind(id.as_str())
+        .execute(write.connection())
+        .await?;
+    Ok(())
+}
+
+/// Notes why the groups could not be read this time. The ones known before stay.
+pub(crate) async fn note_incomplete(
+    write: &mut Write,
+    principal: &PrincipalId,
+    why: &str,
+) -> Result<Option<Changes>, StoreFault> {
+    let at = millis(write.at());
+    let noted: Vec<String> = sqlx::query_scalar(
+        "UPDATE sessions SET incomplete = ?1 WHERE principal = ?2 AND ended_at IS NULL AND expires_at > ?3 \
+         AND incomplete IS NOT ?1 RETURNING id",
+    )
+    .bind(why)
+    .bind(principal.to_string())
+    .bind(at)
+    .fetch_all(write.connection())
+    .await?;
+    changes(&noted, Change::SessionChecked)
+}
+
+/// Which sessions to end.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Which<'a> {
+    One(&'a SessionId),
+    OfUser(&'a UserId),
+    OfPrincipal(&'a PrincipalId),
+    /// All who were in this group at their last refetch.
+    InGroup(&'a PrincipalId),
+}
+
+/// Ends sessions for good; `None` when there was none to end.
+pub(crate) async fn end(write: &mut Write, which: Which<'_>, why: &str) -> Result<Option<Changes>, StoreFault> {
+    let (sql, key) = match which {
+        Which::One(id) => (
+            "UPDATE sessions SET ended_at = ?1, ended_why = ?2 WHERE id = ?3 AND ended_at IS NULL RETURNING id",
+            id.to_string(),
+        ),
+        Which::OfUser(id) => (
+            "UPDATE sessions SET ended_at = ?1, ended_why = ?2 WHERE user_id = ?3 AND ended_at IS NULL RETURNING id",
+            id.to_string(),
+        ),
+        Which::OfPrincipal(id) => (
+            "UPDATE sessions SET ended_at = ?1, ended_why = ?2 WHERE principal = ?3 AND ended_at IS NULL RETURNING id",
+            id.to_string(),
+        ),
+        Which::InGroup(id) => (
+            "UPDATE sessions SET ended_at = ?1, ended_why = ?2 WHERE ended_at IS NULL AND EXISTS \
+             (SELECT 1 FROM json_each(sessions.groups) WHERE json_extract(value, '$.id') = ?3) RETURNING id",
+            id.to_string(),
+        ),
+    };
+    let at = millis(write.at());
+    let ended: Vec<String> = sqlx::query_scalar(sql).bind(at).bind(why).bind(key).fetch_all(write.connection()).await?;
+    changes(&ended, Change::SessionEnded)
+}
+
+/// A session as commands list it.
+#[derive(Debug, Clone)]
+pub struct SessionInfo {
+    /// The session.
+    pub id: SessionId,
+    /// Whose it is.
+    pub user: UserId,
+    /// By which instance they logged in.
+    pub provider: InstanceId,
+    /// As whom.
+    pub principal: PrincipalId,
+    /// What clusters see.
+    pub identity: SessionIdentity,
+    /// Why the last refetch brought not all groups, if so.
+    pub incomplete: Option<String>,
+    /// When they logged in.
+    pub created_at: Timestamp,
+    /// When the identity was last read completely.
+    pub refreshed_at: Timestamp,
+    /// When it ends by itself.
+    pub expires_at: Timestamp,
+    /// When and why it ended early.
+    pub ended: Option<(Timestamp, String)>,
+}
+
+#[derive(FromRow)]
+struct InfoRow {
+    id: String,
+    user_id: String,
+    provider: String,
+    principal: String,
+    identity: String,
+    incomplete: Option<String>,
+    created_at: i64,
+    refreshed_at: i64,
+    expires_at: i64,
+    ended_at: Option<i64>,
+    ended_why: Option<String>,
+}
+
+/// The sessions of one user, or of all, newest first.
+pub(crate) async fn list(
+    connection: &mut SqliteConnection,
+    user: Option<&UserId>,
+) -> Result<Vec<SessionInfo>, StoreFault> {
+    let rows: Vec<InfoRow> = sqlx::query_as(
+        "SELECT id, user_id, provider, principal, identity, incomplete, created_at, refreshed_at, expires_at, \
+         ended_at, ended_why FROM sessions WHERE ?1 IS NULL OR user_id = ?1 ORDER BY id DESC",
+    )
+    .bind(user.map(UserId::as_str))
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter().map(InfoRow::read).collect()
+}
+
+impl InfoRow {
+    fn read(self) -> Result<SessionInfo, StoreFault> {
+        let ended = self.ended_at.map(|at| (moment(at), self.ended_why.unwrap_or_default()));
+        Ok(SessionInfo {
+            id: parse_id(&self.id)?,
+            user: crate::users::parse_id(&self.user_id)?,
+            provider: self.provider.parse().map_err(|error| StoreFault::unreadable("provider", error))?,
+            principal: self.principal.parse().map_err(|error| StoreFault::unreadable("principal", error))?,
+            identity: SessionIdentity::read(&self.identity)?,
+            incomplete: self.incomplete,
+            created_at: moment(self.created_at),
+            refreshed_at: moment(self.refreshed_at),
+            expires_at: moment(self.expires_at),
+            ended,
+        })
+    }
+}
+
+pub(crate) fn parse_id(text: &str) -> Result<SessionId, StoreFault> {
+    text.parse().map_err(|error| StoreFault::unreadable("session", error))
+}
+
+fn changes(ids: &[String], change: fn(SessionId) -> Change) -> Result<Option<Changes>, StoreFault> {
+    let ids: Vec<SessionId> = ids.iter().map(|id| parse_id(id)).collect::<Result<_, _>>()?;
+    Ok(Changes::collect(ids.into_iter().map(change)))
+}
+
+fn json<T: serde::Serialize + ?Sized>(what: &'static str, value: &T) -> Result<String, StoreFault> {
+    serde_json::to_string(value).map_err(|error| StoreFault::unreadable(what, error))
+}

@@ -1,0 +1,102 @@
+//! What can go wrong with the store, in words that tell an operator what to do.
+
+use std::path::PathBuf;
+
+use sqlx::migrate::MigrateError;
+
+/// The store did not do what was asked. Requests get 503 and nobody's access changes.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreFault {
+    /// The file cannot be opened or made. The operator looks at the path and its owner.
+    #[error("cannot open the store {}", path.display())]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Another process holds the lock for longer than the wait. Trying again helps.
+    #[error("the store is locked by another process")]
+    Locked(#[source] sqlx::Error),
+    /// The operator makes room.
+    #[error("the disk of the store is full")]
+    Full(#[source] sqlx::Error),
+    /// The operator looks at the owner of the file and at its mount.
+    #[error("the store is read-only")]
+    ReadOnly(#[source] sqlx::Error),
+    /// The operator brings back a backup.
+    #[error("the store is damaged, or is not a store")]
+    Damaged(#[source] sqlx::Error),
+    /// A row holds what this version does not understand. Most likely a newer version wrote it.
+    #[error("the store holds a {what} that this version cannot read")]
+    Unreadable {
+        /// What the row describes.
+        what: &'static str,
+        /// What was wrong with it.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The build is at fault, not the operator.
+    #[error("SQLite {0} is too old: 3.51.3 is the first that keeps committed pages through a reset of its log")]
+    OldSqlite(String),
+    /// The schema could not be brought up to date. The operator reads the source.
+    #[error("the store's schema cannot be brought up to date")]
+    Schema(#[source] Box<MigrateError>),
+    /// Anything else that the database says.
+    #[error("the store failed")]
+    Other(#[source] sqlx::Error),
+}
+
+impl StoreFault {
+    pub(crate) fn unreadable(what: &'static str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Unreadable { what, source: source.into() }
+    }
+}
+
+impl From<sqlx::Error> for StoreFault {
+    fn from(error: sqlx::Error) -> Self {
+        if matches!(error, sqlx::Error::PoolTimedOut) {
+            return Self::Locked(error);
+        }
+        // https://www.sqlite.org/rescode.html: the low byte of an extended code is its primary code.
+        let code = error.as_database_error().and_then(|found| found.code()?.parse::<u32>().ok());
+        match code.map(|code| code & 0xff) {
+            Some(5 | 6) => Self::Locked(error),
+            Some(13) => Self::Full(error),
+            Some(8) => Self::ReadOnly(error),
+            Some(11 | 26) => Self::Damaged(error),
+            _ => Self::Other(error),
+        }
+    }
+}
+
+impl From<MigrateError> for StoreFault {
+    fn from(error: MigrateError) -> Self {
+        match error {
+            MigrateError::Execute(source) => match Self::from(source) {
+                Self::Other(source) => Self::Schema(Box::new(MigrateError::Execute(source))),
+                known => known,
+            },
+            other => Self::Schema(Box::new(other)),
+        }
+    }
+}
+
+impl From<StoreFault> for auth_core::StoreError {
+    fn from(fault: StoreFault) -> Self {
+        Self(Box::new(fault))
+    }
+}
+
+/// An error and its sources, on one line for a log.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(source) = next {
+        text.push_str(": ");
+        text.push_str(&source.to_string());
+        next = source.source();
+    }
+    text.replace(char::is_control, " ")
+}

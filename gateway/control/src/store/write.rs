@@ -1,0 +1,70 @@
+//! The one way to write.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use sqlx::{Sqlite, SqliteConnection, SqlitePool, Transaction};
+use tokio::sync::Notify;
+
+use super::{Changes, StoreFault, millis};
+
+/// The one connection that may write. Private to this folder: nothing else can reach it.
+#[derive(Debug)]
+pub(super) struct Writer {
+    pool: SqlitePool,
+    written: Arc<Notify>,
+}
+
+impl Writer {
+    pub(super) fn new(pool: SqlitePool) -> Self {
+        Self { pool, written: Arc::default() }
+    }
+
+    pub(super) async fn begin(&self, at: Timestamp) -> Result<Write, StoreFault> {
+        // IMMEDIATE takes the lock now: a transaction that reads first and locks later fails when another process
+        // wrote in between, and no wait would help it.
+        let transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        Ok(Write { transaction, at, written: Arc::clone(&self.written) })
+    }
+
+    pub(super) fn written(&self) -> &Notify {
+        &self.written
+    }
+
+    pub(super) async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+/// A write that has begun. Dropped, it is rolled back; kept by [`Write::commit`] together with what it did.
+pub(crate) struct Write {
+    transaction: Transaction<'static, Sqlite>,
+    at: Timestamp,
+    written: Arc<Notify>,
+}
+
+impl Write {
+    /// When the write began: one moment for all its rows.
+    pub(crate) const fn at(&self) -> Timestamp {
+        self.at
+    }
+
+    pub(crate) fn connection(&mut self) -> &mut SqliteConnection {
+        &mut self.transaction
+    }
+
+    /// Keeps everything, or nothing. When this returns, the rows are on the disk.
+    pub(crate) async fn commit(mut self, changes: impl Into<Changes>) -> Result<(), StoreFault> {
+        for change in changes.into().iter() {
+            sqlx::query("INSERT INTO changes (at, kind, key) VALUES (?, ?, ?)")
+                .bind(millis(self.at))
+                .bind(change.kind())
+                .bind(change.key())
+                .execute(&mut *self.transaction)
+                .await?;
+        }
+        self.transaction.commit().await?;
+        self.written.notify_waiters();
+        Ok(())
+    }
+}

@@ -1,0 +1,227 @@
+//! A site for tests: a store in a temporary folder, a clock that stands still, and a provider that says what it is told.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use async_trait::async_trait;
+use auth_core::testing::{ManualClock, ThreadTasks};
+use auth_core::{
+    Access, AccessPolicy, AuthError, AuthProvider, Completeness, ContainLimits, Contained, Context, Current,
+    InstanceId, Login, LoginForm, LoginInput, Mapping, MappingConfig, Password, Ports, Principal, PrincipalId,
+    PrincipalPage, ProviderSecret, PublicProvider, Refetch, Search,
+};
+use jiff::Timestamp;
+
+use crate::{
+    Admin, ChangeEvent, Control, ControlParts, Events, KeyFile, LoginDone, LoginError, LoginRequest, ProviderEntry,
+    Registry, Settings, Store,
+};
+
+/// What the scripted directory knows of one person. The login name is also their external id.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Person {
+    /// External id and plain name of each group.
+    pub(crate) groups: Vec<(&'static str, &'static str)>,
+    pub(crate) incomplete: bool,
+    /// The name that mappings use, where it is not the login.
+    pub(crate) name: Option<&'static str>,
+}
+
+/// How the directory answers about everybody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Mood {
+    #[default]
+    Well,
+    Down,
+    Gone,
+    Disabled,
+    NeedsLogin,
+    Narrow,
+}
+
+#[derive(Debug)]
+pub(crate) struct Scripted {
+    id: InstanceId,
+    people: Mutex<HashMap<String, Person>>,
+    mood: Mutex<Mood>,
+}
+
+impl Scripted {
+    pub(crate) fn set(&self, login: &str, person: Person) {
+        self.people.lock().expect("lock").insert(login.to_owned(), person);
+    }
+
+    pub(crate) fn mood(&self) -> MutexGuard<'_, Mood> {
+        self.mood.lock().expect("lock")
+    }
+
+    fn describe(&self, login: &str) -> Option<(Principal, Vec<Principal>, Completeness)> {
+        let person = self.people.lock().expect("lock").get(login)?.clone();
+        let id = format!("{}_user://{login}", self.id).parse().expect("an id");
+        let user = Principal::new(id, person.name.unwrap_or(login)).with_login(login);
+        let group = |(id, name): &(&str, &str)| {
+            Principal::new(format!("{}_group://{id}", self.id).parse().expect("an id"), *name)
+        };
+        let why = Completeness::Incomplete("the page limit was reached".to_owned());
+        let completeness = if person.incomplete { why } else { Completeness::Complete };
+        Some((user, person.groups.iter().map(group).collect(), completeness))
+    }
+}
+
+#[async_trait]
+impl AuthProvider for Scripted {
+    fn name(&self) -> &InstanceId {
+        &self.id
+    }
+
+    async fn authenticate_user(&self, _: &Context, input: LoginInput) -> Result<Login, AuthError> {
+        if *self.mood() == Mood::Down {
+            return Err(AuthError::unavailable("the directory is down"));
+        }
+        let LoginInput::Password { login, password } = input else { return Err(AuthError::UnsupportedInput) };
+        let found = self.describe(&login).filter(|_| password.expose() == "right");
+        let (user, groups, completeness) = found.ok_or(AuthError::BadCredentials)?;
+        Ok(Login::new(user, groups, Timestamp::UNIX_EPOCH).with_completeness(completeness))
+    }
+
+    async fn search_principals(&self, _: &Context, _: Search) -> Result<PrincipalPage, AuthError> {
+        Ok(PrincipalPage::new(Vec::new()))
+    }
+
+    async fn get_principal(&self, _: &Context, id: &PrincipalId) -> Result<Option<Principal>, AuthError> {
+        Ok(self.describe(id.external_id()).map(|(user, ..)| user))
+    }
+
+    async fn refetch_group_principals(
+        &self,
+        _: &Context,
+        id: &PrincipalId,
+        _: Option<&ProviderSecret>,
+    ) -> Result<Refetch, AuthError> {
+        let (user, groups, completeness) = match *self.mood() {
+            Mood::Down => return Err(AuthError::unavailable("the directory is down")),
+            Mood::Gone => return Ok(Refetch::UserGone),
+            Mood::Disabled => return Ok(Refetch::UserDisabled),
+            Mood::NeedsLogin => return Ok(Refetch::NeedsLogin),
+            Mood::Well | Mood::Narrow => self.describe(id.external_id()).ok_or(AuthError::BadCredentials)?,
+        };
+        Ok(Refetch::Current(Box::new(Current::new(user, groups).with_completeness(completeness))))
+    }
+
+    async fn can_access_with_group_providers(
+        &self,
+        _: &Context,
+        _: &PrincipalId,
+        _: &[PrincipalId],
+    ) -> Result<Access, AuthError> {
+        match *self.mood() {
+            Mood::Narrow => Ok(Access::Denied("outside office hours".to_owned())),
+            _ => Ok(Access::Allowed),
+        }
+    }
+
+    fn transform_to_auth_provider(&self) -> PublicProvider {
+        PublicProvider::new(self.id.clone(), "scripted", "Corporate directory", [LoginForm::Password])
+    }
+}
+
+/// Everything a test needs, on one temporary folder.
+pub(crate) struct Site {
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) corp: Arc<Scripted>,
+    pub(crate) control: Arc<Control>,
+    pub(crate) keys: PathBuf,
+}
+
+impl Site {
+    /// With `alice` in `dev` and `ops`, and `bob` in nothing.
+    pub(crate) async fn open() -> Self {
+        Self::with(AccessPolicy::default(), Settings::default()).await
+    }
+
+    pub(crate) async fn with(policy: AccessPolicy, settings: Settings) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let clock = Arc::new(ManualClock::new());
+        let people = HashMap::from([
+            ("alice".to_owned(), Person { groups: vec![("1", "dev"), ("2", "ops")], ..Person::default() }),
+            ("bob".to_owned(), Person::default()),
+        ]);
+        let corp = Arc::new(Scripted {
+            id: "corp".parse().expect("an id"),
+            people: Mutex::new(people),
+            mood: Mutex::default(),
+        });
+        let store = Store::open(&folder.path().join("gatewarden.db"), Arc::<ManualClock>::clone(&clock))
+            .await
+            .expect("a store");
+        let keys = folder.path().join("key");
+        let parts = ControlParts {
+            registry: Registry::new([entry(&corp, &clock, &store, policy)], []),
+            keys: KeyFile::open_or_create(&keys).expect("keys"),
+            store,
+            clock: Arc::<ManualClock>::clone(&clock),
+            settings,
+        };
+        let control = Control::start(parts).await.expect("started");
+        Self { folder, clock, corp, control, keys }
+    }
+
+    /// The commands beside the server: another handle on the same file, as another process would have.
+    pub(crate) async fn beside(&self) -> Admin {
+        let path = self.folder.path().join("gatewarden.db");
+        Admin::new(Store::open(&path, Arc::<ManualClock>::clone(&self.clock)).await.expect("a second handle"))
+    }
+
+    pub(crate) fn admin(&self) -> Admin {
+        Admin::new(self.control.store().clone())
+    }
+
+    pub(crate) fn entry(&self, policy: AccessPolicy) -> ProviderEntry {
+        entry(&self.corp, &self.clock, self.control.store(), policy)
+    }
+
+    pub(crate) async fn login(&self, login: &str) -> Result<LoginDone, LoginError> {
+        self.login_with(login, "right").await
+    }
+
+    pub(crate) async fn login_with(&self, login: &str, password: &str) -> Result<LoginDone, LoginError> {
+        let input = LoginInput::Password { login: login.to_owned(), password: Password::new(password) };
+        let request = LoginRequest { provider: "corp".to_owned(), input, client: None, trace_id: "test".to_owned() };
+        self.control.login(request).await
+    }
+
+    /// Moves the clock by small steps until the event comes. Everything in between is returned too.
+    pub(crate) async fn until(&self, events: &mut Events, wanted: &ChangeEvent) -> Vec<ChangeEvent> {
+        let guard = std::time::Duration::from_secs(30);
+        let mut seen = Vec::new();
+        let wait = async {
+            loop {
+                let step = std::time::Duration::from_millis(100);
+                let Ok(event) = tokio::time::timeout(std::time::Duration::from_millis(10), events.next()).await else {
+                    self.clock.advance(step);
+                    continue;
+                };
+                let event = event.expect("the gateway runs");
+                seen.push(event.clone());
+                if event == *wanted {
+                    return;
+                }
+            }
+        };
+        let done = tokio::time::timeout(guard, wait).await;
+        assert!(done.is_ok(), "{wanted:?} never came; there were {seen:?}");
+        seen
+    }
+}
+
+fn entry(corp: &Arc<Scripted>, clock: &Arc<ManualClock>, store: &Store, policy: AccessPolicy) -> ProviderEntry {
+    let ports = Ports::new(Arc::<ManualClock>::clone(clock), Arc::new(ThreadTasks::default()), Arc::new(store.clone()));
+    let provider: Arc<dyn AuthProvider> = Arc::<Scripted>::clone(corp);
+    ProviderEntry {
+        provider: Contained::new(provider, &ports, ContainLimits::default()).expect("contained"),
+        mapping: Mapping::compile(MappingConfig::default(), &corp.id).expect("compiled"),
+        policy,
+    }
+}
