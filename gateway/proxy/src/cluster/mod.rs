@@ -1,0 +1,19 @@
+//! What runs for each cluster: its accounts, its proof, and the questions that the gateway itself asks of it.
+//!
+//! The configuration of a cluster is [`crate::boundary::Cluster`], a plain value. Its [`Runtime`] is what lives longer
+//! than one snapshot: endpoints with their health, TLS, credentials that are renewed, and whether the cluster is open.
+
+mod account;
+mod own;
+mod probe;
+mod registry;
+mod review;
+mod runtime;
+
+pub(crate) use own::Own;
+pub use probe::{Check, Mode, ProbeReport, probe};
+pub use registry::ClusterStatus;
+pub(crate) use registry::Clusters;
+pub(crate) use review::{is_constrained, review};
+pub use runtime::State;
+pub(crate) use runtime::{Role, Runtime};

@@ -1,0 +1,212 @@
+//! Asking one cluster the whole table.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::stream::{self, StreamExt};
+use http::StatusCode;
+use kube_wire::{UserInfo, header};
+use serde_json::{Value, json};
+
+use super::report::{Check, Mode, ProbeReport, Weight};
+use super::table::{Right, extra_keys, rights};
+use crate::cluster::own::Own;
+use crate::cluster::review::allowed;
+use crate::cluster::{Role, Runtime};
+use crate::upstream::{self, Pool};
+
+const SELF_ACCESS: &str = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
+const SELF: &str = "/apis/authentication.k8s.io/v1/selfsubjectreviews";
+
+/// Questions at once: a burst of all would look like an attack to the API server's own limits.
+const AT_ONCE: usize = 6;
+
+/// Since this minor version of 1.x constrained impersonation is there without a switch.
+const CONSTRAINED_SINCE: u64 = 36;
+
+/// One cluster, being asked.
+pub(super) struct Asking<'a> {
+    pub(super) pool: &'a Pool,
+    pub(super) runtime: &'a Arc<Runtime>,
+}
+
+impl Asking<'_> {
+    /// Asks everything.
+    pub(super) async fn report(&self) -> ProbeReport {
+        let mut report = ProbeReport {
+            cluster: self.runtime.cluster().id().to_owned(),
+            version: None,
+            mode: None,
+            checks: Vec::new(),
+            unanswered: None,
+        };
+        if let Err(why) = self.fill(&mut report).await {
+            report.unanswered = Some(why);
+        }
+        report
+    }
+
+    async fn fill(&self, report: &mut ProbeReport) -> Result<(), String> {
+        let (version, mode) = self.version().await?;
+        report.version = Some(version);
+        report.mode = Some(mode);
+        let rights = rights(self.runtime.cluster().config(), mode);
+        let mut answers = stream::iter(rights).map(|right| self.right(right, mode)).buffered(AT_ONCE);
+        while let Some(check) = answers.next().await {
+            report.checks.push(check?);
+        }
+        report.checks.push(self.identity(mode).await?);
+        if mode == Mode::Constrained {
+            report.checks.push(self.masters().await?);
+        }
+        Ok(())
+    }
+
+    async fn version(&self) -> Result<(String, Mode), String> {
+        let (status, body) = self.ask(Own::get(Role::Impersonator, "/version")).await?;
+        if status != StatusCode::OK {
+            return Err(format!("/version answered {status}; is the impersonator's credential valid there?"));
+        }
+        let found: Value = serde_json::from_slice(&body).map_err(|_| "/version answered no JSON".to_owned())?;
+        let text = |key: &str| found.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let mode = mode(&text("major"), &text("minor")).ok_or("/version tells no version")?;
+        Ok((text("gitVersion"), mode))
+    }
+
+    async fn right(&self, right: Right, mode: Mode) -> Result<Check, String> {
+        let review = Bytes::from(right.review().to_string());
+        let (status, body) = self.ask(Own::post(right.role, SELF_ACCESS, review)).await?;
+        let found = match status {
+            StatusCode::CREATED => allowed(&body)?,
+            // A reviewer that cannot be asked is one that may do nothing: callers' requests do not suffer.
+            _ if right.role == Role::Reviewer => false,
+            status => return Err(format!("a self review of access answered {status}")),
+        };
+        let word = |allowed| if allowed { "allowed" } else { "denied" };
+        Ok(Check {
+            name: right.name(),
+            expected: word(right.allowed).to_owned(),
+            found: word(found).to_owned(),
+            ok: found == right.allowed,
+            mend: manifest(right.role, mode),
+            weight: right.weight,
+        })
+    }
+
+    /// Does the identity arrive as it was sent?
+    async fn identity(&self, mode: Mode) -> Result<Check, String> {
+        let sent = self.somebody();
+        let (status, body) = self.ask(self.as_somebody(&sent)).await?;
+        let found = match status {
+            StatusCode::CREATED => user(&body)?,
+            status => return Ok(identity_check(mode, &sent, format!("{status}"), false)),
+        };
+        let groups = sent.groups.iter().all(|group| found.groups.contains(group));
+        let ok = groups && found.username == sent.username && found.uid == sent.uid && found.extra == sent.extra;
+        Ok(identity_check(mode, &sent, brief(&found), ok))
+    }
+
+    /// Does the API server itself refuse the group that may do everything?
+    async fn masters(&self) -> Result<Check, String> {
+        let request = self.as_somebody(&self.somebody()).with(header::IMPERSONATE_GROUP, "system:masters");
+        let (status, _) = self.ask(request).await?;
+        Ok(Check {
+            name: "impersonating the group system:masters is refused".to_owned(),
+            expected: StatusCode::FORBIDDEN.to_string(),
+            found: status.to_string(),
+            ok: status == StatusCode::FORBIDDEN,
+            mend: manifest(Role::Impersonator, Mode::Constrained),
+            weight: Weight::Forbidden,
+        })
+    }
+
+    /// An identity of the shape that callers have, and that no cluster gives rights to.
+    fn somebody(&self) -> UserInfo {
+        let keys = extra_keys(self.runtime.cluster().config());
+        UserInfo {
+            username: "gatewarden:probe".to_owned(),
+            uid: Some("u-gatewardenprobe".to_owned()),
+            groups: vec!["gatewarden:probe-one".to_owned(), "gatewarden:probe-two".to_owned()],
+            extra: keys.into_iter().map(|key| (key, vec!["probe".to_owned()])).collect::<BTreeMap<_, _>>(),
+        }
+    }
+
+    fn as_somebody(&self, sent: &UserInfo) -> Own {
+        let review = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"});
+        let mut own = Own::post(Role::Impersonator, SELF, Bytes::from(review.to_string()))
+            .with(header::IMPERSONATE_USER, &sent.username)
+            .with(header::IMPERSONATE_UID, sent.uid.as_deref().unwrap_or_default());
+        for group in &sent.groups {
+            own = own.with(header::IMPERSONATE_GROUP, group);
+        }
+        for (key, values) in &sent.extra {
+            let Some(name) = header::extra_header(key) else { continue };
+            for value in values {
+                own = own.with(name.clone(), value);
+            }
+        }
+        own
+    }
+
+    async fn ask(&self, own: Own) -> Result<(StatusCode, Bytes), String> {
+        let (status, body) = upstream::ask(self.pool, self.runtime, own).await.map_err(|fault| fault.chain())?;
+        if status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() {
+            return Err(format!("the API server answered {status}"));
+        }
+        Ok((status, body))
+    }
+}
+
+fn identity_check(mode: Mode, sent: &UserInfo, found: String, ok: bool) -> Check {
+    Check {
+        name: "an impersonated user arrives with uid, groups and extra".to_owned(),
+        expected: brief(sent),
+        found,
+        ok,
+        mend: manifest(Role::Impersonator, mode),
+        weight: Weight::Needed,
+    }
+}
+
+fn user(body: &[u8]) -> Result<UserInfo, String> {
+    let mut found: Value = serde_json::from_slice(body).map_err(|_| "a self review answered no JSON".to_owned())?;
+    let user = found.pointer_mut("/status/userInfo").map(Value::take).ok_or("a self review names no user")?;
+    serde_json::from_value(user).map_err(|_| "a self review names no user".to_owned())
+}
+
+fn brief(user: &UserInfo) -> String {
+    let keys: Vec<&str> = user.extra.keys().map(String::as_str).collect();
+    let uid = user.uid.as_deref().unwrap_or("none");
+    format!("user {}, uid {uid}, groups {}, extra {}", user.username, user.groups.join(" "), keys.join(" "))
+}
+
+/// Distributions write minor versions such as `36+`.
+fn mode(major: &str, minor: &str) -> Option<Mode> {
+    let digits: String = minor.chars().take_while(char::is_ascii_digit).collect();
+    let (major, minor): (u64, u64) = (major.parse().ok()?, digits.parse().ok()?);
+    let constrained = major > 1 || (major == 1 && minor >= CONSTRAINED_SINCE);
+    Some(if constrained { Mode::Constrained } else { Mode::Legacy })
+}
+
+fn manifest(role: Role, mode: Mode) -> &'static str {
+    match (role, mode) {
+        (Role::Reviewer, _) => "deploy/rbac/reviewer.yaml",
+        (Role::Impersonator, Mode::Constrained) => "deploy/rbac/constrained.yaml",
+        (Role::Impersonator, Mode::Legacy) => "deploy/rbac/legacy.yaml",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_tells_the_mode_as_distributions_write_it() {
+        assert_eq!(mode("1", "36"), Some(Mode::Constrained));
+        assert_eq!(mode("1", "36+"), Some(Mode::Constrained));
+        assert_eq!(mode("1", "35"), Some(Mode::Legacy));
+        assert_eq!(mode("2", "0"), Some(Mode::Constrained));
+        assert_eq!(mode("", ""), None);
+    }
+}

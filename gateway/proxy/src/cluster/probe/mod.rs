@@ -1,0 +1,92 @@
+//! Is this cluster's impersonator what it must be: able to impersonate, and to do nothing else?
+//!
+//! Were the identity headers ever lost on the way, a request would run as the impersonator itself. That must be an
+//! account which can do nothing. So before the first request passes, the cluster is asked with that very account, and
+//! asked again from time to time. Until it has answered, requests are answered 503.
+
+mod asking;
+mod report;
+mod table;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::task::TaskTracker;
+
+pub use report::{Check, Mode, ProbeReport};
+
+use self::asking::Asking;
+use super::runtime::{Runtime, State};
+use crate::boundary::{ClusterConfig, Snapshot, SnapshotConfig};
+use crate::executor::Executor;
+use crate::stream::{Drain, jitter};
+use crate::upstream::{Pool, PoolSettings};
+
+/// A proven cluster is asked again after this time: somebody may have bound another role to the account.
+const PROVEN: Duration = Duration::from_secs(600);
+/// A closed one sooner: its operator is mending it.
+const CLOSED: Duration = Duration::from_secs(60);
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// Asks one cluster everything, once, for `gatewarden cluster check`.
+///
+/// # Errors
+/// When the configuration is wrong, so that nothing could be asked. A cluster that does not answer is a report.
+pub async fn probe(config: ClusterConfig) -> Result<ProbeReport, String> {
+    let id = config.id.clone();
+    let snapshot = Snapshot::build(SnapshotConfig { clusters: vec![config], ..SnapshotConfig::default() });
+    let snapshot = snapshot.map_err(|faults| faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))?;
+    let cluster = snapshot.cluster(&id).ok_or("the cluster is not described")?;
+    let runtime = Arc::new(Runtime::new(Arc::clone(cluster))?);
+    let executor = Executor::new(TaskTracker::new());
+    let pool = Pool::new(Arc::new(PoolSettings::default()), executor, Drain::default());
+    Ok(Asking { pool: &pool, runtime: &runtime }.report().await)
+}
+
+/// Proves a cluster and goes on proving it, until no snapshot holds it.
+pub(super) async fn keep(pool: Arc<Pool>, runtime: Arc<Runtime>) {
+    let retired = runtime.retired.clone();
+    let asking = async {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let report = Asking { pool: &pool, runtime: &runtime }.report().await;
+            runtime.set_constrained(report.mode == Some(Mode::Constrained));
+            settle(&runtime, &report);
+            let wait = match *runtime.state() {
+                _ if report.unanswered.is_some() => pause,
+                State::Open => PROVEN,
+                State::Closed(_) => CLOSED,
+                State::Unproven(_) => pause,
+            };
+            pause = if wait == pause { (pause * 2).min(LONGEST_PAUSE) } else { FIRST_PAUSE };
+            // Spread, so that many clusters behind one gateway are not all asked in one moment.
+            tokio::time::sleep(wait.mul_f64(0.9 + 0.2 * jitter())).await;
+        }
+    };
+    retired.run_until_cancelled(asking).await;
+}
+
+/// Opens or closes the cluster by what was found. Silence closes nothing that was proven: the next request will find
+/// out by itself whether the cluster is there.
+fn settle(runtime: &Runtime, report: &ProbeReport) {
+    let before = runtime.state();
+    let next = match (&report.unanswered, &*before) {
+        (Some(_), State::Open | State::Closed(_)) => return,
+        (Some(why), State::Unproven(_)) => State::Unproven(why.as_str().into()),
+        (None, _) => report.state(runtime.cluster().config().dangerous_privileged_account),
+    };
+    if *before == next {
+        return;
+    }
+    let cluster = runtime.cluster().id();
+    match &next {
+        State::Open => tracing::info!(cluster, "the cluster is open"),
+        State::Closed(why) => tracing::error!(cluster, why = &**why, "the cluster stays closed"),
+        State::Unproven(why) => tracing::warn!(cluster, why = &**why, "the cluster is not proven"),
+    }
+    runtime.set_state(next);
+}
+
+#[cfg(test)]
+mod tests;

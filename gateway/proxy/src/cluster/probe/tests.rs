@@ -1,0 +1,42 @@
+//! What the answers of a probe mean.
+
+use super::report::{Check, ProbeReport, Weight};
+use super::*;
+
+fn report(failed: &[Weight]) -> ProbeReport {
+    let check = |weight: &Weight| Check {
+        name: format!("{weight:?}"),
+        expected: "one".into(),
+        found: "the other".into(),
+        ok: false,
+        mend: "deploy/rbac/constrained.yaml",
+        weight: *weight,
+    };
+    ProbeReport {
+        cluster: "east".into(),
+        version: None,
+        mode: Some(Mode::Constrained),
+        checks: failed.iter().map(check).collect(),
+        unanswered: None,
+    }
+}
+
+#[test]
+fn a_right_too_many_closes_and_a_right_too_few_does_not_open() {
+    assert_eq!(report(&[]).state(false), State::Open);
+    assert!(matches!(report(&[Weight::Needed]).state(false), State::Unproven(_)));
+    assert!(matches!(report(&[Weight::Needed, Weight::Forbidden]).state(false), State::Closed(_)));
+}
+
+#[test]
+fn only_the_dangerous_setting_opens_a_cluster_with_a_right_too_many() {
+    assert_eq!(report(&[Weight::Forbidden]).state(true), State::Open);
+    assert!(matches!(report(&[Weight::Needed]).state(true), State::Unproven(_)));
+}
+
+#[test]
+fn a_reviewer_that_lacks_rights_keeps_nobody_out() {
+    let report = report(&[Weight::Reviewer]);
+    assert_eq!(report.state(false), State::Open);
+    assert!(!report.is_good(), "but the operator is told");
+}

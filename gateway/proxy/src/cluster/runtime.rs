@@ -1,0 +1,137 @@
+//! What lives as long as a cluster's configuration stays the same.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use arc_swap::ArcSwap;
+use http::HeaderValue;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use super::account::{Credentials, TokenFault};
+use crate::boundary::Cluster;
+use crate::tls::ClientTls;
+use crate::upstream::Endpoint;
+
+/// Questions to one cluster's reviewer at once. Beyond it a caller waits: a flood of `--as` must not become one of
+/// reviews.
+const REVIEWS: usize = 32;
+
+/// Which of a cluster's two accounts speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// Carries callers' requests, always as somebody else.
+    Impersonator,
+    /// Asks what others may do.
+    Reviewer,
+}
+
+/// Whether requests may pass.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    /// The probe found what it must find.
+    Open,
+    /// The impersonator may do more than impersonate: lost headers would make a caller the gateway itself.
+    Closed(Arc<str>),
+    /// Not asked yet, or not answered.
+    Unproven(Arc<str>),
+}
+
+/// A cluster at work.
+#[derive(Debug)]
+pub(crate) struct Runtime {
+    id: u64,
+    cluster: Arc<Cluster>,
+    endpoints: Vec<Arc<Endpoint>>,
+    impersonator: Credentials,
+    reviewer: Credentials,
+    state: ArcSwap<State>,
+    constrained: AtomicBool,
+    pub(super) reviews: Semaphore,
+    /// Fires when no snapshot holds this cluster any more.
+    pub(super) retired: CancellationToken,
+}
+
+impl Runtime {
+    /// Prepares a cluster; nothing is dialed yet.
+    ///
+    /// # Errors
+    /// What is wrong with its certificates, tokens or endpoints.
+    pub(crate) fn new(cluster: Arc<Cluster>) -> Result<Self, String> {
+        static IDS: AtomicU64 = AtomicU64::new(1);
+        let config = cluster.config();
+        let name = config.tls_server_name.as_deref();
+        let endpoints = config.endpoints.iter().map(|uri| Endpoint::new(uri, name).map(Arc::new));
+        let account = |what: &str, account| {
+            Credentials::new(account, &config.ca_pem).map_err(|fault| format!("{what} or authority: {fault}"))
+        };
+        Ok(Self {
+            id: IDS.fetch_add(1, Ordering::Relaxed),
+            endpoints: endpoints.collect::<Result<_, _>>()?,
+            impersonator: account("impersonator", &config.impersonator)?,
+            reviewer: account("reviewer", &config.reviewer)?,
+            state: ArcSwap::from_pointee(State::Unproven("not probed yet".into())),
+            constrained: AtomicBool::new(false),
+            reviews: Semaphore::new(REVIEWS),
+            retired: CancellationToken::new(),
+            cluster,
+        })
+    }
+
+    /// Differs between any two runtimes of a process.
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
+    pub(crate) fn cluster(&self) -> &Arc<Cluster> {
+        &self.cluster
+    }
+
+    pub(crate) fn endpoints(&self) -> &[Arc<Endpoint>] {
+        &self.endpoints
+    }
+
+    pub(crate) fn tls(&self, role: Role) -> &ClientTls {
+        self.credentials(role).tls()
+    }
+
+    /// The account's `Authorization` header.
+    pub(crate) fn authorization(&self, role: Role) -> Result<Option<HeaderValue>, TokenFault> {
+        self.credentials(role).authorization()
+    }
+
+    pub(crate) fn state(&self) -> Arc<State> {
+        self.state.load_full()
+    }
+
+    /// Whether requests may pass: one read, for the hot path.
+    pub(crate) fn is_open(&self) -> bool {
+        matches!(**self.state.load(), State::Open)
+    }
+
+    /// Whether the API server knows constrained impersonation (1.36 and later).
+    pub(crate) fn is_constrained(&self) -> bool {
+        self.constrained.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_constrained(&self, constrained: bool) {
+        self.constrained.store(constrained, Ordering::Relaxed);
+    }
+
+    pub(super) fn set_state(&self, state: State) {
+        self.state.store(Arc::new(state));
+    }
+
+    /// Reads token files again.
+    pub(super) fn renew(&self) -> Result<(), TokenFault> {
+        self.impersonator.renew()?;
+        self.reviewer.renew()
+    }
+
+    fn credentials(&self, role: Role) -> &Credentials {
+        match role {
+            Role::Impersonator => &self.impersonator,
+            Role::Reviewer => &self.reviewer,
+        }
+    }
+}

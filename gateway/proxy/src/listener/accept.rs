@@ -1,0 +1,80 @@
+//! The thread that accepts, and that runs what concerns all workers: certificates, clusters, their probes.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio_util::task::TaskTracker;
+
+use super::doorman::Doorman;
+use super::running::Shared;
+use super::worker::{Arrival, Handle};
+use crate::executor::Executor;
+use crate::upstream::Pool;
+
+/// How often certificate files are compared.
+const CERTIFICATES: Duration = Duration::from_secs(10);
+
+/// How long to wait when the system gives no more connections (no file descriptors): at once would spin.
+const OUT_OF_BREATH: Duration = Duration::from_millis(100);
+
+/// Accepts until the gateway stops.
+pub(super) async fn run(shared: Arc<Shared>, listener: TcpListener, workers: Vec<Handle>) {
+    let executor = Executor::new(TaskTracker::new());
+    let pool = Pool::new(Arc::clone(&shared.pool), executor, shared.drain.clone());
+    let common = Arc::clone(&shared.common);
+    let doorman = Doorman::new(shared.limits.clone());
+    tokio::join!(
+        accept(&shared, listener, workers, doorman),
+        renew_certificate(&shared),
+        common.clusters.keep(&common.snapshot, Arc::new(pool), shared.drain.clone()),
+    );
+}
+
+async fn accept(shared: &Shared, listener: TcpListener, workers: Vec<Handle>, doorman: Arc<Doorman>) {
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = shared.drain.begun() => return,
+        };
+        match accepted {
+            Ok((stream, address)) => {
+                let Some(place) = doorman.enter(address.ip()) else {
+                    tracing::debug!(client = %address.ip(), "a connection too many");
+                    continue;
+                };
+                if let Ok(stream) = stream.into_std() {
+                    hand_over(&workers, Arrival { stream, address, place });
+                }
+            }
+            Err(fault) if is_of_the_client(&fault) => {}
+            Err(fault) => {
+                tracing::error!(fault = %fault, "no connection could be accepted");
+                tokio::time::sleep(OUT_OF_BREATH).await;
+            }
+        }
+    }
+}
+
+fn hand_over(workers: &[Handle], arrival: Arrival) {
+    let Some(worker) = workers.iter().min_by_key(|worker| worker.load.score()) else { return };
+    if worker.arrivals.try_send(arrival).is_err() {
+        tracing::warn!("a connection was closed because no worker could take it");
+    }
+}
+
+/// The client was gone before we had its connection.
+fn is_of_the_client(fault: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(fault.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
+
+async fn renew_certificate(shared: &Shared) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(CERTIFICATES) => shared.reload_certificate(),
+            () = shared.drain.begun() => return,
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! One connection: the TLS handshake, then HTTP/2 or HTTP/1.1 until it ends or is asked to.
+
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::time::Duration;
+
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use super::doorman::Place;
+use super::idle::HeadTimer;
+use super::running::Shared;
+use super::worker::Worker;
+use crate::admit::Peer;
+use crate::stream::{Counted, jitter};
+
+/// Serves a connection to its end.
+pub(super) async fn serve(worker: Arc<Worker>, stream: TcpStream, address: SocketAddr, mut place: Place) {
+    let load = Arc::clone(&worker.load);
+    let _connected = load.connected();
+    // Without it, Nagle's algorithm holds small frames (a watch event) back for up to 40 ms.
+    if stream.set_nodelay(true).is_err() {
+        return; // the client is gone
+    }
+    let shared = Arc::clone(&worker.shared);
+    let handshake = TlsAcceptor::from(Arc::clone(&shared.tls)).accept(stream);
+    let io = tokio::select! {
+        shaken = timeout(shared.timeouts.handshake, handshake) => match shaken {
+            Ok(Ok(io)) => io,
+            Ok(Err(fault)) => return tracing::debug!(client = %address.ip(), fault = %fault, "no TLS"),
+            Err(_late) => return tracing::debug!(client = %address.ip(), "no TLS in time"),
+        },
+        () = shared.drain.begun() => return,
+    };
+    place.shook_hands();
+    let session = io.get_ref().1;
+    let peer = Arc::new(Peer::new(&shared.common, address, session.server_name()));
+    if session.alpn_protocol() == Some(b"h2") {
+        serve_http2(worker, io, peer).await;
+    } else {
+        serve_http1(worker, io, peer).await;
+    }
+}
+
+async fn serve_http2(worker: Arc<Worker>, io: TlsStream<TcpStream>, peer: Arc<Peer>) {
+    let shared = Arc::clone(&worker.shared);
+    let builder = http2_builder(&worker);
+    let service = service_fn(move |request| Arc::clone(&worker).answer(request, Arc::clone(&peer)));
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(io), service));
+    tokio::select! {
+        ended = connection.as_mut() => return note(ended),
+        () = asked_to_end(&shared) => connection.as_mut().graceful_shutdown(), // GOAWAY
+    }
+    tokio::select! {
+        ended = connection => note(ended),
+        () = shared.drain.aborted() => {}
+    }
+}
+
+async fn serve_http1(worker: Arc<Worker>, io: TlsStream<TcpStream>, peer: Arc<Peer>) {
+    let shared = Arc::clone(&worker.shared);
+    let read = Arc::new(AtomicU64::new(0));
+    let io = TokioIo::new(Counted::new(io, Arc::clone(&read)));
+    let builder = http1_builder(&shared, read);
+    let service = service_fn(move |request| Arc::clone(&worker).answer(request, Arc::clone(&peer)));
+    let mut connection = pin!(builder.serve_connection(io, service).with_upgrades());
+    tokio::select! {
+        ended = connection.as_mut() => return note(ended),
+        () = asked_to_end(&shared) => connection.as_mut().graceful_shutdown(), // no keep-alive
+    }
+    tokio::select! {
+        ended = connection => note(ended),
+        () = shared.drain.aborted() => {}
+    }
+}
+
+fn http2_builder(worker: &Worker) -> http2::Builder<crate::executor::Executor> {
+    let Shared { limits, timeouts, .. } = &*worker.shared;
+    let mut builder = http2::Builder::new(worker.executor.clone());
+    builder
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(limits.streams)
+        .max_header_list_size(limits.head_bytes)
+        .initial_stream_window_size(limits.stream_window)
+        .initial_connection_window_size(limits.connection_window)
+        .max_send_buf_size(limits.send_buffer)
+        .max_pending_accept_reset_streams(limits.pending_resets)
+        .max_local_error_reset_streams(limits.error_resets)
+        .keep_alive_interval(timeouts.ping_interval)
+        .keep_alive_timeout(timeouts.ping);
+    builder
+}
+
+fn http1_builder(shared: &Shared, read: Arc<AtomicU64>) -> http1::Builder {
+    let Shared { limits, timeouts, .. } = shared;
+    let timer = HeadTimer { head: timeouts.head, idle: timeouts.idle, read, kept: AtomicBool::new(false) };
+    let mut builder = http1::Builder::new();
+    builder
+        // Without a timer hyper's header timeout is not in force, silently, and one slow client holds a connection.
+        .timer(timer)
+        .header_read_timeout(timeouts.head)
+        .max_headers(limits.head_lines)
+        .max_buf_size(usize::try_from(limits.head_bytes).unwrap_or(usize::MAX))
+        // `kubectl exec -i < file` closes its side first and still reads the answer.
+        .half_close(true);
+    builder
+}
+
+/// The gateway stops, or the connection has reached its age.
+async fn asked_to_end(shared: &Shared) {
+    let age = async {
+        match shared.timeouts.connection_age {
+            Some(age) => tokio::time::sleep(spread(age)).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = shared.drain.begun() => {}
+        () = age => {}
+    }
+}
+
+/// Give or take a tenth: clients that came together do not have to go together.
+fn spread(age: Duration) -> Duration {
+    age.mul_f64(0.9 + 0.2 * jitter())
+}
+
+/// Ends that nobody has to act on: clients go away as they please.
+fn note(ended: hyper::Result<()>) {
+    if let Err(fault) = ended {
+        tracing::debug!(fault = %fault, "a connection ended");
+    }
+}

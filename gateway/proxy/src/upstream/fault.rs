@@ -1,0 +1,77 @@
+//! What can go wrong between us and a cluster.
+//!
+//! The client learns the kind of fault and never an internal address: those go to the log, with the whole chain.
+
+use std::error::Error;
+use std::io;
+use std::time::Duration;
+
+use crate::body::BoxError;
+
+/// Why a cluster gave no answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum UpstreamFault {
+    /// No endpoint took a connection. The gateway answers 503.
+    #[error("no endpoint could be reached")]
+    Unreachable(#[source] Option<BoxError>),
+    /// Every endpoint failed lately and none is due to be tried. The gateway answers 503.
+    #[error("every endpoint failed lately")]
+    Resting {
+        /// When one is tried again.
+        retry_after: Duration,
+    },
+    /// TLS failed: the certificate, its name or its authority is not what the configuration says. 502, and the
+    /// operator mends the configuration or the certificate.
+    #[error("the endpoint failed TLS")]
+    Tls(#[source] io::Error),
+    /// Every connection is full and no more are allowed. The gateway answers 429.
+    #[error("every connection to the cluster is full")]
+    Full,
+    /// No answer began in time. The gateway answers 504.
+    #[error("the answer did not begin in time")]
+    Timeout,
+    /// The connection broke before an answer began. The gateway answers 502: the request may have been carried out.
+    #[error("the connection broke before an answer")]
+    Broken(#[source] hyper::Error),
+    /// The account's credential cannot be read. The gateway answers 503.
+    #[error("the account's credential cannot be used")]
+    Credential,
+    /// The request was not fit to be sent: a fault of ours, answered by 500.
+    #[error("a request was not fit to be sent: {0}")]
+    Unfit(&'static str),
+}
+
+impl UpstreamFault {
+    /// The fault with all its causes, for the log.
+    pub(crate) fn chain(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = self.source();
+        while let Some(fault) = cause {
+            text.push_str(": ");
+            text.push_str(&fault.to_string());
+            cause = fault.source();
+        }
+        text
+    }
+}
+
+/// Whether the server cannot have acted on a request that failed so, or the request may be asked twice.
+///
+/// Asked only of requests without a body whose method has no effect (RFC 9110 §9.2.2), so a lost answer is as good as
+/// a request that never arrived. A reset for any other reason is the server's answer and stands.
+pub(super) fn may_retry(fault: &hyper::Error) -> bool {
+    if fault.is_canceled() || fault.is_closed() || fault.is_incomplete_message() {
+        return true;
+    }
+    let mut cause: Option<&(dyn Error + 'static)> = fault.source();
+    while let Some(inner) = cause {
+        if let Some(h2) = inner.downcast_ref::<h2::Error>() {
+            return h2.is_go_away() || h2.is_io() || h2.reason() == Some(h2::Reason::REFUSED_STREAM);
+        }
+        if inner.downcast_ref::<io::Error>().is_some() {
+            return true;
+        }
+        cause = inner.source();
+    }
+    false
+}

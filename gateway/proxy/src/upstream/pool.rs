@@ -1,0 +1,237 @@
+//! One worker's connections to every cluster, and the sending of one request over them.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use http::request::Parts;
+use http::uri::{PathAndQuery, Scheme};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, Version, header};
+use hyper::body::Incoming;
+use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
+
+use super::breaker::Advice;
+use super::fault::{UpstreamFault, may_retry};
+use super::outgoing::Outgoing;
+use super::road::{Class, Lease, Means, Ride, Road, Unanswered};
+use super::settings::PoolSettings;
+use crate::cluster::{Role, Runtime};
+use crate::executor::Executor;
+use crate::stream::Drain;
+
+/// Connections of one worker. No other worker touches them, so its locks are never waited for.
+pub(crate) struct Pool {
+    means: Means,
+    tunnels: TaskTracker,
+    drain: Drain,
+    clusters: Mutex<HashMap<u64, Roads, foldhash::fast::RandomState>>,
+}
+
+/// The ways to one cluster. They go when the cluster does.
+#[derive(Debug)]
+struct Roads {
+    runtime: Weak<Runtime>,
+    impersonator: Arc<[Arc<Road>]>,
+    reviewer: Arc<[Arc<Road>]>,
+}
+
+/// What to send, and on what kind of connection.
+pub(super) struct Call<'a> {
+    pub(super) runtime: &'a Arc<Runtime>,
+    pub(super) role: Role,
+    pub(super) class: Class,
+    pub(super) head: Parts,
+    pub(super) body: Outgoing,
+}
+
+/// Times that one request may be given to a connection.
+const ATTEMPTS: usize = 3;
+
+impl Pool {
+    pub(crate) fn new(settings: Arc<PoolSettings>, executor: Executor, drain: Drain) -> Self {
+        let tunnels = TaskTracker::new();
+        Self { means: Means { settings, executor }, tunnels, drain, clusters: Mutex::default() }
+    }
+
+    /// Runs tunnels where a graceful stop waits for them.
+    pub(crate) fn with_tunnels(self, tunnels: TaskTracker) -> Self {
+        Self { tunnels, ..self }
+    }
+
+    pub(super) fn drain(&self) -> &Drain {
+        &self.drain
+    }
+
+    pub(super) fn settings(&self) -> &PoolSettings {
+        &self.means.settings
+    }
+
+    pub(super) fn tunnels(&self) -> &TaskTracker {
+        &self.tunnels
+    }
+
+    /// Closes idle connections, and all of clusters that are gone, until the gateway stops.
+    pub(crate) async fn keep(&self) {
+        let pause = (self.means.settings.idle / 2).max(Duration::from_secs(1));
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(pause) => self.sweep(),
+                () = self.drain.aborted() => return,
+            }
+        }
+    }
+
+    /// Sends one request and waits for the head of its answer.
+    pub(super) async fn call(&self, call: Call<'_>) -> Result<(Response<Incoming>, Lease), UpstreamFault> {
+        let Call { runtime, role, class, mut head, body } = call;
+        if let Some(token) = runtime.authorization(role).map_err(|_| UpstreamFault::Credential)? {
+            head.headers.insert(header::AUTHORIZATION, token);
+        }
+        let roads = self.roads(runtime, role);
+        // Only such a request may be sent twice, and only it pays for a copy of its head.
+        let repeatable = body.is_empty() && class != Class::Upgrade && is_safe(&head.method);
+        let mut spare = repeatable.then(|| head.clone());
+        let mut request = Request::from_parts(head, body);
+        for _ in 1..ATTEMPTS {
+            let (road, ride) = self.ride(&roads, class).await?;
+            address(&mut request, &road, &ride)?;
+            match ride.send(&road, class, request).await {
+                Ok(answer) => return Ok(answer),
+                Err(unanswered) => request = again(*unanswered, &mut spare)?,
+            }
+        }
+        let (road, ride) = self.ride(&roads, class).await?;
+        address(&mut request, &road, &ride)?;
+        ride.send(&road, class, request).await.map_err(|unanswered| UpstreamFault::Broken(unanswered.fault))
+    }
+
+    /// A place on the least busy endpoint that works; the next one where that fails, because nothing was sent yet.
+    async fn ride(&self, roads: &[Arc<Road>], class: Class) -> Result<(Arc<Road>, Ride), UpstreamFault> {
+        let mut tried: Vec<&Arc<Road>> = Vec::new();
+        let mut fault = None;
+        loop {
+            match choose(roads, &tried, class) {
+                Choice::Road(road) => match road.ride(class).await {
+                    Ok(ride) => return Ok((Arc::clone(road), ride)),
+                    Err(failed) => {
+                        fault = Some(failed);
+                        tried.push(road);
+                    }
+                },
+                Choice::None { retry_after } => return Err(fault.unwrap_or(UpstreamFault::Resting { retry_after })),
+            }
+        }
+    }
+
+    fn roads(&self, runtime: &Arc<Runtime>, role: Role) -> Arc<[Arc<Road>]> {
+        let mut clusters = self.lock();
+        let roads = clusters.entry(runtime.id()).or_insert_with(|| Roads {
+            runtime: Arc::downgrade(runtime),
+            impersonator: self.build(runtime, Role::Impersonator),
+            reviewer: self.build(runtime, Role::Reviewer),
+        });
+        Arc::clone(match role {
+            Role::Impersonator => &roads.impersonator,
+            Role::Reviewer => &roads.reviewer,
+        })
+    }
+
+    fn build(&self, runtime: &Runtime, role: Role) -> Arc<[Arc<Road>]> {
+        let road = |endpoint| Arc::new(Road::new(Arc::clone(endpoint), runtime.tls(role).clone(), self.means.clone()));
+        runtime.endpoints().iter().map(road).collect()
+    }
+
+    fn sweep(&self) {
+        let mut clusters = self.lock();
+        clusters.retain(|_, roads| roads.runtime.strong_count() > 0);
+        for roads in clusters.values() {
+            roads.impersonator.iter().chain(roads.reviewer.iter()).for_each(|road| road.sweep());
+        }
+    }
+
+    // No code that can panic runs under this lock, so a poisoned one still holds good state.
+    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Roads, foldhash::fast::RandomState>> {
+        self.clusters.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pool").field("settings", &self.means.settings).finish_non_exhaustive()
+    }
+}
+
+enum Choice<'a> {
+    Road(&'a Arc<Road>),
+    None { retry_after: Duration },
+}
+
+fn choose<'a>(roads: &'a [Arc<Road>], tried: &[&Arc<Road>], class: Class) -> Choice<'a> {
+    let now = Instant::now();
+    let mut best: Option<&Arc<Road>> = None;
+    let mut due: Option<&Arc<Road>> = None;
+    let mut retry_after = Duration::from_secs(15);
+    for road in roads.iter().filter(|road| !tried.iter().any(|tried| Arc::ptr_eq(tried, road))) {
+        match road.endpoint.breaker.advice(now) {
+            Advice::Use if best.is_none_or(|best| road.in_flight() < best.in_flight()) => best = Some(road),
+            Advice::Use => {}
+            Advice::Try => due = Some(road),
+            Advice::Rest(rest) => retry_after = retry_after.min(rest),
+        }
+    }
+    match (best, due) {
+        // Nobody's request waits for an endpoint that may still be dead while another one works.
+        (Some(road), Some(due)) => {
+            due.grow(class);
+            Choice::Road(road)
+        }
+        (Some(road), None) | (None, Some(road)) => Choice::Road(road),
+        (None, None) => Choice::None { retry_after },
+    }
+}
+
+/// Names the endpoint in the way of its protocol, and checks what must hold of every request that leaves.
+fn address(request: &mut Request<Outgoing>, road: &Road, ride: &Ride) -> Result<(), UpstreamFault> {
+    let authority = road.endpoint.authority();
+    let path = request.uri().path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
+    if ride.is_http2() {
+        let uri = Uri::builder().scheme(Scheme::HTTPS).authority(authority.clone()).path_and_query(path).build();
+        *request.uri_mut() = uri.map_err(|_| UpstreamFault::Unfit("no target"))?;
+        *request.version_mut() = Version::HTTP_2;
+        request.headers_mut().remove(header::HOST);
+    } else {
+        let host = HeaderValue::from_str(authority.as_str()).map_err(|_| UpstreamFault::Unfit("no host"))?;
+        *request.uri_mut() = path.into();
+        *request.version_mut() = Version::HTTP_11;
+        request.headers_mut().insert(header::HOST, host);
+    }
+    fit(request.headers(), ride)
+}
+
+/// hyper's HTTP/2 client deletes every header that a `Connection` header names. One that came this far could delete
+/// the identity, and the request would run as the gateway itself.
+fn fit(headers: &HeaderMap, ride: &Ride) -> Result<(), UpstreamFault> {
+    if ride.is_http2() && headers.contains_key(header::CONNECTION) {
+        return Err(UpstreamFault::Unfit("a connection header on HTTP/2"));
+    }
+    Ok(())
+}
+
+/// The request once more, if it may be sent once more.
+fn again(unanswered: Unanswered, spare: &mut Option<Parts>) -> Result<Request<Outgoing>, UpstreamFault> {
+    let Unanswered { fault, request } = unanswered;
+    if let Some(request) = request {
+        return Ok(request); // it never left
+    }
+    match spare.take() {
+        Some(head) if may_retry(&fault) => Ok(Request::from_parts(head, Outgoing::empty())),
+        _ => Err(UpstreamFault::Broken(fault)),
+    }
+}
+
+/// Methods without effect (RFC 9110 §9.2.1).
+fn is_safe(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
+}

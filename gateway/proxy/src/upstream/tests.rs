@@ -1,0 +1,1 @@
+//! What the pool decides without a server.

@@ -1,0 +1,181 @@
+//! A whole data plane on a port of its own, and the people who use it.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant, SystemTime};
+
+use arc_swap::ArcSwap;
+use async_trait::async_trait;
+use gatewarden_proxy::{
+    AuditConfig, Body, ClusterConfig, Credential, GrantConfig, Limits, ListenerConfig, Management, ManagementFuture,
+    ManagementRequest, PoolSettings, Rejected, Resolve, ResolveError, Resolved, Revocation, Revoked, RevokedSender,
+    Scope, Server, ServerCertificate, ServerConfig, Session, SessionParts, Snapshot, SnapshotConfig, State, Time,
+    Timeouts,
+};
+use http::Response;
+use kube_wire::UserInfo;
+use rcgen::{CertifiedKey, generate_simple_self_signed};
+
+/// The bearer of a person who may enter every cluster.
+pub(crate) const ALICE: &str = "gwt-alice:secret";
+
+/// Waits that only a failure reaches the end of.
+pub(crate) const GUARD: Duration = Duration::from_secs(30);
+
+pub(crate) struct Gateway {
+    server: Option<Server>,
+    pub(crate) address: SocketAddr,
+    pub(crate) ca_pem: String,
+    revoke: RevokedSender,
+    snapshot: Arc<ArcSwap<Snapshot>>,
+}
+
+/// What a test may want otherwise.
+#[derive(Default)]
+pub(crate) struct Settings {
+    pub(crate) limits: Limits,
+    pub(crate) timeouts: Timeouts,
+    pub(crate) pool: PoolSettings,
+    pub(crate) response_timeout: Option<Duration>,
+}
+
+impl Gateway {
+    pub(crate) async fn start(clusters: Vec<ClusterConfig>) -> Self {
+        let gateway = Self::start_with(clusters, Settings::default());
+        gateway.opened().await;
+        gateway
+    }
+
+    pub(crate) fn start_with(clusters: Vec<ClusterConfig>, settings: Settings) -> Self {
+        let time: Arc<dyn Time> = Arc::new(RealTime);
+        let (revoke, revoked) = Revoked::new(Arc::clone(&time));
+        revoke.heartbeat();
+        let mut limits = gatewarden_proxy::RequestLimits::default();
+        limits.response_timeout = settings.response_timeout.unwrap_or(limits.response_timeout);
+        let snapshot = Arc::new(ArcSwap::from_pointee(snapshot(clusters, limits)));
+        let CertifiedKey { cert, signing_key } = generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+        let ca_pem = cert.pem();
+        let certificate =
+            ServerCertificate::from_pem(ca_pem.as_bytes(), signing_key.serialize_pem().as_bytes(), time.wall());
+        let config = ServerConfig {
+            listener: ListenerConfig {
+                address: SocketAddr::from(([127, 0, 0, 1], 0)),
+                certificate: certificate.unwrap(),
+                workers: 1, // so that a test can count connections to an upstream
+                limits: settings.limits,
+                timeouts: settings.timeouts,
+                pool: settings.pool,
+            },
+            snapshot: Arc::clone(&snapshot),
+            resolve: Arc::new(People::default()),
+            revoked,
+            management: Arc::new(NoManagement),
+            audit: AuditConfig::default(),
+            time,
+        };
+        let server = Server::start(config).unwrap();
+        let address = server.listener().local_addr();
+        Self { server: Some(server), address, ca_pem, revoke, snapshot }
+    }
+
+    /// Waits until every cluster is open.
+    pub(crate) async fn opened(&self) {
+        until("every cluster is open", || self.states().iter().all(|state| *state == State::Open)).await;
+    }
+
+    pub(crate) fn states(&self) -> Vec<State> {
+        let server = self.server.as_ref().unwrap();
+        server.observer().clusters().into_iter().map(|cluster| cluster.state).collect()
+    }
+
+    pub(crate) fn revoke(&self, token: &str) {
+        self.revoke.send(&Revocation::Token(token.to_owned()));
+    }
+
+    pub(crate) fn reload(&self, clusters: Vec<ClusterConfig>) {
+        self.snapshot.store(Arc::new(snapshot(clusters, gatewarden_proxy::RequestLimits::default())));
+    }
+
+    pub(crate) async fn drain(&mut self, deadline: Duration) {
+        self.server.take().unwrap().drain(deadline).await;
+    }
+}
+
+/// Waits for something that will be so; fails when it is not so in time.
+pub(crate) async fn until(what: &str, mut condition: impl FnMut() -> bool) {
+    let polled = async {
+        while !condition() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    assert!(tokio::time::timeout(GUARD, polled).await.is_ok(), "never so: {what}");
+}
+
+fn snapshot(clusters: Vec<ClusterConfig>, limits: gatewarden_proxy::RequestLimits) -> Snapshot {
+    let grants =
+        vec![GrantConfig { subjects: vec!["corp:dev".to_owned()], clusters: vec!["*".to_owned()], read_only: false }];
+    Snapshot::build(SnapshotConfig { clusters, grants, limits, ..SnapshotConfig::default() }).unwrap()
+}
+
+#[derive(Debug)]
+struct RealTime;
+
+#[expect(clippy::disallowed_methods, reason = "the clock of the tests")]
+impl Time for RealTime {
+    fn wall(&self) -> SystemTime {
+        SystemTime::now()
+    }
+
+    fn monotonic(&self) -> Instant {
+        Instant::now()
+    }
+}
+
+/// Everybody whose token looks like one is somebody.
+#[derive(Debug, Default)]
+struct People(Mutex<HashMap<String, Resolved>>);
+
+#[async_trait]
+impl Resolve for People {
+    async fn resolve(&self, credential: &Credential) -> Result<Resolved, ResolveError> {
+        let token = credential.expose().split(':').next().unwrap_or_default().to_owned();
+        let Some(name) = token.strip_prefix("gwt-") else {
+            return Err(ResolveError::Unauthenticated(Rejected::Unknown));
+        };
+        let mut known = self.0.lock().unwrap();
+        Ok(known.entry(token.clone()).or_insert_with(|| person(name, &token)).clone())
+    }
+}
+
+fn person(name: &str, token: &str) -> Resolved {
+    let identity = UserInfo {
+        username: format!("corp:{name}"),
+        uid: Some(format!("u-{name}")),
+        groups: vec!["corp:dev".to_owned()],
+        ..UserInfo::default()
+    };
+    let parts = SessionParts {
+        id: format!("s-{name}"),
+        user: format!("u-{name}"),
+        provider: "corp".to_owned(),
+        principal: format!("corp_user://{name}"),
+        identity,
+        subjects: vec!["corp:dev".to_owned()],
+    };
+    Resolved {
+        session: Arc::new(Session::new(parts).unwrap()),
+        token: token.to_owned(),
+        expires_at: RealTime.wall() + Duration::from_secs(3600),
+        scope: Scope::default(),
+    }
+}
+
+#[derive(Debug)]
+struct NoManagement;
+
+impl Management for NoManagement {
+    fn call(&self, _: ManagementRequest) -> ManagementFuture {
+        Box::pin(async { Response::new(Body::empty()) })
+    }
+}

@@ -1,0 +1,17 @@
+//! The data plane over real sockets: TLS on both sides, HTTP/1.1 and HTTP/2, streams, upgrades, failures.
+//!
+//! The API servers are played by [`upstream`], because no real one breaks a connection at a given moment. Each test
+//! owns its gateway, its servers and their ports.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+mod client;
+mod gateway;
+mod upstream;
+
+mod ending;
+mod failing;
+mod proving;
+mod requests;
+mod streams;
+mod tunnels;
