@@ -101,6 +101,9 @@ impl Debug for Body {
     }
 }
 
+/// What asking a body for its next frame gives.
+pub(crate) type Polled = Option<Result<Frame<Bytes>, BoxError>>;
+
 /// The session behind a stream ended.
 #[derive(Debug, thiserror::Error)]
 #[error("the session ended")]
@@ -110,7 +113,7 @@ impl HttpBody for Body {
     type Data = Bytes;
     type Error = BoxError;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Polled> {
         let mut this = self.project();
         if this.life.as_ref().is_some_and(Life::is_over) {
             return Poll::Ready(Some(Err(SessionEnded.into())));
@@ -150,7 +153,7 @@ impl HttpBody for Frames {
     type Data = Bytes;
     type Error = BoxError;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Polled> {
         match self.project() {
             FramesProjection::Whole { bytes } => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             FramesProjection::Hyper { body } => body.poll_frame(cx).map_err(Into::into),

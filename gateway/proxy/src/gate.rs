@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use tokio_util::task::TaskTracker;
 
 use crate::admit::Sources;
 use crate::audit::Sink;
@@ -18,7 +17,7 @@ use crate::{cluster, upstream};
 pub(crate) struct Gate {
     pub(crate) common: Arc<Common>,
     /// This worker's connections to clusters. No other worker waits for them.
-    pub(crate) pool: upstream::Pool,
+    pub(crate) pool: Arc<upstream::Pool>,
 }
 
 /// What all workers share. Whatever a warm request touches here is read without a lock of its own.
@@ -33,5 +32,4 @@ pub(crate) struct Common {
     pub(crate) audit: Sink,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) time: Arc<dyn Time>,
-    pub(crate) tasks: TaskTracker,
 }

@@ -10,7 +10,7 @@
 //! fn stages_hand_it_on(_: gatewarden_proxy::Outbound) {}
 //! ```
 //! ```compile_fail,E0451
-//! fn forge(session: std::sync::Arc<gatewarden_proxy::Session>) -> gatewarden_proxy::Authenticated {
+//! fn forge() -> gatewarden_proxy::Authenticated {
 //!     gatewarden_proxy::Authenticated { admitted: todo!(), caller: todo!() }
 //! }
 //! ```
@@ -27,20 +27,42 @@
 //! }
 //! ```
 
+// The way of a request, in order.
+mod pipeline;
+
+mod server;
+
+mod listener;
+
+mod admit;
+
+mod authenticate;
+
+mod authorize;
+
+mod impersonate;
+
+mod upstream;
+
+mod management;
+
+mod relay;
+
+// What the stages share.
+mod audit;
 mod body;
 mod boundary;
-mod gate;
-mod listener;
-mod pipeline;
-mod admit;
-mod authenticate;
-mod authorize;
-mod impersonate;
-mod upstream;
-mod refusal;
 mod cluster;
-mod audit;
+mod executor;
+mod gate;
+mod limit;
 mod metrics;
+mod refusal;
+mod stream;
+mod tls;
+
+#[cfg(test)]
+mod testing;
 
 pub use admit::{Admitted, Incoming, Public};
 pub use audit::{AuditConfig, WhenFull};
@@ -52,4 +74,9 @@ pub use boundary::{
     ManagementRequest, Rejected, RenderFault, RequestLimits, Resolve, ResolveError, Resolved, Revocation, Revoked,
     RevokedSender, Scope, Session, SessionParts, Snapshot, SnapshotConfig, SnapshotFault, Time,
 };
+pub use cluster::{Check, ClusterStatus, Mode, ProbeReport, State, probe};
 pub use impersonate::Outbound;
+pub use listener::{Limits, ListenerConfig, Running, StartError, Timeouts};
+pub use server::{Observer, Server, ServerConfig};
+pub use tls::{CertificateFault, CertificateFiles, PemFault, ServerCertificate};
+pub use upstream::PoolSettings;

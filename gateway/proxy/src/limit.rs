@@ -46,10 +46,12 @@ const NANOS: u64 = 1_000_000_000;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::boundary::Time as _;
+    use crate::testing::TestTime;
 
     #[test]
     fn a_bucket_gives_its_burst_and_then_its_rate() {
-        let start = Instant::now();
+        let start = TestTime::new().monotonic();
         let bucket = Bucket::new(start);
         assert!((0..5).all(|_| bucket.take(start, 10, 5).is_ok()));
         assert_eq!(bucket.take(start, 10, 5), Err(Duration::from_millis(100)));
@@ -61,7 +63,7 @@ mod tests {
 
     #[test]
     fn a_refused_request_costs_nothing() {
-        let start = Instant::now();
+        let start = TestTime::new().monotonic();
         let bucket = Bucket::new(start);
         assert!(bucket.take(start, 1, 1).is_ok());
         assert!((0..100).all(|_| bucket.take(start, 1, 1).is_err()));

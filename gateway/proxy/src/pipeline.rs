@@ -7,7 +7,7 @@
 //! Two doors lead out, and each accepts one kind of evidence:
 //! - `upstream::send(&Gate, Outbound) -> Result<Response<Body>, Refusal>` is the only one to a cluster. It adds the
 //!   cluster's own credential and host, and refuses a cluster that is not proven or does not answer. After a 101 it
-//!   runs the tunnel in `Common::tasks`, ends it with the session, and drops [`crate::audit::Hold`] when it is over.
+//!   runs the tunnel, ends it with the session, and drops [`crate::audit::Hold`] when it is over.
 //! - [`management`] leads to the gateway's own API.
 //!
 //! Beside them, `cluster::review(&Gate, &Arc<Cluster>, Review)` asks a cluster whether a caller may act as another.

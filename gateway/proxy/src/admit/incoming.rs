@@ -15,10 +15,10 @@ use crate::gate::Common;
 /// A request that nobody has looked at. Only the listener makes one.
 #[derive(Debug)]
 pub struct Incoming {
-    head: Parts,
-    body: Body,
-    upgrade: Option<OnUpgrade>,
-    peer: Arc<Peer>,
+    pub(super) head: Parts,
+    pub(super) body: Body,
+    pub(super) upgrade: Option<OnUpgrade>,
+    pub(super) peer: Arc<Peer>,
 }
 
 impl Incoming {
@@ -35,10 +35,6 @@ impl Incoming {
 
     pub(crate) fn peer(&self) -> &Peer {
         &self.peer
-    }
-
-    pub(super) fn into_parts(self) -> (Parts, Body, Option<OnUpgrade>, Arc<Peer>) {
-        (self.head, self.body, self.upgrade, self.peer)
     }
 
     #[cfg(test)]

@@ -12,6 +12,8 @@ mod upgrade;
 
 use std::sync::Arc;
 
+use http::HeaderValue;
+use http::header::{AUTHORIZATION, SEC_WEBSOCKET_PROTOCOL};
 use http::request::Parts;
 use kube_wire::RequestInfo;
 
@@ -40,6 +42,15 @@ pub struct Admitted {
     snapshot: Arc<Snapshot>,
 }
 
+/// A request without its evidence.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    pub(crate) head: Parts,
+    pub(crate) body: Body,
+    pub(crate) upgrade: Option<Upgrade>,
+    pub(crate) peer: Arc<Peer>,
+}
+
 /// Where a request enters: by proving who sent it, or by one of the few doors that ask nobody.
 pub(crate) enum Entry {
     Private(Admitted),
@@ -50,26 +61,24 @@ pub(crate) enum Entry {
 pub(crate) fn run(gate: &Gate, incoming: Incoming, record: &mut Record) -> Result<Entry, Refusal> {
     let snapshot = gate.common.snapshot.load_full();
     let now = gate.common.time.monotonic();
-    let (head, body, on_upgrade, peer) = incoming.into_parts();
+    let Incoming { head, body, upgrade, peer } = incoming;
     peer.source().take(now, snapshot.limits())?;
     let host = shape::check(&head)?;
     let target = route::find(&snapshot, &head, &host, &peer)?;
-    let path = target.path(&head);
-    record.routed(&target, path);
+    record.routed(&target);
+    let path = target.path();
     let info = RequestInfo::parse(&head.method, path.path(), path.query())
-        .map_err(|fault| Refusal::BadRequest(fault.to_string().into()))?;
+        .map_err(|fault| Refusal::bad_request(fault.to_string()))?;
     let info = Arc::new(info);
     route::check_path(path.path(), &info)?;
-    let upgrade = upgrade::wanted(&head, on_upgrade)?;
+    let upgrade = upgrade::wanted(&head, upgrade)?;
     record.asks(&info, upgrade.is_some());
     let admitted = Admitted { head, body: body.without_trailers(), upgrade, target, info, peer, snapshot };
-    match public::is_public(&admitted) {
-        true => {
-            admitted.peer.source().take_failure(now, admitted.snapshot.limits())?;
-            Ok(Entry::Public(Public::of(admitted)))
-        }
-        false => Ok(Entry::Private(admitted)),
+    if !public::is_public(&admitted) {
+        return Ok(Entry::Private(admitted));
     }
+    admitted.peer.source().take_failure(now, admitted.snapshot.limits())?;
+    Ok(Entry::Public(Public::of(admitted)))
 }
 
 impl Admitted {
@@ -97,7 +106,17 @@ impl Admitted {
         self.upgrade.as_ref()
     }
 
-    pub(crate) fn into_parts(self) -> (Parts, Body, Option<Upgrade>, Arc<Peer>) {
-        (self.head, self.body, self.upgrade, self.peer)
+    /// Takes the credential out, so that no later stage can pass it on.
+    pub(crate) fn without_credential(mut self, protocols: Option<HeaderValue>) -> Self {
+        self.head.headers.remove(AUTHORIZATION);
+        if let Some(protocols) = protocols {
+            self.head.headers.insert(SEC_WEBSOCKET_PROTOCOL, protocols);
+        }
+        self
+    }
+
+    /// Gives up the evidence for the request in it.
+    pub(crate) fn into_request(self) -> Asked {
+        Asked { head: self.head, body: self.body, upgrade: self.upgrade, peer: self.peer }
     }
 }

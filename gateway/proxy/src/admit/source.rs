@@ -37,7 +37,10 @@ impl Sources {
         };
         let fresh = || {
             let now = self.time.monotonic();
-            Ok::<_, std::convert::Infallible>(Arc::new(Source { requests: Bucket::new(now), failures: Bucket::new(now) }))
+            Ok::<_, std::convert::Infallible>(Arc::new(Source {
+                requests: Bucket::new(now),
+                failures: Bucket::new(now),
+            }))
         };
         match self.seen.get_or_insert_with(&key, fresh) {
             Ok(source) => source,

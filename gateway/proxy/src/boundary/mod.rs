@@ -11,13 +11,14 @@ mod session;
 mod snapshot;
 mod time;
 
+pub(crate) use cluster::is_id;
 pub use cluster::{Account, ClusterConfig, ClusterFault};
 pub use management::{Management, ManagementFuture, ManagementRequest};
 pub use resolve::{Credential, Rejected, Resolve, ResolveError, Resolved, Scope};
-pub(crate) use revoked::{Life, Raced};
+pub(crate) use revoked::Life;
 pub use revoked::{Revocation, Revoked, RevokedSender};
+pub(crate) use session::{RESERVED, header_value};
 pub use session::{RenderFault, Session, SessionParts};
-pub(crate) use session::{HeaderLine, Identity};
 pub(crate) use snapshot::{Access, Granted};
 pub use snapshot::{Cluster, GrantConfig, RequestLimits, Snapshot, SnapshotConfig, SnapshotFault};
 pub use time::Time;

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 use kube_wire::UserInfo;
 use kube_wire::header;
@@ -157,13 +158,13 @@ fn render(identity: &UserInfo) -> Result<Vec<HeaderLine>, RenderFault> {
         return Err(RenderFault::TooManyGroups { count: identity.groups.len(), limit: MAX_GROUPS });
     }
     let mut lines = Vec::with_capacity(2 + identity.groups.len() + identity.extra.len());
-    lines.push((HeaderName::from_static(header::IMPERSONATE_USER), name("user name", &identity.username)?));
+    lines.push((header::IMPERSONATE_USER, name("user name", &identity.username)?));
     if let Some(uid) = &identity.uid {
-        lines.push((HeaderName::from_static(header::IMPERSONATE_UID), value("uid", uid)?));
+        lines.push((header::IMPERSONATE_UID, value("uid", uid)?));
     }
     let mut seen = HashSet::with_capacity(identity.groups.len());
     for group in identity.groups.iter().filter(|group| seen.insert(group.as_str())) {
-        lines.push((HeaderName::from_static(header::IMPERSONATE_GROUP), name("group name", group)?));
+        lines.push((header::IMPERSONATE_GROUP, name("group name", group)?));
     }
     for (key, values) in &identity.extra {
         let key = extra_name(key)?;
@@ -194,21 +195,25 @@ fn value(what: &'static str, text: &str) -> Result<HeaderValue, RenderFault> {
     if trimmed || text.chars().any(char::is_control) {
         return Err(RenderFault::Bytes(what));
     }
-    HeaderValue::from_maybe_shared(bytes::Bytes::copy_from_slice(text.as_bytes()))
-        .map_err(|_| RenderFault::Bytes(what))
+    header_value(text).ok_or(RenderFault::Bytes(what))
+}
+
+/// A header value of these bytes, whatever their script; `to_str` would refuse what is not ASCII, Kubernetes does not.
+pub(crate) fn header_value(text: &str) -> Option<HeaderValue> {
+    HeaderValue::from_maybe_shared(Bytes::copy_from_slice(text.as_bytes())).ok()
 }
 
 /// The header that carries an extra key.
 pub(crate) fn extra_name(key: &str) -> Result<HeaderName, RenderFault> {
     let refused = || RenderFault::ExtraKey(key.to_owned());
     let (domain, rest) = key.split_once('/').ok_or_else(refused)?;
-    let kubernetes = ["kubernetes.io", "k8s.io"].iter().any(|theirs| {
-        domain.strip_suffix(theirs).is_some_and(|before| before.is_empty() || before.ends_with('.'))
-    });
+    let kubernetes = ["kubernetes.io", "k8s.io"]
+        .iter()
+        .any(|theirs| domain.strip_suffix(theirs).is_some_and(|before| before.is_empty() || before.ends_with('.')));
     if kubernetes || domain.is_empty() || rest.is_empty() || key != key.to_lowercase() {
         return Err(refused());
     }
-    HeaderName::from_bytes(header::extra_header_name(key).as_bytes()).map_err(|_| refused())
+    header::extra_header(key).ok_or_else(refused)
 }
 
 #[cfg(test)]

@@ -29,6 +29,8 @@ pub enum Revocation {
         /// Something was lost: streams that the old identity opened end too.
         lost: bool,
     },
+    /// Endings may have been missed: whatever was believed before must prove itself again.
+    Everything,
 }
 
 /// The side that tells of revocations.
@@ -222,6 +224,7 @@ impl Revocation {
             Self::Token(name) => name == token,
             Self::Session(id) | Self::SessionChanged { session: id, .. } => id == session,
             Self::User(id) => id == user,
+            Self::Everything => true,
         }
     }
 }

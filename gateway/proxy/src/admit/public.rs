@@ -1,0 +1,88 @@
+//! The closed table of what may be asked without saying who one is.
+
+use std::sync::Arc;
+
+use http::Method;
+use http::request::Parts;
+
+use crate::admit::{Admitted, Asked, Peer, Target};
+use crate::body::Body;
+
+/// Evidence that a request asks for one of the few things that everybody may ask.
+///
+/// It names nobody, whatever the client sent along. Only the management API accepts it.
+#[derive(Debug)]
+pub struct Public {
+    head: Parts,
+    body: Body,
+    peer: Arc<Peer>,
+}
+
+/// Everything that is open to all. A line here is a door: it is decided in a review, never by configuration.
+const TABLE: [Route; 3] = [
+    Route { method: Method::GET, path: &[Segment::Is("health")] },
+    Route { method: Method::GET, path: &[Segment::Is("providers")] },
+    Route { method: Method::POST, path: &[Segment::Is("providers"), Segment::Any, Segment::Is("login")] },
+];
+
+struct Route {
+    method: Method,
+    /// What follows `/api/v1/`.
+    path: &'static [Segment],
+}
+
+enum Segment {
+    Is(&'static str),
+    Any,
+}
+
+pub(super) fn is_public(admitted: &Admitted) -> bool {
+    let Target::Management { path } = &admitted.target else { return false };
+    TABLE.iter().any(|route| route.leads(&admitted.head.method, path.path()))
+}
+
+impl Public {
+    pub(super) fn of(admitted: Admitted) -> Self {
+        Self { head: admitted.head, body: admitted.body, peer: admitted.peer }
+    }
+
+    /// Gives up the evidence for the request in it.
+    pub(crate) fn into_request(self) -> Asked {
+        Asked { head: self.head, body: self.body, upgrade: None, peer: self.peer }
+    }
+}
+
+impl Route {
+    // On the raw path: an escape in it is another path.
+    fn leads(&self, method: &Method, path: &str) -> bool {
+        let Some(rest) = path.strip_prefix("/api/v1/") else { return false };
+        let mut found = rest.split('/');
+        let fits = self.path.iter().all(|segment| match (segment, found.next()) {
+            (Segment::Is(name), Some(text)) => *name == text,
+            (Segment::Any, Some(text)) => !text.is_empty(),
+            (_, None) => false,
+        });
+        *method == self.method && fits && found.next().is_none()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_route_is_public_by_its_exact_path() {
+        let public = |method: Method, path: &str| TABLE.iter().any(|route| route.leads(&method, path));
+        assert!(public(Method::GET, "/api/v1/health"));
+        assert!(public(Method::GET, "/api/v1/providers"));
+        assert!(public(Method::POST, "/api/v1/providers/corp/login"));
+        for path in ["/api/v1/providers//login", "/api/v1/providers/corp/login/", "/api/v1/providers/corp/login/x"] {
+            assert!(!public(Method::POST, path), "{path}");
+        }
+        for path in ["/api/v1/me", "/api/v1/health/", "/api/v1/Health", "/api/v1/%68ealth", "/api/v1"] {
+            assert!(!public(Method::GET, path), "{path}");
+        }
+        assert!(!public(Method::GET, "/api/v1/providers/corp/login"));
+        assert!(!public(Method::POST, "/api/v1/providers"));
+    }
+}

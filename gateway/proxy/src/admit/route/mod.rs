@@ -1,0 +1,106 @@
+//! Where does it go? By host name, or by a prefix of the path.
+
+use std::sync::Arc;
+
+use http::request::Parts;
+use http::uri::PathAndQuery;
+use kube_wire::RequestInfo;
+
+use crate::admit::Peer;
+use crate::boundary::{Cluster, Snapshot, is_id};
+use crate::refusal::Refusal;
+
+/// Where a request goes.
+#[derive(Debug, Clone)]
+pub(crate) enum Target {
+    /// To a cluster, by a well-formed id. Whether it exists is told to nobody who may not enter it.
+    Cluster {
+        id: Box<str>,
+        cluster: Option<Arc<Cluster>>,
+        /// What the cluster is asked: the client's bytes after the prefix.
+        path: PathAndQuery,
+    },
+    /// To the gateway's own API.
+    Management {
+        /// The client's bytes.
+        path: PathAndQuery,
+    },
+}
+
+impl Target {
+    /// The path and query that the target sees.
+    pub(crate) fn path(&self) -> &PathAndQuery {
+        match self {
+            Self::Cluster { path, .. } | Self::Management { path } => path,
+        }
+    }
+}
+
+/// Finds the target of a request to `host`.
+pub(super) fn find(snapshot: &Snapshot, head: &Parts, host: &str, peer: &Peer) -> Result<Target, Refusal> {
+    let path = head.uri.path_and_query().ok_or_else(|| Refusal::bad_request("the target must be a path"))?;
+    if let Some(cluster) = snapshot.cluster_of_host(host) {
+        // A connection made for one name and used for another: the client must open a second one.
+        if peer.server_name().is_some_and(|name| name != host) {
+            return Err(Refusal::Misdirected);
+        }
+        let id = cluster.id().into();
+        return Ok(Target::Cluster { id, cluster: Some(Arc::clone(cluster)), path: path.clone() });
+    }
+    if !snapshot.serves(host) {
+        return Err(Refusal::Misdirected);
+    }
+    if let Some(rest) = path.as_str().strip_prefix(CLUSTERS) {
+        return cluster(snapshot, rest);
+    }
+    if path.path() == MANAGEMENT || path.path().strip_prefix(MANAGEMENT).is_some_and(|rest| rest.starts_with('/')) {
+        return Ok(Target::Management { path: path.clone() });
+    }
+    Err(Refusal::NotFound)
+}
+
+/// Refuses a path that a later server could walk differently than we read it.
+///
+/// The bytes of a pod's own path may hold encoded and doubled slashes, and reach the pod unchanged.
+pub(super) fn check_path(path: &str, info: &RequestInfo) -> Result<(), Refusal> {
+    if path.contains('\\') || info.path.chars().any(char::is_control) {
+        return Err(Refusal::bad_request("the path holds a backslash or a control character"));
+    }
+    if info.path.split(['/', '\\']).any(is_dot_segment) {
+        return Err(Refusal::bad_request("the path holds a dot segment"));
+    }
+    let proxied = info.is_resource_request && (info.verb == "proxy" || info.subresource == "proxy");
+    if !proxied && (path.contains("//") || info.path.contains('\\') || slashes(path) != slashes(&info.path)) {
+        return Err(Refusal::bad_request("the path holds a doubled or an encoded slash"));
+    }
+    Ok(())
+}
+
+/// `.`, `..`, and both with path parameters, which some servers drop: `..;x`.
+fn is_dot_segment(segment: &str) -> bool {
+    matches!(segment.split(';').next(), Some("." | ".."))
+}
+
+fn slashes(path: &str) -> usize {
+    path.bytes().filter(|byte| *byte == b'/').count()
+}
+
+fn cluster(snapshot: &Snapshot, rest: &str) -> Result<Target, Refusal> {
+    let end = rest.find(['/', '?']).unwrap_or(rest.len());
+    let (id, rest) = rest.split_at_checked(end).ok_or(Refusal::NotFound)?;
+    if !is_id(id) {
+        return Err(Refusal::NotFound);
+    }
+    let path = match rest.starts_with('/') {
+        true => PathAndQuery::try_from(rest),
+        false => PathAndQuery::try_from(format!("/{rest}")),
+    };
+    let path = path.map_err(|_| Refusal::bad_request("the target is not a path"))?;
+    Ok(Target::Cluster { id: id.into(), cluster: snapshot.cluster(id).map(Arc::clone), path })
+}
+
+const CLUSTERS: &str = "/k8s/clusters/";
+const MANAGEMENT: &str = "/api/v1";
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,90 @@
+//! What is written of a request: the audit event, and one line of the access log.
+
+use std::time::SystemTime;
+
+use jiff::Timestamp;
+use kube_wire::RequestInfo;
+use kube_wire::audit::{Event, ResponseStatus, Stage};
+
+use crate::audit::record::{End, Facts};
+use crate::refusal::Surface;
+
+/// The event of a request at some stage.
+pub(super) fn at(facts: &Facts, stage: Stage, now: SystemTime) -> Event {
+    let unread = RequestInfo::default();
+    let info = facts.info.as_deref().unwrap_or(&unread);
+    let mut event = Event::new(facts.audit_id().to_owned(), facts.request_uri(), info, timestamp(facts.received));
+    if facts.info.is_none() {
+        event.verb = facts.method.as_str().to_ascii_lowercase().into();
+    }
+    if facts.surface == Surface::Management
+        && let Some(object) = &mut event.object_ref
+    {
+        object.api_group = "gatewarden".to_owned();
+    }
+    event.source_ips = vec![facts.client.to_string()];
+    event.user_agent = facts.user_agent();
+    event.impersonated_user.clone_from(&facts.acting_as);
+    if let Some(caller) = &facts.caller {
+        event.user = caller.session().identity().clone();
+        event.annotate("gatewarden/session-id", caller.session().id());
+        event.annotate("gatewarden/provider", caller.session().provider());
+        event.annotate("gatewarden/principal", caller.session().principal());
+        event.annotate("gatewarden/token", caller.resolved().token.as_str());
+        if facts.acting_as.is_some() {
+            event.annotate("gatewarden/original-user", caller.session().identity().username.as_str());
+        }
+    }
+    if let Some(cluster) = &facts.cluster {
+        event.annotate("gatewarden/cluster", cluster.as_ref());
+    }
+    if let Some(id) = &facts.client_audit_id {
+        event.annotate("gatewarden/client-audit-id", id.as_ref());
+    }
+    event.at(stage, timestamp(now))
+}
+
+/// The last event of a request.
+pub(super) fn closing(facts: &Facts) -> Event {
+    let stage = if facts.panicked { Stage::Panic } else { Stage::ResponseComplete };
+    let mut event = at(facts, stage, facts.closed);
+    event.response_status = Some(ResponseStatus::from(facts.code));
+    if let Some((code, reason)) = &facts.refusal {
+        event.annotate("authorization.k8s.io/decision", "forbid");
+        event.annotate("gatewarden/deny-reason", format!("{code}: {reason}"));
+    }
+    event
+}
+
+/// One line per outcome, of named fields: never a header, never a body.
+pub(super) fn access_line(facts: &Facts) {
+    let caller = facts.caller.as_ref();
+    let (refused, reason) = match &facts.refusal {
+        Some((code, reason)) => (Some(*code), Some(reason.as_str())),
+        None => (None, None),
+    };
+    tracing::info!(
+        target: "gatewarden::access",
+        audit_id = facts.audit_id(),
+        client = %facts.client,
+        method = facts.method.as_str(),
+        uri = facts.request_uri().as_ref(),
+        cluster = facts.cluster.as_deref(),
+        verb = facts.info.as_ref().map(|info| info.verb.as_ref()),
+        user = caller.map(|caller| caller.session().identity().username.as_str()),
+        session = caller.map(|caller| caller.session().id()),
+        acting_as = facts.acting_as.as_ref().map(|user| user.username.as_str()),
+        code = facts.code.as_u16(),
+        bytes = facts.bytes,
+        seconds = facts.took.as_secs_f64(),
+        upstream_seconds = facts.waited.as_secs_f64(),
+        end = match facts.end { End::Complete => "complete", End::Broken => "broken", End::Abandoned => "abandoned" },
+        refused,
+        reason,
+        "request"
+    );
+}
+
+fn timestamp(time: SystemTime) -> Timestamp {
+    Timestamp::try_from(time).unwrap_or(Timestamp::UNIX_EPOCH)
+}

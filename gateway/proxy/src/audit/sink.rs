@@ -1,0 +1,128 @@
+//! The way of records to the writer: a bounded queue, and a thread that owns the file.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::sync::mpsc::{self, OwnedPermit};
+use tokio::sync::oneshot;
+
+use crate::audit::record::Facts;
+use crate::audit::writer::Writer;
+use crate::metrics::Metrics;
+
+/// Where audit events go.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AuditConfig {
+    /// A file of `audit.k8s.io/v1` events, one in a line; none are kept without it.
+    pub file: Option<PathBuf>,
+    /// What happens to a request that cannot be recorded.
+    pub when_full: WhenFull,
+}
+
+/// What happens to a request that cannot be recorded.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum WhenFull {
+    /// It is refused with 503.
+    #[default]
+    Refuse,
+    /// It goes on, and the loss is counted.
+    Drop,
+}
+
+/// Where records are put. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Sink {
+    queue: mpsc::Sender<Message>,
+    keeps_events: bool,
+    when_full: WhenFull,
+    metrics: Arc<Metrics>,
+}
+
+/// A place in the queue that is kept for a record.
+pub(crate) type Place = OwnedPermit<Message>;
+
+/// A record was lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Lost;
+
+/// What the writer is told.
+#[derive(Debug)]
+pub(crate) enum Message {
+    /// A request is over.
+    Closed(Box<Facts>),
+    /// An event between the first and the last of a request.
+    Line(Vec<u8>),
+    /// An event that somebody waits for.
+    Through(Vec<u8>, oneshot::Sender<Result<(), Lost>>),
+    /// The file was moved away.
+    Reopen,
+    /// Somebody waits until everything before this is written.
+    Flush(oneshot::Sender<()>),
+}
+
+const QUEUE: usize = 16_384;
+
+impl Sink {
+    /// Opens the file and starts the writer, which ends when the last clone is gone.
+    ///
+    /// # Errors
+    /// When the file cannot be opened, or no thread can be started.
+    pub(crate) fn start(config: &AuditConfig, metrics: Arc<Metrics>) -> io::Result<Self> {
+        let (queue, messages) = mpsc::channel(QUEUE);
+        let writer = Writer::open(config.file.clone(), Arc::clone(&metrics))?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+        let run = move || runtime.block_on(writer.run(messages));
+        std::thread::Builder::new().name("audit".to_owned()).spawn(run)?;
+        Ok(Self { queue, keeps_events: config.file.is_some(), when_full: config.when_full, metrics })
+    }
+
+    pub(crate) fn keeps_events(&self) -> bool {
+        self.keeps_events
+    }
+
+    pub(crate) fn when_full(&self) -> WhenFull {
+        self.when_full
+    }
+
+    /// Opens the file anew, after something moved it away.
+    pub(crate) fn reopen(&self) {
+        // A full queue is no reason to lose the wish: the writer also looks by itself whether the file was moved.
+        let _ = self.queue.try_send(Message::Reopen);
+    }
+
+    /// Waits until everything that was put before is written.
+    pub(crate) async fn flush(&self) {
+        let (done, wait) = oneshot::channel();
+        if self.queue.send(Message::Flush(done)).await.is_ok() {
+            let _ = wait.await;
+        }
+    }
+
+    /// Returns when the kernel has the line.
+    pub(super) async fn write_through(&self, line: Vec<u8>) -> Result<(), Lost> {
+        let (done, wait) = oneshot::channel();
+        if self.queue.try_send(Message::Through(line, done)).is_err() {
+            self.metrics.audit_lost(1);
+            return Err(Lost);
+        }
+        wait.await.map_err(|_| Lost)?
+    }
+
+    pub(super) fn place(&self) -> Result<Place, Lost> {
+        self.queue.clone().try_reserve_owned().map_err(|_| Lost)
+    }
+
+    pub(super) fn put(&self, message: Message, place: Option<Place>) {
+        let kept = match place {
+            Some(place) => {
+                place.send(message);
+                Ok(())
+            }
+            None => self.queue.try_send(message).map_err(|_| Lost),
+        };
+        if kept.is_err() {
+            self.metrics.audit_lost(1);
+        }
+    }
+}

@@ -1,0 +1,143 @@
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use http_body_util::BodyExt;
+use kube_wire::audit::Event;
+
+use super::*;
+use crate::admit;
+use crate::body::Body;
+use crate::gate::{Common, Gate};
+use crate::testing::{World, request};
+use crate::{authenticate, pipeline};
+
+/// A gate that keeps its audit events in a file.
+fn world_with(config: &AuditConfig) -> World {
+    let World { gate, time, resolve, revoke } = World::new();
+    let Ok(common) = Arc::try_unwrap(gate.common) else { panic!("shared") };
+    let audit = Sink::start(config, Arc::clone(&common.metrics)).unwrap();
+    World { gate: Gate { common: Arc::new(Common { audit, ..common }), pool: gate.pool }, time, resolve, revoke }
+}
+
+fn config(path: &Path, when_full: WhenFull) -> AuditConfig {
+    AuditConfig { file: Some(path.to_owned()), when_full }
+}
+
+async fn answered(world: &World, request: http::request::Builder) -> (http::StatusCode, String) {
+    let incoming = world.incoming(request.body(Body::empty()).unwrap());
+    let response = pipeline::answer(&world.gate, incoming).await;
+    let id = response.headers().get("audit-id").map(|id| id.to_str().unwrap().to_owned());
+    let status = response.status();
+    response.into_body().collect().await.unwrap();
+    (status, id.unwrap_or_default())
+}
+
+async fn events(world: &World, path: &Path) -> Vec<Event> {
+    world.gate.common.audit.flush().await;
+    let text = fs::read_to_string(path).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[tokio::test]
+async fn every_outcome_leaves_one_closing_event_with_the_id_that_the_client_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.log");
+    let world = world_with(&config(&path, WhenFull::Refuse));
+    let (shape, shape_id) = answered(&world, request("/api/../x")).await;
+    let bare = http::Request::builder().uri("/k8s/clusters/east/api").header("host", "gw");
+    let (login, login_id) = answered(&world, bare).await;
+    let (grant, grant_id) = answered(&world, request("/k8s/clusters/west/api/v1/namespaces/x/pods/y")).await;
+    let (me, me_id) = answered(&world, request("/api/v1/me").header("audit-id", "proposed-1")).await;
+    assert_eq!([shape, login, grant, me].map(|status| status.as_u16()), [404, 401, 403, 200]);
+    let events = events(&world, &path).await;
+    let ids: Vec<&str> = events.iter().map(|event| event.audit_id.as_str()).collect();
+    assert_eq!(ids, [&shape_id, &login_id, &grant_id, &me_id]);
+    let denied = &events[2];
+    assert_eq!(denied.request_uri, "/api/v1/namespaces/x/pods/y");
+    assert_eq!(denied.user.username, "corp:alice");
+    assert_eq!(denied.response_status.as_ref().unwrap().code, 403);
+    assert_eq!(denied.annotations["gatewarden/cluster"], "west");
+    assert!(denied.annotations["gatewarden/deny-reason"].starts_with("no-grant"));
+    assert_eq!(denied.source_ips, ["192.0.2.7"]);
+    assert_eq!(events[3].object_ref.as_ref().unwrap().api_group, "gatewarden");
+    assert_eq!(events[3].annotations["gatewarden/client-audit-id"], "proposed-1");
+}
+
+#[tokio::test]
+async fn no_secret_is_on_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.log");
+    let world = world_with(&config(&path, WhenFull::Refuse));
+    answered(&world, request("/k8s/clusters/west/api?x=1&access_token=hunter2&Token=hunter2&y=2")).await;
+    answered(&world, request("/api/v1/me").header("cookie", "hunter2")).await;
+    let events = events(&world, &path).await;
+    assert_eq!(events[0].request_uri, "/api?x=1&access_token=hidden&Token=hidden&y=2");
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(!text.contains("hunter2") && !text.contains("secret"), "{text}");
+}
+
+#[tokio::test]
+async fn what_changes_something_is_on_disk_before_it_is_sent() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.log");
+    let world = world_with(&config(&path, WhenFull::Refuse));
+    let incoming = world.incoming(request("/api/v1/tokens/x").method("DELETE").body(Body::empty()).unwrap());
+    let mut record = world.record(&incoming);
+    let admit::Entry::Private(admitted) = admit::run(&world.gate, incoming, &mut record).unwrap() else { panic!() };
+    authenticate::run(&world.gate, admitted, &mut record).await.unwrap();
+    before_sending(&world.gate, &mut record).await.unwrap();
+    let text = fs::read_to_string(&path).unwrap();
+    let event: Event = serde_json::from_str(text.trim_end()).unwrap();
+    assert_eq!((event.stage, event.verb.as_ref()), (Stage::RequestReceived, "delete"));
+}
+
+#[tokio::test]
+async fn what_cannot_be_recorded_is_refused_or_counted_as_the_operator_chose() {
+    for (when_full, status, lost) in [(WhenFull::Refuse, 503, 2), (WhenFull::Drop, 200, 2)] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sub").join("audit.log");
+        fs::create_dir(path.parent().unwrap()).unwrap();
+        let world = world_with(&config(&path, when_full));
+        fs::remove_dir_all(path.parent().unwrap()).unwrap();
+        let (answer, _) = answered(&world, request("/api/v1/tokens/x").method("DELETE")).await;
+        assert_eq!(answer.as_u16(), status);
+        world.gate.common.audit.flush().await;
+        let text = world.gate.common.metrics.encode();
+        assert!(text.contains(&format!("gatewarden_audit_lost_total {lost}")), "{when_full:?}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_was_moved_away_is_opened_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, old) = (folder.path().join("audit.log"), folder.path().join("audit.log.1"));
+    let world = world_with(&config(&path, WhenFull::Refuse));
+    answered(&world, request("/api/v1/me")).await;
+    world.gate.common.audit.flush().await;
+    fs::rename(&path, &old).unwrap();
+    world.gate.common.audit.reopen();
+    answered(&world, request("/api/v1/me")).await;
+    assert_eq!(events(&world, &path).await.len(), 1);
+    assert_eq!(fs::read_to_string(&old).unwrap().lines().count(), 1);
+}
+
+#[cfg(unix)]
+#[test]
+fn only_its_owner_reads_the_file() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.log");
+    let _world = world_with(&config(&path, WhenFull::Refuse));
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_leaves_a_record_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.log");
+    let world = world_with(&config(&path, WhenFull::Refuse));
+    let incoming = world.incoming(request("/api/v1/me").body(Body::empty()).unwrap());
+    drop(world.record(&incoming));
+    assert_eq!(events(&world, &path).await[0].response_status.as_ref().unwrap().code, 499);
+}

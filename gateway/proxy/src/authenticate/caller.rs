@@ -1,0 +1,103 @@
+//! Who is behind a credential, with what that caller may still ask for.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwapOption;
+
+use crate::boundary::{Access, Granted, Life, RequestLimits, Resolved, Session, Snapshot};
+use crate::limit::Bucket;
+use crate::refusal::Refusal;
+
+/// What a cached credential stands for. A warm request reads everything here without a lock.
+#[derive(Debug)]
+pub(crate) struct Caller {
+    resolved: Arc<Resolved>,
+    life: Life,
+    allowance: Arc<Allowance>,
+    granted: ArcSwapOption<Granted>,
+}
+
+impl Caller {
+    pub(super) fn new(resolved: Resolved, life: Life, allowance: Arc<Allowance>) -> Self {
+        Self { resolved: Arc::new(resolved), life, allowance, granted: ArcSwapOption::empty() }
+    }
+
+    pub(crate) fn resolved(&self) -> &Arc<Resolved> {
+        &self.resolved
+    }
+
+    pub(crate) fn session(&self) -> &Session {
+        &self.resolved.session
+    }
+
+    pub(crate) fn life(&self) -> &Life {
+        &self.life
+    }
+
+    pub(crate) fn allowance(&self) -> &Arc<Allowance> {
+        &self.allowance
+    }
+
+    /// How far the caller may enter a cluster. Worked out once per session and snapshot.
+    pub(crate) fn access(&self, snapshot: &Snapshot, cluster: &str) -> Option<Access> {
+        let known = self.granted.load();
+        if let Some(granted) = known.as_ref().filter(|granted| snapshot.is_current(granted)) {
+            return granted.on(cluster);
+        }
+        let granted = Arc::new(snapshot.granted(self.session().subjects()));
+        let access = granted.on(cluster);
+        self.granted.store(Some(granted));
+        access
+    }
+}
+
+/// What one user may ask for, over all sessions and tokens.
+#[derive(Debug)]
+pub(crate) struct Allowance {
+    requests: Bucket,
+    short: AtomicUsize,
+    long: AtomicUsize,
+}
+
+impl Allowance {
+    pub(super) fn new(now: Instant) -> Self {
+        Self { requests: Bucket::new(now), short: AtomicUsize::new(0), long: AtomicUsize::new(0) }
+    }
+
+    /// Takes one request and a place for as long as it runs.
+    pub(crate) fn take(self: &Arc<Self>, now: Instant, limits: &RequestLimits, long: bool) -> Result<Slot, Refusal> {
+        self.requests
+            .take(now, limits.user_rate, limits.user_burst)
+            .map_err(|retry_after| Refusal::TooMany { retry_after, what: "requests of this user" })?;
+        let (most, what) = match long {
+            true => (limits.user_long_running, "watches and streams of this user"),
+            false => (limits.user_in_flight, "requests of this user at once"),
+        };
+        let slot = Slot { allowance: Arc::clone(self), long };
+        if slot.count().fetch_add(1, Ordering::AcqRel) >= most {
+            return Err(Refusal::TooMany { retry_after: Duration::from_secs(1), what });
+        }
+        Ok(slot)
+    }
+}
+
+/// One running request's place. Dropping it gives the place back.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    allowance: Arc<Allowance>,
+    long: bool,
+}
+
+impl Slot {
+    fn count(&self) -> &AtomicUsize {
+        if self.long { &self.allowance.long } else { &self.allowance.short }
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.count().fetch_sub(1, Ordering::AcqRel);
+    }
+}

@@ -1,0 +1,202 @@
+//! The cache of resolved credentials.
+//!
+//! Its key is a keyed hash of length-prefixed parts: the token itself is not kept, and no two different inputs make one
+//! key. An entry is served only while its life is neither stale nor over and its token not expired, so a revocation
+//! needs not to find the entry; it only has to end the life.
+
+use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use aws_lc_rs::hmac;
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, Shared, WeakShared};
+use quick_cache::sync::Cache;
+
+use crate::authenticate::{Allowance, Caller};
+use crate::boundary::{Credential, Life, Rejected, Resolve, ResolveError, Resolved, Revoked, Time};
+use crate::metrics::Metrics;
+
+/// Who is behind the credentials that were seen lately.
+#[derive(Debug, Clone)]
+pub(crate) struct Sessions(Arc<Inner>);
+
+/// What a [`Sessions`] asks.
+#[derive(Debug)]
+pub(crate) struct Asks {
+    pub(crate) resolve: Arc<dyn Resolve>,
+    pub(crate) revoked: Revoked,
+    pub(crate) time: Arc<dyn Time>,
+    pub(crate) metrics: Arc<Metrics>,
+}
+
+/// A credential's place in the cache.
+pub(crate) type Key = [u8; 32];
+
+impl Sessions {
+    /// # Errors
+    /// When the system gives no random bytes.
+    pub(crate) fn new(asks: Asks) -> Result<Self, aws_lc_rs::error::Unspecified> {
+        Ok(Self(Arc::new(Inner {
+            asks,
+            secret: hmac::Key::generate(hmac::HMAC_SHA256, &aws_lc_rs::rand::SystemRandom::new())?,
+            callers: Cache::new(MOST_CALLERS),
+            flights: Mutex::new(HashMap::new()),
+            users: Mutex::new(Users { by_id: HashMap::new(), sweep_at: 1024 }),
+        })))
+    }
+
+    /// Whether revocations were read lately; otherwise nobody may be let in.
+    pub(crate) fn is_fresh(&self, now: Instant) -> bool {
+        self.0.asks.revoked.is_fresh(now)
+    }
+
+    pub(crate) fn key(&self, credential: &Credential) -> Key {
+        let (kind, text) = match credential {
+            Credential::ApiToken(_) => (b"api-token", credential.expose().as_bytes()),
+        };
+        let mut context = hmac::Context::with_key(&self.0.secret);
+        for part in [kind.as_slice(), text] {
+            context.update(&(part.len() as u64).to_be_bytes());
+            context.update(part);
+        }
+        let mut key = Key::default();
+        // HMAC-SHA256 is 32 bytes long; zip copies all of them and cannot panic.
+        key.iter_mut().zip(context.sign().as_ref()).for_each(|(to, from)| *to = *from);
+        key
+    }
+
+    /// The caller behind a key that was resolved before. Asks nobody.
+    pub(crate) fn warm(&self, key: &Key) -> Option<Arc<Caller>> {
+        let caller = self.0.warm(key);
+        self.0.asks.metrics.session_cache(caller.is_some());
+        caller
+    }
+
+    /// Resolves a credential. Any number of requests with one credential share one lookup, and it goes on as long as
+    /// one of them waits: the first to come may give up without harm to the others.
+    pub(crate) async fn cold(&self, key: Key, credential: Credential) -> Result<Arc<Caller>, ResolveError> {
+        self.0.join(key, credential)?.await
+    }
+}
+
+const MOST_CALLERS: usize = 65_536;
+const MOST_FLIGHTS: usize = 1_024;
+const LOOKUP: Duration = Duration::from_secs(30);
+const RACES: usize = 3;
+
+type Outcome = Result<Arc<Caller>, ResolveError>;
+type Flight = Shared<BoxFuture<'static, Outcome>>;
+/// The lookups under way.
+type Board = HashMap<Key, WeakShared<BoxFuture<'static, Outcome>>>;
+
+struct Inner {
+    asks: Asks,
+    secret: hmac::Key,
+    callers: Cache<Key, Arc<Caller>>,
+    flights: Mutex<Board>,
+    users: Mutex<Users>,
+}
+
+impl std::fmt::Debug for Inner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sessions").field("callers", &self.callers.len()).finish_non_exhaustive()
+    }
+}
+
+impl Inner {
+    fn warm(&self, key: &Key) -> Option<Arc<Caller>> {
+        let caller = self.callers.get(key)?;
+        if caller.life().is_stale() || self.asks.time.wall() >= caller.resolved().expires_at {
+            return None;
+        }
+        Some(caller)
+    }
+
+    fn join(self: &Arc<Self>, key: Key, credential: Credential) -> Result<Flight, ResolveError> {
+        let mut flights = lock(&self.flights);
+        if let Some(flight) = flights.get(&key).and_then(WeakShared::upgrade) {
+            return Ok(flight);
+        }
+        if flights.len() >= MOST_FLIGHTS {
+            return Err(ResolveError::Overloaded);
+        }
+        let landing = Landing { sessions: Arc::downgrade(self), key };
+        let flight = Arc::clone(self).fly(landing, credential).boxed().shared();
+        flights.extend(flight.downgrade().map(|weak| (key, weak)));
+        Ok(flight)
+    }
+
+    async fn fly(self: Arc<Self>, landing: Landing, credential: Credential) -> Outcome {
+        let key = landing.key;
+        // Between this request's look at the cache and now, another flight may have landed.
+        if let Some(caller) = self.warm(&key) {
+            return Ok(caller);
+        }
+        let busy = || ResolveError::Unavailable { retry_after: Duration::from_secs(1) };
+        for _ in 0..RACES {
+            let since = self.asks.revoked.sequence();
+            let lookup = AssertUnwindSafe(self.asks.resolve.resolve(&credential)).catch_unwind();
+            let resolved = match tokio::time::timeout(LOOKUP, lookup).await {
+                Ok(Ok(resolved)) => resolved?,
+                Ok(Err(_panic)) => return Err(busy()),
+                Err(_elapsed) => return Err(busy()),
+            };
+            if let Ok(life) = self.asks.revoked.enroll(&resolved, since) {
+                return self.keep(key, resolved, life);
+            }
+        }
+        Err(busy())
+    }
+
+    fn keep(&self, key: Key, resolved: Resolved, life: Life) -> Outcome {
+        if self.asks.time.wall() >= resolved.expires_at {
+            return Err(ResolveError::Unauthenticated(Rejected::Expired));
+        }
+        let allowance = lock(&self.users).allowance(resolved.session.user(), self.asks.time.monotonic());
+        let caller = Arc::new(Caller::new(resolved, life, allowance));
+        self.callers.insert(key, Arc::clone(&caller));
+        Ok(caller)
+    }
+}
+
+/// Takes a flight off the board when it has landed, or when all who waited for it have gone.
+struct Landing {
+    sessions: Weak<Inner>,
+    key: Key,
+}
+
+impl Drop for Landing {
+    fn drop(&mut self) {
+        if let Some(sessions) = self.sessions.upgrade() {
+            lock(&sessions.flights).remove(&self.key);
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Users {
+    by_id: HashMap<String, Weak<Allowance>>,
+    sweep_at: usize,
+}
+
+impl Users {
+    fn allowance(&mut self, user: &str, now: Instant) -> Arc<Allowance> {
+        if let Some(allowance) = self.by_id.get(user).and_then(Weak::upgrade) {
+            return allowance;
+        }
+        if self.by_id.len() >= self.sweep_at {
+            self.by_id.retain(|_, allowance| allowance.strong_count() > 0);
+            self.sweep_at = (self.by_id.len() * 2).max(1024);
+        }
+        let allowance = Arc::new(Allowance::new(now));
+        self.by_id.insert(user.to_owned(), Arc::downgrade(&allowance));
+        allowance
+    }
+}
+
+// Nothing that can panic runs under these locks, so a poisoned one still holds good state.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,141 @@
+//! Third stage: may the caller go there at all?
+//!
+//! It is about the caller and the gateway: rate, the token's scope, grants. What the caller may do inside a cluster is
+//! that cluster's to decide.
+
+mod read_only;
+
+use std::sync::Arc;
+
+use http::Method;
+
+use crate::admit::{Admitted, Target};
+use crate::audit::Record;
+use crate::authenticate::{Authenticated, Caller};
+use crate::boundary::{Cluster, Scope, Snapshot};
+use crate::gate::Gate;
+use crate::refusal::Refusal;
+
+/// Evidence that a caller may enter the cluster that a request goes to.
+#[derive(Debug)]
+pub struct Authorized {
+    admitted: Admitted,
+    caller: Arc<Caller>,
+    cluster: Arc<Cluster>,
+}
+
+/// Who goes where.
+#[derive(Debug)]
+pub(crate) struct Way {
+    pub(crate) caller: Arc<Caller>,
+    pub(crate) cluster: Arc<Cluster>,
+}
+
+/// Evidence that a caller may use the gateway's own API.
+#[derive(Debug)]
+pub(crate) struct Managed {
+    admitted: Admitted,
+    caller: Arc<Caller>,
+}
+
+/// Which door is open.
+pub(crate) enum Permitted {
+    Cluster(Authorized),
+    Management(Managed),
+}
+
+/// Checks limits, scope and grants.
+pub(crate) fn run(gate: &Gate, authenticated: Authenticated, record: &mut Record) -> Result<Permitted, Refusal> {
+    let (admitted, caller) = authenticated.into_parts();
+    let snapshot = admitted.snapshot();
+    let long = admitted.info().is_long_running(admitted.upgrade().is_some());
+    let slot = caller.allowance().take(gate.common.time.monotonic(), snapshot.limits(), long)?;
+    record.occupies(slot);
+    let cluster = match admitted.target() {
+        Target::Management { path } => {
+            check_management(&caller.resolved().scope, &admitted.head().method, path.path())?;
+            return Ok(Permitted::Management(Managed { admitted, caller }));
+        }
+        Target::Cluster { id, cluster, .. } => enter(snapshot, &caller, id, cluster.as_ref(), &admitted)?,
+    };
+    Ok(Permitted::Cluster(Authorized { admitted, caller, cluster }))
+}
+
+impl Authorized {
+    pub(crate) fn admitted(&self) -> &Admitted {
+        &self.admitted
+    }
+
+    pub(crate) fn caller(&self) -> &Arc<Caller> {
+        &self.caller
+    }
+
+    pub(crate) fn cluster(&self) -> &Arc<Cluster> {
+        &self.cluster
+    }
+
+    /// Gives up the evidence for what it is about.
+    pub(crate) fn into_parts(self) -> (Admitted, Way) {
+        (self.admitted, Way { caller: self.caller, cluster: self.cluster })
+    }
+}
+
+impl Managed {
+    pub(crate) fn into_parts(self) -> (Admitted, Arc<Caller>) {
+        (self.admitted, self.caller)
+    }
+}
+
+fn enter(
+    snapshot: &Snapshot,
+    caller: &Caller,
+    id: &str,
+    cluster: Option<&Arc<Cluster>>,
+    admitted: &Admitted,
+) -> Result<Arc<Cluster>, Refusal> {
+    let scope = &caller.resolved().scope;
+    let in_scope = scope.upstreams.as_ref().is_none_or(|upstreams| upstreams.iter().any(|name| name == id));
+    let access = caller.access(snapshot, id).filter(|_| in_scope);
+    // The grant for `*` covers no cluster that is not there, and the answer does not tell the two apart.
+    let (Some(access), Some(cluster)) = (access, cluster) else {
+        return Err(Refusal::NoGrant { cluster: id.into(), whom_to_ask: snapshot.whom_to_ask().into() });
+    };
+    if access.read_only || scope.read_only {
+        read_only::check(admitted.info(), admitted.upgrade().is_some())?;
+    }
+    refuse_reserved(cluster, caller)?;
+    Ok(Arc::clone(cluster))
+}
+
+/// A cluster may keep more names to itself than every cluster does.
+fn refuse_reserved(cluster: &Cluster, caller: &Caller) -> Result<(), Refusal> {
+    let patterns = &cluster.config().reserved;
+    if patterns.is_empty() {
+        return Ok(());
+    }
+    let identity = caller.session().identity();
+    let mut names = std::iter::once(&identity.username).chain(&identity.groups);
+    match names.find(|name| patterns.iter().any(|pattern| matches_pattern(pattern, name))) {
+        Some(name) => Err(Refusal::MayNotActAs(format!("{name:?} is a reserved name on this cluster").into())),
+        None => Ok(()),
+    }
+}
+
+/// Whether a name is the pattern, or begins with it when it ends in `*`.
+pub(crate) fn matches_pattern(pattern: &str, name: &str) -> bool {
+    pattern.strip_suffix('*').map_or(name == pattern, |prefix| name.starts_with(prefix))
+}
+
+// A token that was narrowed for a machine must not become a way to wider ones. Ending itself is always allowed.
+fn check_management(scope: &Scope, method: &Method, path: &str) -> Result<(), Refusal> {
+    let narrowed = scope.read_only || scope.upstreams.is_some();
+    let reads = matches!(*method, Method::GET | Method::HEAD);
+    let ends_itself = *method == Method::DELETE && path == "/api/v1/tokens/current";
+    if narrowed && !reads && !ends_itself {
+        return Err(Refusal::OutOfScope("the token may only read here"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

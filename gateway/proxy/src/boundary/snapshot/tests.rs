@@ -1,0 +1,66 @@
+use super::*;
+use crate::testing::{cluster, snapshot_config};
+
+fn grant(subject: &str, cluster: &str, read_only: bool) -> GrantConfig {
+    GrantConfig { subjects: vec![subject.to_owned()], clusters: vec![cluster.to_owned()], read_only }
+}
+
+fn access(grants: Vec<GrantConfig>, subjects: &[&str]) -> [Option<bool>; 2] {
+    let snapshot = Snapshot::build(SnapshotConfig { grants, ..snapshot_config() }).unwrap();
+    let subjects: Vec<String> = subjects.iter().map(|subject| (*subject).to_owned()).collect();
+    let granted = snapshot.granted(&subjects);
+    ["east", "west"].map(|cluster| granted.on(cluster).map(|access| access.read_only))
+}
+
+#[test]
+fn without_a_grant_nobody_enters() {
+    assert_eq!(access(vec![], &["corp:dev"]), [None, None]);
+    assert_eq!(access(vec![grant("corp:dev", "east", false)], &["corp:ops", "corp:de", "corp:devs"]), [None, None]);
+}
+
+#[test]
+fn a_grant_opens_its_clusters_and_a_star_all() {
+    assert_eq!(access(vec![grant("corp:dev", "east", false)], &["corp:dev"]), [Some(false), None]);
+    assert_eq!(access(vec![grant("corp:dev", "*", true)], &["corp:dev"]), [Some(true), Some(true)]);
+}
+
+#[test]
+fn grants_add_up_to_the_wider_one_in_any_order() {
+    let mut grants = vec![grant("g", "*", true), grant("g", "east", false), grant("h", "west", true)];
+    for _ in 0..grants.len() {
+        assert_eq!(access(grants.clone(), &["g", "h"]), [Some(false), Some(true)]);
+        grants.rotate_left(1);
+    }
+}
+
+#[test]
+fn every_fault_is_told_at_once() {
+    let config = SnapshotConfig {
+        clusters: vec![
+            cluster("east"),
+            cluster("east"),
+            ClusterConfig { id: "East".to_owned(), endpoints: vec![], hosts: vec![], ..cluster("x") },
+        ],
+        grants: vec![grant("g", "nowhere", false)],
+        ..SnapshotConfig::default()
+    };
+    let faults = Snapshot::build(config).unwrap_err();
+    assert_eq!(
+        faults,
+        [
+            SnapshotFault::DuplicateHost("east.k8s.example.org".to_owned()),
+            SnapshotFault::Duplicate("east".to_owned()),
+            SnapshotFault::Cluster("East".to_owned(), ClusterFault::Id("East".to_owned())),
+            SnapshotFault::Cluster("East".to_owned(), ClusterFault::NoEndpoint),
+            SnapshotFault::UnknownCluster("nowhere".to_owned()),
+        ]
+    );
+}
+
+#[test]
+fn an_identity_is_sent_over_verified_tls_only() {
+    for endpoint in ["http://192.0.2.1:6443", "/x", "192.0.2.1:6443"] {
+        let config = ClusterConfig { endpoints: vec![endpoint.parse().unwrap()], ..cluster("east") };
+        assert!(matches!(config.check().unwrap_err().as_slice(), [ClusterFault::Endpoint(_)]), "{endpoint}");
+    }
+}

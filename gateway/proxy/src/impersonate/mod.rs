@@ -1,0 +1,167 @@
+//! Fourth stage: the request that the cluster sees.
+//!
+//! Its header map starts empty. What the client sent is copied by rule, after everything that belongs to one hop is
+//! gone; the identity comes last and is checked. A cluster therefore never reads an identity that the client wrote,
+//! and nothing that the client wrote can make ours disappear.
+
+mod copy;
+mod nested;
+mod question;
+mod reviews;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::{CONNECTION, UPGRADE};
+use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use kube_wire::UserInfo;
+use kube_wire::header::{AUDIT_ID, IMPERSONATE_GROUP, IMPERSONATE_UID, IMPERSONATE_USER};
+
+use crate::admit::{Asked, Protocol, Target, Upgrade};
+use crate::audit::{Hold, Record};
+use crate::authorize::{Authorized, Way};
+use crate::body::Body;
+use crate::boundary::{Cluster, Life, Session, header_value};
+use crate::gate::Gate;
+use crate::refusal::Refusal;
+
+pub(crate) use copy::is_identity_or_hop;
+pub(crate) use reviews::Reviews;
+
+/// Evidence that a request says who it is from, in words that its client had no hand in. Only this reaches a cluster.
+#[derive(Debug)]
+pub struct Outbound {
+    cluster: Arc<Cluster>,
+    request: Sending,
+}
+
+/// What goes to a cluster. The pool adds `Host` and the cluster's own credential, and nothing else.
+#[derive(Debug)]
+pub(crate) struct Sending {
+    pub(crate) method: Method,
+    /// The client's bytes after the prefix.
+    pub(crate) path: PathAndQuery,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Body,
+    /// The wish to leave HTTP; `headers` carry it too.
+    pub(crate) upgrade: Option<Upgrade>,
+    /// A watch, a log, a tunnel: no deadline, and connections apart from short requests.
+    pub(crate) long_running: bool,
+    /// How long the answer to a short request may take to begin.
+    pub(crate) timeout: Duration,
+    /// Ends with the session. A tunnel must end when it does.
+    pub(crate) life: Life,
+    /// A tunnel keeps it to its end: dropping it closes the request's record.
+    pub(crate) hold: Hold,
+}
+
+impl Outbound {
+    pub(crate) fn life(&self) -> &Life {
+        &self.request.life
+    }
+
+    /// Gives up the evidence for what is to be sent. Only the pool may do so.
+    pub(crate) fn into_sending(self) -> (Arc<Cluster>, Sending) {
+        (self.cluster, self.request)
+    }
+}
+
+/// Renders who asks into a request for the cluster, after asking the cluster about `--as`.
+pub(crate) async fn run(gate: &Gate, authorized: Authorized, record: &mut Record) -> Result<Outbound, Refusal> {
+    let acting_as = nested::run(gate, nested::Asking::read(&authorized)?).await?;
+    let (admitted, Way { caller, cluster }) = authorized.into_parts();
+    let timeout = admitted.snapshot().limits().response_timeout;
+    let long_running = admitted.info().is_long_running(admitted.upgrade().is_some());
+    let path = match admitted.target() {
+        Target::Cluster { path, .. } | Target::Management { path } => path.clone(),
+    };
+    let Asked { head, body, upgrade, peer } = admitted.into_request();
+    let room = head.headers.len() + caller.session().identity().groups.len() + 16;
+    let mut headers = HeaderMap::try_with_capacity(room).map_err(|_| too_large())?;
+    copy::client_headers(&head.headers, &mut headers)?;
+    add_hop(&mut headers, upgrade.as_ref().map(|upgrade| upgrade.protocol), peer.ip(), record)?;
+    match &acting_as {
+        None => add_session(&mut headers, caller.session(), &cluster)?,
+        Some(target) => add_target(&mut headers, target, caller.session(), &cluster)?,
+    }
+    check(&headers, upgrade.is_some())?;
+    record.acts_as(acting_as);
+    let (life, hold) = (caller.life().clone(), record.hold());
+    let method = head.method;
+    let request = Sending { method, path, headers, body, upgrade, long_running, timeout, life, hold };
+    Ok(Outbound { cluster, request })
+}
+
+/// What the next hop needs to know of this one.
+fn add_hop(headers: &mut HeaderMap, upgrade: Option<Protocol>, client: IpAddr, record: &Record) -> Result<(), Refusal> {
+    if let Some(protocol) = upgrade {
+        put(headers, &CONNECTION, HeaderValue::from_static("Upgrade"))?;
+        put(headers, &UPGRADE, protocol.header())?;
+    }
+    put(headers, &X_FORWARDED_FOR, header_value(&client.to_string()).ok_or_else(too_large)?)?;
+    put(headers, &AUDIT_ID, record.audit_header())
+}
+
+/// The caller as itself: bytes that were rendered at login.
+fn add_session(headers: &mut HeaderMap, session: &Session, cluster: &Cluster) -> Result<(), Refusal> {
+    let identity = session.rendered();
+    for (name, value) in identity.lines {
+        put(headers, name, value.clone())?;
+    }
+    let extra = cluster.extra();
+    put(headers, &extra.provider, identity.provider.clone())?;
+    put(headers, &extra.principal, identity.principal.clone())?;
+    if cluster.config().send_session_extra {
+        put(headers, &extra.session_id, identity.session_id.clone())?;
+    }
+    Ok(())
+}
+
+/// The one whom the cluster lets the caller act as. A service account is sent as its name alone: the API server knows
+/// its groups, and refuses to be told.
+fn add_target(headers: &mut HeaderMap, target: &UserInfo, session: &Session, cluster: &Cluster) -> Result<(), Refusal> {
+    let value = |text: &str| header_value(text).ok_or_else(too_large);
+    put(headers, &IMPERSONATE_USER, value(&target.username)?)?;
+    if nested::service_account(&target.username).is_some() {
+        return Ok(());
+    }
+    if let Some(uid) = &target.uid {
+        put(headers, &IMPERSONATE_UID, value(uid)?)?;
+    }
+    for group in target.groups.iter().filter(|group| *group != nested::AUTHENTICATED) {
+        put(headers, &IMPERSONATE_GROUP, value(group)?)?;
+    }
+    for (key, values) in &target.extra {
+        let name = kube_wire::header::extra_header(key).ok_or_else(too_large)?;
+        for text in values {
+            put(headers, &name, value(text)?)?;
+        }
+    }
+    put(headers, &cluster.extra().original_user, value(&session.identity().username)?)
+}
+
+/// The last look before anything can leave. It can only fail by a fault of ours, and then nothing leaves.
+fn check(headers: &HeaderMap, upgrade: bool) -> Result<(), Refusal> {
+    let one_user = headers.get_all(IMPERSONATE_USER).iter().count() == 1;
+    // hyper's HTTP/2 client deletes every header that `Connection` names: with one left over, the request could arrive
+    // without its identity and run as the gateway's own account.
+    let connections = headers.get_all(CONNECTION).iter().count();
+    let hop = if upgrade { connections == 1 } else { connections == 0 };
+    if one_user && hop { Ok(()) } else { Err(Refusal::Internal("the outgoing headers do not hold one identity")) }
+}
+
+// `append` panics when the map is full, `try_append` does not.
+fn put(headers: &mut HeaderMap, name: &HeaderName, value: HeaderValue) -> Result<(), Refusal> {
+    headers.try_append(name, value).map(|_| ()).map_err(|_| too_large())
+}
+
+fn too_large() -> Refusal {
+    Refusal::HeadersTooLarge
+}
+
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
+#[cfg(test)]
+mod tests;

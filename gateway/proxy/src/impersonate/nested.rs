@@ -1,0 +1,170 @@
+//! `kubectl --as`: may the caller act as the one it names? The target cluster decides.
+//!
+//! Never stripped in silence: a call that was meant to run as somebody weaker must not run as the caller.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+use kube_wire::header::nested_target;
+use kube_wire::{RequestInfo, UserInfo};
+
+use crate::authorize::{Authorized, matches_pattern};
+use crate::boundary::{Cluster, RESERVED, Session};
+use crate::cluster;
+use crate::gate::Gate;
+use crate::impersonate::question::{self, Needed, Permission};
+use crate::impersonate::reviews::Question;
+use crate::refusal::Refusal;
+
+/// The group that every authenticated user is in. The API server adds it; it is never sent.
+pub(super) const AUTHENTICATED: &str = "system:authenticated";
+
+/// Reads whom the caller wants to act as and asks the cluster; `None` when the caller is to be itself.
+pub(super) async fn run(gate: &Gate, asking: Option<Asking<'_>>) -> Result<Option<UserInfo>, Refusal> {
+    let Some(asking) = asking else { return Ok(None) };
+    match asking.legacy(gate).await? {
+        Verdict::Allowed => {}
+        Verdict::Denied(message) if !cluster::is_constrained(gate, asking.cluster) => {
+            return Err(Refusal::MayNotActAs(message));
+        }
+        Verdict::Denied(message) => asking.constrained(gate, message).await?,
+    }
+    Ok(Some(asking.target))
+}
+
+/// Who wants to act as whom, where and for what.
+pub(super) struct Asking<'a> {
+    cluster: &'a Arc<Cluster>,
+    asked: &'a RequestInfo,
+    caller: UserInfo,
+    target: UserInfo,
+}
+
+impl<'a> Asking<'a> {
+    /// Reads the client's wish; refuses one that is no wish, or that no cluster is asked about.
+    pub(super) fn read(authorized: &'a Authorized) -> Result<Option<Self>, Refusal> {
+        let (admitted, cluster) = (authorized.admitted(), authorized.cluster());
+        let target =
+            nested_target(&admitted.head().headers).map_err(|fault| Refusal::bad_request(fault.to_string()))?;
+        let Some(target) = target else { return Ok(None) };
+        refuse_reserved(&target, cluster)?;
+        let caller = as_seen_by(cluster, authorized.caller().session());
+        Ok(Some(Self { cluster, asked: admitted.info(), caller, target }))
+    }
+}
+
+/// The namespace and name in `system:serviceaccount:<namespace>:<name>`.
+pub(super) fn service_account(username: &str) -> Option<(&str, &str)> {
+    let (namespace, name) = username.strip_prefix("system:serviceaccount:")?.split_once(':')?;
+    (!namespace.is_empty() && !name.is_empty() && !name.contains(':')).then_some((namespace, name))
+}
+
+/// What the cluster said, for the cache.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Allowed,
+    Denied(Box<str>),
+}
+
+const AT_ONCE: usize = 8;
+const MOST_QUESTIONS: usize = 32;
+/// From this many groups on, the cluster is first asked for all at once.
+const MANY_GROUPS: usize = 4;
+
+/// Names that nobody acts as through the gateway, whatever the cluster would say. On 1.36 it would refuse only some.
+fn refuse_reserved(target: &UserInfo, cluster: &Cluster) -> Result<(), Refusal> {
+    let refused = |name: &str| {
+        let ours = RESERVED.iter().any(|prefix| name.starts_with(prefix));
+        ours || cluster.config().reserved.iter().any(|pattern| matches_pattern(pattern, name))
+    };
+    let denied =
+        |name: &str| Err(Refusal::MayNotActAs(format!("nobody may act as {name:?} through the gateway").into()));
+    if service_account(&target.username).is_some() {
+        if target.groups.is_empty() && target.uid.is_none() && target.extra.is_empty() {
+            return Ok(());
+        }
+        let message = "a service account is acted as by its name alone, without groups, uid or extra";
+        return Err(Refusal::MayNotActAs(message.into()));
+    }
+    if refused(&target.username) {
+        return denied(&target.username);
+    }
+    match target.groups.iter().find(|group| *group != AUTHENTICATED && refused(group)) {
+        Some(group) => denied(group),
+        None => Ok(()),
+    }
+}
+
+/// The caller as the cluster would know it: with our extra, and with the group that the API server adds.
+fn as_seen_by(cluster: &Cluster, session: &Session) -> UserInfo {
+    let config = cluster.config();
+    let mut user = session.identity().clone();
+    user.groups.push(AUTHENTICATED.to_owned());
+    let mut add = |key: &str, value: &str| {
+        user.extra.insert(format!("{}/{key}", config.extra_prefix), vec![value.to_owned()]);
+    };
+    add("provider", session.provider());
+    add("principal", session.principal());
+    if config.send_session_extra {
+        add("session-id", session.id());
+    }
+    user
+}
+
+impl Asking<'_> {
+    async fn legacy(&self, gate: &Gate) -> Result<Verdict, Refusal> {
+        let asked = self.all(gate, question::legacy(&self.target));
+        gate.common.reviews.answer(&gate.common, self.question(None), asked).await
+    }
+
+    /// The pair of 1.36; `message` is what a client reads who has neither.
+    async fn constrained(&self, gate: &Gate, message: Box<str>) -> Result<(), Refusal> {
+        let pair = async {
+            if !self.ask(gate, question::purpose(&self.caller, &self.target, self.asked)).await? {
+                return Ok(Verdict::Denied(message));
+            }
+            self.all(gate, question::constrained(&self.target)).await
+        };
+        match gate.common.reviews.answer(&gate.common, self.question(Some(self.asked)), pair).await? {
+            Verdict::Allowed => Ok(()),
+            Verdict::Denied(message) => Err(Refusal::MayNotActAs(message)),
+        }
+    }
+
+    /// Asks for every permission, several at once. One refusal is enough; an error is no answer.
+    async fn all(&self, gate: &Gate, needed: Needed) -> Result<Verdict, Refusal> {
+        let mut open = needed.single;
+        let any = needed.groups.first().filter(|_| needed.groups.len() >= MANY_GROUPS).map(Permission::for_any_name);
+        let covered = match any {
+            Some(any) => self.ask(gate, any.review(&self.caller)).await?,
+            None => false,
+        };
+        if !covered {
+            open.extend(needed.groups);
+        }
+        if open.len() > MOST_QUESTIONS {
+            let message = format!("acting as this user takes {} permissions, more than {MOST_QUESTIONS}", open.len());
+            return Ok(Verdict::Denied(message.into()));
+        }
+        let answers = stream::iter(open).map(|permission| async move {
+            let allowed = self.ask(gate, permission.review(&self.caller)).await?;
+            Ok::<_, Refusal>((!allowed).then(|| permission.refusal(&self.caller.username)))
+        });
+        let mut answers = std::pin::pin!(answers.buffer_unordered(AT_ONCE));
+        while let Some(denial) = answers.try_next().await? {
+            if let Some(message) = denial {
+                return Ok(Verdict::Denied(message.into()));
+            }
+        }
+        Ok(Verdict::Allowed)
+    }
+
+    async fn ask(&self, gate: &Gate, review: Bytes) -> Result<bool, Refusal> {
+        cluster::review(gate, self.cluster, review).await
+    }
+
+    fn question<'q>(&'q self, asked: Option<&'q RequestInfo>) -> Question<'q> {
+        Question { cluster: self.cluster.id(), caller: &self.caller, target: &self.target, asked }
+    }
+}

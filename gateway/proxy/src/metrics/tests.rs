@@ -1,0 +1,46 @@
+use http::StatusCode;
+
+use super::*;
+
+fn closed<'a>(cluster: &'a str, verb: &'a str, code: u16) -> Closed<'a> {
+    Closed {
+        cluster,
+        verb,
+        code: StatusCode::from_u16(code).unwrap(),
+        took: Duration::from_millis(30),
+        waited: Duration::from_millis(10),
+        long_running: Some(false),
+    }
+}
+
+#[test]
+fn a_request_counts_by_cluster_verb_and_code() {
+    let metrics = Metrics::new();
+    metrics.closed(&closed("east", "list", 200));
+    metrics.closed(&closed("east", "list", 200));
+    let text = metrics.encode();
+    assert!(text.contains(r#"gatewarden_requests_total{cluster="east",verb="LIST",code="200"} 2"#), "{text}");
+    let bucket = r#"gatewarden_request_duration_seconds_bucket{le="0.05",cluster="east",verb="LIST"} 2"#;
+    assert!(text.contains(bucket), "{text}");
+}
+
+#[test]
+fn what_a_client_invents_makes_no_label() {
+    let metrics = Metrics::new();
+    for number in 0..100 {
+        metrics.closed(&closed("east", &format!("verb{number}"), 600 + number));
+    }
+    let series = metrics.encode().lines().filter(|line| line.starts_with("gatewarden_requests_total{")).count();
+    assert_eq!(series, 1);
+}
+
+#[test]
+fn what_begins_and_ends_leaves_the_gauges_as_they_were() {
+    let metrics = Metrics::new();
+    metrics.opened();
+    metrics.started(false);
+    assert!(metrics.encode().contains(r#"gatewarden_requests_running{kind="short"} 1"#));
+    metrics.closed(&closed("east", "get", 200));
+    let text = metrics.encode();
+    assert!(text.contains(r#"gatewarden_requests_running{kind="short"} 0"#) && text.contains("requests_open 0"));
+}
