@@ -80,11 +80,6 @@ impl Failure {
         }
     }
 
-    /// Whether the same question on another connection may be answered.
-    pub(crate) const fn is_lost(&self) -> bool {
-        matches!(self, Self::Lost(_))
-    }
-
     /// Whether this server, and not the configuration or the question, is at fault.
     pub(crate) const fn blames_server(&self) -> bool {
         matches!(

@@ -11,6 +11,7 @@ use auth_core::{AuthError, Login, Password};
 use crate::account;
 use crate::config::{Access, DnTemplate};
 use crate::connection::{Connection, Credential};
+use crate::directory::once_more;
 use crate::entry::Entry;
 use crate::failure::Failure;
 use crate::groups::Membership;
@@ -34,11 +35,7 @@ impl LdapProvider {
     async fn search_then_bind(&self, login: &str, password: &Password, deadline: Instant) -> Result<Login, AuthError> {
         // Made first, so that a password that must not be sent costs no question either.
         Credential::new("x", password.expose()).ok_or(AuthError::BadCredentials)?;
-        let found = match self.find_by_login(login, deadline).await {
-            Err(failure) if failure.is_lost() => self.find_by_login(login, deadline).await?,
-            other => other?,
-        };
-        let entry = match found {
+        let entry = match once_more(|| self.find_by_login(login, deadline)).await? {
             Found::One(entry) => *entry,
             Found::Nobody => return Err(self.as_slow_as_a_person(password, AuthError::BadCredentials, deadline).await),
             Found::Several => return Err(self.as_slow_as_a_person(password, AuthError::Ambiguous, deadline).await),
@@ -46,7 +43,7 @@ impl LdapProvider {
         self.check_password(&entry.dn, password, deadline).await?;
         self.state(&entry)?.after_right_password()?;
         let user = self.person(&entry)?;
-        let membership = self.current_groups(&entry, &user.name, deadline).await?;
+        let membership = once_more(|| self.memberships(&entry, &user.name, deadline)).await?;
         Ok(self.login(user, membership))
     }
 
@@ -60,9 +57,9 @@ impl LdapProvider {
     async fn check_password(&self, dn: &str, password: &Password, deadline: Instant) -> Result<Connection, AuthError> {
         let who = Credential::new(dn, password.expose()).ok_or(AuthError::BadCredentials)?;
         let mut binder = self.directory.binder(deadline).await?;
-        let reply = binder.connection.bind(who, deadline).await?;
+        let reply = binder.bind(who, deadline).await?;
         account::judge(&reply, self.settings.preset)?;
-        Ok(binder.connection)
+        Ok(binder.into_connection())
     }
 
     /// Does for an unknown name what is done for a known one, so that the time tells nobody which it was.

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use auth_core::{AuthError, Completeness, Principal, PrincipalPage, PrincipalType, Search};
 
+use crate::directory::once_more;
 use crate::failure::Failure;
 use crate::groups;
 use crate::people;
@@ -26,10 +27,7 @@ impl LdapProvider {
             }
             None => Cursor { kind: search.kind.unwrap_or(PrincipalType::User), skip: 0 },
         };
-        let page = match self.matches(search, &start, limit, deadline).await {
-            Err(failure) if failure.is_lost() => self.matches(search, &start, limit, deadline).await?,
-            other => other?,
-        };
+        let page = once_more(|| self.matches(search, &start, limit, deadline)).await?;
         let next = if page.more {
             let skip = start.skip.saturating_add(limit);
             (skip < FARTHEST).then_some(Cursor { kind: start.kind, skip })

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use auth_core::{AuthError, Completeness, InstanceId, Principal, PrincipalId, PrincipalType};
 
-use crate::config::{Groups, Preset, Users};
+use crate::config::{Groups, Users};
 use crate::connection::{Connection, PageRequest, Question, Scope};
 use crate::directory::list;
 use crate::entry::Entry;
@@ -23,12 +23,10 @@ pub(crate) enum Found {
     Several,
 }
 
-/// The attributes to ask for, so that identity, name, state and groups can be read.
-pub(crate) fn attributes(users: &Users, groups: Option<&Groups>, preset: Preset) -> Vec<String> {
+/// The attributes that say who somebody is.
+pub(crate) fn attributes(users: &Users) -> Vec<String> {
     let mut names = vec![users.id.name().to_owned(), users.login.clone(), users.display_name.clone()];
     names.extend(users.attributes.iter().cloned());
-    names.extend(preset.state_attributes().iter().map(ToString::to_string));
-    names.extend(groups.map(|groups| groups.member_of.clone()));
     names
 }
 
@@ -84,7 +82,7 @@ pub(crate) async fn starting_with(
 ) -> Result<(Vec<Entry>, Completeness), Failure> {
     let names = users.search.iter().map(|name| Filter::prefix(name, text)).collect();
     let filter = Filter::And(vec![users.filter.for_anyone(), Filter::Or(names)]);
-    let wanted = attributes(users, None, Preset::Openldap);
+    let wanted = attributes(users);
     let question = Question { field: FIELD, base: &users.base, scope: Scope::Subtree, filter, attributes: &wanted };
     let listing = list(connection, &question, scan.page_size, most, scan.deadline).await?;
     Ok((listing.entries, listing.completeness))

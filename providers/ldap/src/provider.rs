@@ -10,9 +10,9 @@ use auth_core::{
 };
 
 use crate::account::{self, AccountState};
-use crate::config::{Access, Settings};
+use crate::config::{Access, Groups, Settings};
 use crate::connection::Connection;
-use crate::directory::Directory;
+use crate::directory::{Directory, once_more};
 use crate::entry::Entry;
 use crate::failure::Failure;
 use crate::filter::Filter;
@@ -34,7 +34,9 @@ pub(crate) struct LdapProvider {
 impl LdapProvider {
     pub(crate) fn new(instance: InstanceId, settings: Settings, ports: &Ports) -> Self {
         let directory = Directory::new(&settings, ports);
-        let attributes = people::attributes(&settings.users, settings.groups.as_ref(), settings.preset);
+        let mut attributes = people::attributes(&settings.users);
+        attributes.extend(account::attributes(settings.preset));
+        attributes.extend(settings.groups.as_ref().map(groups::attributes_of_a_person).unwrap_or_default());
         Self { instance, settings, directory, clock: Arc::clone(&ports.clock), attributes }
     }
 
@@ -71,22 +73,22 @@ impl LdapProvider {
     }
 
     async fn person_with(&self, id: &PrincipalId, deadline: Instant) -> Result<Option<Entry>, AuthError> {
-        let found = match self.find_person(id, deadline).await {
-            Err(failure) if failure.is_lost() => self.find_person(id, deadline).await?,
-            other => other?,
-        };
-        match found {
+        match once_more(|| self.find_person(id, deadline)).await? {
             Found::Nobody => Ok(None),
             Found::One(entry) => Ok(Some(*entry)),
             Found::Several => Err(AuthError::Protocol("two entries have the same id".to_owned())),
         }
     }
 
+    async fn find_group(&self, groups: &Groups, by_id: Filter, deadline: Instant) -> Result<Vec<Entry>, Failure> {
+        let mut reader = self.directory.reader(&self.settings.access, deadline).await?;
+        groups::find(reader.connection()?, groups, by_id, self.scan(deadline)).await
+    }
+
     async fn group_with(&self, id: &PrincipalId, deadline: Instant) -> Result<Option<Principal>, AuthError> {
         let Some(groups) = &self.settings.groups else { return Ok(None) };
         let Some(by_id) = groups.id.filter(id.external_id()) else { return Ok(None) };
-        let mut reader = self.directory.reader(&self.settings.access, deadline).await?;
-        let found = groups::find(reader.connection()?, groups, by_id, self.scan(deadline)).await?;
+        let found = once_more(|| self.find_group(groups, by_id.clone(), deadline)).await?;
         match found.as_slice() {
             [] => Ok(None),
             [entry] => groups::principal(entry, groups, &self.instance).map(Some).map_err(AuthError::Protocol),
@@ -94,22 +96,15 @@ impl LdapProvider {
         }
     }
 
-    async fn memberships(&self, entry: &Entry, login: &str, deadline: Instant) -> Result<Membership, Failure> {
-        let mut reader = self.directory.reader(&self.settings.access, deadline).await?;
-        self.groups(reader.connection()?, entry, login, deadline).await
-    }
-
-    /// As [`Self::memberships`]; a connection that the server closed meanwhile is replaced once.
-    pub(crate) async fn current_groups(
+    /// The groups, read with the service account.
+    pub(crate) async fn memberships(
         &self,
         entry: &Entry,
         login: &str,
         deadline: Instant,
     ) -> Result<Membership, Failure> {
-        match self.memberships(entry, login, deadline).await {
-            Err(failure) if failure.is_lost() => self.memberships(entry, login, deadline).await,
-            other => other,
-        }
+        let mut reader = self.directory.reader(&self.settings.access, deadline).await?;
+        self.groups(reader.connection()?, entry, login, deadline).await
     }
 }
 
@@ -166,7 +161,8 @@ impl AuthProvider for LdapProvider {
             AccountState::Active | AccountState::Locked | AccountState::PasswordExpired => {}
         }
         let user = self.person(&entry)?;
-        let Membership { groups, completeness } = self.current_groups(&entry, &user.name, ctx.deadline).await?;
+        let Membership { groups, completeness } =
+            once_more(|| self.memberships(&entry, &user.name, ctx.deadline)).await?;
         Ok(Refetch::Current(Box::new(Current::new(user, groups).with_completeness(completeness))))
     }
 

@@ -34,6 +34,17 @@ impl AccountState {
     }
 }
 
+/// The attributes from which the state is read.
+pub(crate) fn attributes(preset: Preset) -> impl Iterator<Item = String> {
+    let names: &[&str] = match preset {
+        Preset::Openldap => &["pwdReset", "pwdAccountLockedTime", "pwdEndTime", "nsAccountLock"],
+        Preset::ActiveDirectory => {
+            &["userAccountControl", "msDS-User-Account-Control-Computed", "pwdLastSet", "accountExpires"]
+        }
+    };
+    names.iter().map(ToString::to_string)
+}
+
 /// Reads the state; the worst one counts.
 pub(crate) fn state(entry: &Entry, preset: Preset, now: Timestamp) -> Result<AccountState, Failure> {
     match preset {

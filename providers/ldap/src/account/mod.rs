@@ -13,7 +13,7 @@ use crate::connection::BindReply;
 use crate::failure::{Failure, code};
 use policy::PolicyError;
 
-pub(crate) use attributes::{AccountState, state};
+pub(crate) use attributes::{AccountState, attributes, state};
 
 /// What a bind says about a password.
 ///

@@ -197,6 +197,7 @@ impl Faults {
             member: self.attribute("groups.member", file.member, "member"),
             member_of: self.attribute("groups.memberOf", file.member_of, "memberOf"),
             dn_attribute: self.attribute("groups.dnAttribute", file.dn_attribute, defaults.dn_attribute),
+            has_primary: defaults.has_primary,
             base_dn: base_dn?,
             base: file.base,
             strategy: file.strategy,

@@ -168,7 +168,8 @@ pub(crate) struct Timeouts {
 
 impl Default for Timeouts {
     fn default() -> Self {
-        Self { connect_seconds: 5, operation_seconds: 10 }
+        // Below the time that a whole call has, so that a second server can still be asked.
+        Self { connect_seconds: 3, operation_seconds: 5 }
     }
 }
 

@@ -87,6 +87,8 @@ pub(crate) struct Groups {
     pub(crate) member_of: String,
     /// The attribute by which an entry is found by its DN.
     pub(crate) dn_attribute: String,
+    /// Whether everybody has a primary group, which lists nobody (Active Directory).
+    pub(crate) has_primary: bool,
     pub(crate) max_depth: usize,
     pub(crate) most: usize,
 }

@@ -24,6 +24,7 @@ pub(super) struct Defaults {
     pub(super) group_name: &'static str,
     pub(super) id: &'static str,
     pub(super) dn_attribute: &'static str,
+    pub(super) has_primary: bool,
 }
 
 impl Preset {
@@ -38,6 +39,7 @@ impl Preset {
                 group_name: "cn",
                 id: "entryUUID",
                 dn_attribute: "entryDN",
+                has_primary: false,
             },
             // Computer accounts are users too; they must never log in as people.
             Self::ActiveDirectory => Defaults {
@@ -50,17 +52,8 @@ impl Preset {
                 group_name: "sAMAccountName",
                 id: "objectGUID",
                 dn_attribute: "distinguishedName",
+                has_primary: true,
             },
-        }
-    }
-
-    /// The attributes from which the state of an account is read.
-    pub(crate) const fn state_attributes(self) -> &'static [&'static str] {
-        match self {
-            Self::Openldap => &["pwdReset", "pwdAccountLockedTime", "pwdEndTime", "nsAccountLock"],
-            Self::ActiveDirectory => {
-                &["userAccountControl", "msDS-User-Account-Control-Computed", "pwdLastSet", "accountExpires"]
-            }
         }
     }
 }

@@ -80,3 +80,49 @@ impl Health {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use auth_core::testing::ManualClock;
+
+    use super::*;
+
+    fn health() -> (Health, ManualClock) {
+        let clock = ManualClock::new();
+        let servers = [1, 2].map(|port| Server { host: "h".into(), port });
+        (Health::new(servers.into(), Arc::new(clock.clone())), clock)
+    }
+
+    #[test]
+    fn a_server_that_failed_is_passed_over_until_it_rested() {
+        let (health, clock) = health();
+        health.failed(0);
+        assert_eq!(health.candidates().unwrap(), [1]);
+        clock.advance(FIRST_REST);
+        assert_eq!(health.candidates().unwrap(), [0, 1], "one caller tries it");
+        assert_eq!(health.candidates().unwrap(), [1], "the others wait for what comes of it");
+        health.worked(0);
+        assert_eq!(health.candidates().unwrap(), [0, 1]);
+    }
+
+    #[test]
+    fn each_failure_makes_the_rest_longer_up_to_a_bound() {
+        let (health, clock) = health();
+        for _ in 0..20 {
+            health.failed(0);
+        }
+        clock.advance(LONGEST_REST.saturating_sub(Duration::from_millis(1)));
+        assert_eq!(health.candidates().unwrap(), [1]);
+        clock.advance(Duration::from_millis(1));
+        assert_eq!(health.candidates().unwrap(), [0, 1]);
+    }
+
+    #[test]
+    fn when_all_rest_it_is_told_how_long() {
+        let (health, _clock) = health();
+        health.failed(0);
+        health.failed(0);
+        health.failed(1);
+        assert!(matches!(health.candidates(), Err(Failure::AllDown { retry_after }) if retry_after == FIRST_REST));
+    }
+}

@@ -10,7 +10,7 @@ use auth_core::{Clock, Ports};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::config::{Access, PoolSettings, Settings};
-use crate::connection::{Connection, Credential, Dialer, PageRequest, Question, Scope};
+use crate::connection::{BindReply, Connection, Credential, Dialer, PageRequest, Question, Scope};
 use crate::deadline::{sooner, within};
 use crate::failure::{Failure, code};
 use crate::filter::Filter;
@@ -75,7 +75,7 @@ impl Directory {
         let mut last = None;
         for at in self.health.candidates()? {
             match self.open(at, deadline).await {
-                Ok(connection) => return Ok(Binder { connection, _permit: permit }),
+                Ok(connection) => return Ok(Binder { directory: self, at, connection, _permit: permit }),
                 Err(failure) => last = Some(failure),
             }
         }
@@ -164,6 +164,18 @@ impl Directory {
     }
 }
 
+/// Asks a second time when the connection ended in the middle of the first: an idle one may have
+/// died unnoticed. For questions only; a password is tried once.
+pub(crate) async fn once_more<T, F>(ask: impl Fn() -> F + Send) -> Result<T, Failure>
+where
+    F: Future<Output = Result<T, Failure>> + Send,
+{
+    match ask().await {
+        Err(Failure::Lost(_)) => ask().await,
+        other => other,
+    }
+}
+
 /// RFC 4511 §4.5.1.8: asks for no attribute at all.
 static NOTHING: LazyLock<[String; 1]> = LazyLock::new(|| ["1.1".to_owned()]);
 
@@ -192,8 +204,26 @@ impl Drop for Reader<'_> {
 /// A connection for one password.
 #[derive(Debug)]
 pub(crate) struct Binder<'a> {
-    pub(crate) connection: Connection,
+    directory: &'a Directory,
+    at: usize,
+    connection: Connection,
     _permit: SemaphorePermit<'a>,
+}
+
+impl Binder<'_> {
+    /// Tries the password. When the server fails at it, the *next* login goes to another.
+    pub(crate) async fn bind(&mut self, who: Credential<'_>, deadline: Instant) -> Result<BindReply, Failure> {
+        let reply = self.connection.bind(who, deadline).await;
+        if reply.as_ref().is_err_and(Failure::blames_server) {
+            self.directory.health.failed(self.at);
+        }
+        reply
+    }
+
+    /// The connection, which speaks as whose password was right.
+    pub(crate) fn into_connection(self) -> Connection {
+        self.connection
+    }
 }
 
 async fn permit<'a>(

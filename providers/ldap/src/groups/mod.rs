@@ -1,6 +1,7 @@
 //! The groups of a person, by one of three ways, and whether they are all.
 
 mod nested;
+mod primary;
 mod reverse;
 
 use std::collections::BTreeMap;
@@ -43,6 +44,15 @@ impl Membership {
     }
 }
 
+/// The attributes of a person from which groups are read.
+pub(crate) fn attributes_of_a_person(groups: &Groups) -> Vec<String> {
+    let mut names = vec![groups.member_of.clone()];
+    if groups.has_primary {
+        names.extend(primary::ATTRIBUTES.map(str::to_owned));
+    }
+    names
+}
+
 /// Reads the groups of a person.
 pub(crate) async fn of(
     connection: &mut Connection,
@@ -52,6 +62,7 @@ pub(crate) async fn of(
     scan: Scan<'_>,
 ) -> Result<Membership, Failure> {
     let mut search = GroupSearch { connection, groups, scan, found: Collected::default() };
+    let primary = if groups.has_primary { primary::collect(&mut search, person).await? } else { Vec::new() };
     match groups.strategy {
         Strategy::MemberOf => reverse::collect(&mut search, person).await?,
         Strategy::Search => {
@@ -59,9 +70,12 @@ pub(crate) async fn of(
                 MemberValue::Dn => person.dn.as_str(),
                 MemberValue::Login => login,
             };
-            search.batch(&groups.member, &[member]).await?;
+            search.batch(&groups.member, [member]).await?;
         }
-        Strategy::Nested => nested::collect(&mut search, &person.dn).await?,
+        Strategy::Nested => {
+            let first = primary.into_iter().chain([person.dn.clone()]).collect();
+            nested::collect(&mut search, first).await?;
+        }
     }
     Ok(search.found.membership())
 }
@@ -121,8 +135,12 @@ struct GroupSearch<'a> {
 
 impl GroupSearch<'_> {
     /// Finds the groups of which `attribute` equals one of `values`, and gives the DNs of the new ones.
-    async fn batch(&mut self, attribute: &str, values: &[&str]) -> Result<Vec<String>, Failure> {
-        let any = values.iter().map(|value| Filter::equal(attribute, *value)).collect();
+    async fn batch<V: Into<Vec<u8>>>(
+        &mut self,
+        attribute: &str,
+        values: impl IntoIterator<Item = V>,
+    ) -> Result<Vec<String>, Failure> {
+        let any = values.into_iter().map(|value| Filter::equal(attribute, value)).collect();
         let filter = Filter::And(vec![self.groups.filter.clone(), Filter::Or(any)]);
         let room = self.groups.most;
         let listing = listing(self.connection, self.groups, filter, self.scan, room).await?;

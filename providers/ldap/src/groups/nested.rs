@@ -6,14 +6,13 @@
 use super::{BATCH, GroupSearch};
 use crate::failure::Failure;
 
-pub(super) async fn collect(search: &mut GroupSearch<'_>, person: &str) -> Result<(), Failure> {
+pub(super) async fn collect(search: &mut GroupSearch<'_>, first: Vec<String>) -> Result<(), Failure> {
     let member = search.groups.member.clone();
-    let mut generation = vec![person.to_owned()];
+    let mut generation = first;
     for _ in 0..search.groups.max_depth {
         let mut next = Vec::new();
         for batch in generation.chunks(BATCH) {
-            let values: Vec<&str> = batch.iter().map(String::as_str).collect();
-            next.extend(search.batch(&member, &values).await?);
+            next.extend(search.batch(&member, batch.iter().map(String::as_str)).await?);
             if search.found.is_incomplete() {
                 return Ok(());
             }

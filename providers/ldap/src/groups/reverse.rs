@@ -14,7 +14,7 @@ pub(super) async fn collect(search: &mut GroupSearch<'_>, person: &Entry) -> Res
     let mut inside = Vec::new();
     for dn in person.texts(attribute) {
         match dn.parse::<Dn>() {
-            // Groups elsewhere do not count; a directory lists all sorts of things there.
+            // What lies elsewhere is not asked about: directories list all sorts of things here.
             Ok(name) if name.is_within(&search.groups.base_dn) => inside.push(dn),
             Ok(_) => {}
             Err(fault) => search.found.miss(format!("a value of {attribute} is not a DN ({fault})")),
@@ -22,7 +22,7 @@ pub(super) async fn collect(search: &mut GroupSearch<'_>, person: &Entry) -> Res
     }
     let by_dn = search.groups.dn_attribute.clone();
     for batch in inside.chunks(BATCH) {
-        search.batch(&by_dn, batch).await?;
+        search.batch(&by_dn, batch.iter().copied()).await?;
     }
     Ok(())
 }

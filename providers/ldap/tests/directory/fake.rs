@@ -62,6 +62,7 @@ impl Fake {
         self.connections.load(Ordering::SeqCst)
     }
 
+    /// How often the client said anything, an LDAP message or not.
     pub(crate) fn requests(&self) -> usize {
         self.requests.load(Ordering::SeqCst)
     }
@@ -78,8 +79,10 @@ async fn serve(
     requests: &AtomicUsize,
 ) -> std::io::Result<()> {
     loop {
-        let Some(request) = read(&mut socket).await? else { return Ok(()) };
+        let mut header = [0; 2];
+        socket.read_exact(&mut header).await?;
         requests.fetch_add(1, Ordering::SeqCst);
+        let request = read(&mut socket, header).await?;
         match answer(&request) {
             Answer::Send(bytes) => socket.write_all(&bytes).await?,
             Answer::Flood(bytes) => loop {
@@ -91,9 +94,7 @@ async fn serve(
     }
 }
 
-async fn read(socket: &mut TcpStream) -> std::io::Result<Option<Request>> {
-    let mut header = [0; 2];
-    socket.read_exact(&mut header).await?;
+async fn read(socket: &mut TcpStream, header: [u8; 2]) -> std::io::Result<Request> {
     let length = match header[1] {
         short if short < 0x80 => usize::from(short),
         long => {
@@ -106,7 +107,7 @@ async fn read(socket: &mut TcpStream) -> std::io::Result<Option<Request>> {
     socket.read_exact(&mut bytes).await?;
     let operation = 2 + usize::from(bytes[1]);
     let id = bytes[2..operation].iter().fold(0, |id, octet| (id << 8) | u16::from(*octet));
-    Ok(Some(Request { id, operation: bytes[operation], bytes }))
+    Ok(Request { id, operation: bytes[operation], bytes })
 }
 
 pub(crate) fn element(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
