@@ -1,14 +1,13 @@
 //! A cluster that takes part in the demo.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use crate::Kubectl;
-use crate::state::write_private;
 
-use super::narrator::Narrator;
+use super::narrator::{Narrator, checkout};
 
 /// The namespace of the gateway's two accounts.
 const NAMESPACE: &str = "gatewarden";
@@ -40,7 +39,7 @@ impl Member {
     /// The manifests that the gateway ships for a cluster of this version.
     pub(super) fn manifests(&self) -> Result<Vec<PathBuf>> {
         let impersonator = if self.minor_version()? >= 36 { "constrained.yaml" } else { "legacy.yaml" };
-        let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/rbac").canonicalize()?;
+        let dir = checkout().join("deploy/rbac");
         Ok(vec![dir.join(impersonator), dir.join("reviewer.yaml")])
     }
 
@@ -60,9 +59,7 @@ impl Member {
             [("gatewarden-impersonator", self.impersonator_token()), ("gatewarden-reviewer", self.reviewer_token())];
         for (account, file) in accounts {
             let command = self.admin.command(&["-n", NAMESPACE, "create", "token", account, "--duration=24h"])?;
-            let kept = format!("(kept in {}, mode 0600)", file.display());
-            let token = narrator.run_and_tell(command, |_| kept)?;
-            write_private(&file, token.trim())?;
+            narrator.keep(command, &file)?;
         }
         Ok(())
     }

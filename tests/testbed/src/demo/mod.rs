@@ -37,25 +37,29 @@ struct Stage {
 /// When a step does not go as the demo says it would; then everything is stopped again.
 pub fn run() -> Result<()> {
     let dir = programs::cache().join("demo");
+    perform(&dir).context("the demo ends here; `make demo-down` takes back what it did")
+}
+
+fn perform(dir: &Path) -> Result<()> {
     let own = env::var_os(OWN).filter(|path| !path.is_empty()).map(PathBuf::from);
-    stop(&dir)?;
+    stop(dir)?;
     match own {
         Some(_) => crate::packages::install(&["slapd", "ldap-utils", "curl"])?,
         None => programs::fetch()?,
     }
-    fs::create_dir_all(&dir)?;
-    let mut narrator = Narrator::new(&dir);
+    fs::create_dir_all(dir)?;
+    let mut narrator = Narrator::new(dir);
     narrator.title("Gatewarden: one directory, one gateway, kubectl as yourself in every cluster");
     narrator.tell(&format!("D={}", dir.display()));
 
-    let directory = start_directory(&mut narrator, &dir)?;
+    let directory = start_directory(&mut narrator, dir)?;
     let stage = match own {
-        Some(kubeconfig) => own::stage(&mut narrator, &dir, &kubeconfig)?,
-        None => pair::stage(&mut narrator, &dir)?,
+        Some(kubeconfig) => own::stage(&mut narrator, dir, &kubeconfig)?,
+        None => pair::stage(&mut narrator, dir)?,
     };
-    let gateway = start_gateway(&mut narrator, &dir, &directory, &stage.members)?;
+    let gateway = start_gateway(&mut narrator, dir, &directory, &stage.members)?;
     story::tell(&mut narrator, &stage, gateway.place())?;
-    finish(&mut narrator, &dir, &stage, gateway.place())?;
+    finish(&mut narrator, dir, &stage, gateway.place())?;
 
     gateway.detach();
     directory.detach();
@@ -81,8 +85,8 @@ fn stop(dir: &Path) -> Result<()> {
     if !dir.exists() {
         return Ok(());
     }
-    own::take_back(dir)?;
     crate::down(dir)?;
+    own::take_back(dir)?;
     fs::remove_dir_all(dir).with_context(|| format!("delete {}", dir.display()))
 }
 

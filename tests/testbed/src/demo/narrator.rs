@@ -5,12 +5,13 @@ use std::env;
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, IsTerminal, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::kubectl::{Output, run_with_input};
+use crate::state::write_private;
 
 /// Answers every question with yes, for when nobody is there to ask.
 const YES: &str = "DEMO_YES";
@@ -20,6 +21,7 @@ const TOLD: [&str; 2] = ["KUBECONFIG", "GATEWARDEN_CONFIG"];
 
 pub(super) struct Narrator {
     dir: String,
+    checkout: String,
     step: usize,
     bold: (&'static str, &'static str),
 }
@@ -27,7 +29,8 @@ pub(super) struct Narrator {
 impl Narrator {
     pub(super) fn new(dir: &Path) -> Self {
         let bold = if io::stdout().is_terminal() { ("\x1b[1m", "\x1b[0m") } else { ("", "") };
-        Self { dir: dir.display().to_string(), step: 0, bold }
+        let checkout = format!("{}/", checkout().display());
+        Self { dir: dir.display().to_string(), checkout, step: 0, bold }
     }
 
     pub(super) fn title(&self, text: &str) {
@@ -72,6 +75,14 @@ impl Narrator {
         ensure!(!output.success(), "this should have been refused: {line}");
         ensure!(output.stderr.contains(reason), "this was refused, but not by \"{reason}\": {line}");
         Ok(())
+    }
+
+    /// Runs a command whose answer goes to a file (mode 0600) and not to the screen.
+    pub(super) fn keep(&self, command: Command, file: &Path) -> Result<()> {
+        let line = self.line(&command);
+        self.show(&command, &format!(" > {}", self.word(file.as_os_str())));
+        let output = run_with_input(command, b"")?.ok().context(line)?;
+        write_private(file, output.trim_end())
     }
 
     /// Runs a command and prints only what `tell` makes of its answer.
@@ -123,8 +134,13 @@ impl Narrator {
     }
 
     fn word(&self, word: &OsStr) -> String {
-        quoted(&word.to_string_lossy().replace(&self.dir, "$D"))
+        quoted(&word.to_string_lossy().replace(&self.dir, "$D").replace(&self.checkout, ""))
     }
+}
+
+/// The root of the sources: who runs the demo stands there.
+pub(super) fn checkout() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).map(Path::to_owned).unwrap_or_default()
 }
 
 fn quoted(word: &str) -> String {

@@ -50,11 +50,11 @@ pub(super) fn take_back(dir: &Path) -> Result<()> {
     let admin = Kubectl::new(kubeconfig);
     let mut command = admin.command(&["delete", "--ignore-not-found", "-f"])?;
     command.arg(dir.join(APPLIED));
-    narrator.tell("The demo applied manifests to a cluster of yours. This takes them back:");
-    narrator.show(&command, "");
-    if narrator.ask("Do it?")? {
-        narrator.succeed(command)?;
+    narrator.tell("The demo applied manifests to a cluster of yours. They can be taken back.");
+    if !narrator.ask("Delete them there?")? {
+        bail!("they stay there, and their text in {}", dir.join(APPLIED).display());
     }
+    narrator.succeed(command)?;
     Ok(())
 }
 

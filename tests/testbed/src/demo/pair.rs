@@ -10,7 +10,11 @@ use super::Stage;
 use super::member::Member;
 use super::narrator::Narrator;
 
-const NAMES: [&str; 2] = ["seoul", "busan"];
+/// Each with what its owners decided.
+const CLUSTERS: [(&str, &str); 2] = [
+    ("seoul", "In seoul the developers work: the group corp:dev may change everything in the namespace shop."),
+    ("busan", "In busan the shop is in production: the same group may only look."),
+];
 const NAMESPACE: &str = "shop";
 
 pub(super) struct Pair {
@@ -32,7 +36,7 @@ pub(super) fn stage(narrator: &mut Narrator, dir: &Path) -> Result<Stage> {
     }
     let clusters = start(dir, no_node.is_none())?;
     let mut members = Vec::new();
-    for (name, cluster) in NAMES.iter().zip(&clusters) {
+    for ((name, _), cluster) in CLUSTERS.iter().zip(&clusters) {
         narrator.tell(&format!("{name}: Kubernetes {} at {}", programs::KUBERNETES, cluster.url()));
         members.push(member(name, cluster));
     }
@@ -44,7 +48,8 @@ pub(super) fn stage(narrator: &mut Narrator, dir: &Path) -> Result<Stage> {
         member.mint_tokens(narrator)?;
     }
     narrator.step("In each cluster, its owners decide what groups may do");
-    for member in &members {
+    for (member, (_, decision)) in members.iter().zip(CLUSTERS) {
+        narrator.tell(decision);
         member.apply(narrator, &[data(&format!("{}.yaml", member.id))])?;
         if no_node.is_none() {
             start_pod(narrator, member)?;
@@ -56,7 +61,7 @@ pub(super) fn stage(narrator: &mut Narrator, dir: &Path) -> Result<Stage> {
 fn start(dir: &Path, node: bool) -> Result<Vec<Cluster>> {
     let start = |name: &str| Cluster::start(&dir.join(name), ClusterOptions { node, ..ClusterOptions::default() });
     std::thread::scope(|scope| {
-        let running: Vec<_> = NAMES.iter().map(|name| scope.spawn(move || start(name))).collect();
+        let running: Vec<_> = CLUSTERS.iter().map(|(name, _)| scope.spawn(move || start(name))).collect();
         running.into_iter().map(|one| one.join().ok().context("a cluster's start panicked")?).collect()
     })
 }

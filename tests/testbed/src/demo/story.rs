@@ -86,9 +86,7 @@ fn log_in(narrator: &Narrator, place: &Place, name: &str) -> Result<Person> {
     let kubeconfig = dir.join(format!("{name}.kubeconfig"));
     let mut command = place.command(&["cluster", "kubeconfig", "--all", "--token-file"])?;
     command.arg(&token_file);
-    let kept = format!("(kept in {})", kubeconfig.display());
-    let text = narrator.run_and_tell(command, |_| kept)?;
-    write_private(&kubeconfig, &text)?;
+    narrator.keep(command, &kubeconfig)?;
     Ok(Person { kubectl: Kubectl::new(kubeconfig) })
 }
 
