@@ -6,26 +6,47 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 
 use crate::{BoxFuture, Busy, Tasks};
 
-/// Runs a future on this thread until it ends.
+/// How long a test waits for something that must happen before it gives up.
+const GUARD: Duration = Duration::from_secs(60);
+
+/// Runs a future on this thread until it ends, but not for ever: a test that hangs tells nobody why.
+///
+/// # Panics
+/// When the future has not ended after a minute.
+#[expect(clippy::panic, reason = "for tests alone: this is how one fails")]
 pub fn block_on<T>(future: impl Future<Output = T>) -> T {
+    match drive(future, Some(GUARD)) {
+        Some(value) => value,
+        None => panic!("the future has not ended after a minute"),
+    }
+}
+
+/// Polls until the future ends, or, with a guard, gives up.
+fn drive<T>(future: impl Future<Output = T>, guard: Option<Duration>) -> Option<T> {
     struct Unpark(Thread);
     impl Wake for Unpark {
         fn wake(self: Arc<Self>) {
             self.0.unpark();
         }
     }
+    #[expect(clippy::disallowed_methods, reason = "a guard in real time over a test whose clock stands still")]
+    let started = Instant::now();
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
     let mut cx = Context::from_waker(&waker);
     let mut future = pin!(future);
     loop {
-        match future.as_mut().poll(&mut cx) {
-            Poll::Ready(value) => return value,
-            Poll::Pending => thread::park(),
+        if let Poll::Ready(value) = future.as_mut().poll(&mut cx) {
+            return Some(value);
+        }
+        match guard {
+            None => thread::park(),
+            Some(guard) => thread::park_timeout(guard.checked_sub(started.elapsed())?),
         }
     }
 }
@@ -72,7 +93,7 @@ impl Tasks for ThreadTasks {
         let panicked = Arc::clone(&self.panicked);
         let run = move || {
             let _counted = counted;
-            if catch_unwind(AssertUnwindSafe(|| block_on(task))).is_err() {
+            if catch_unwind(AssertUnwindSafe(|| drive(task, None))).is_err() {
                 panicked.fetch_add(1, Ordering::SeqCst);
             }
         };

@@ -1,10 +1,11 @@
 //! How often a password may be guessed: per account and per source address.
 //!
 //! Each account and each source has a bucket that every wrong guess fills by one and that leaks at a steady rate.
-//! An attempt is charged *before* it runs and given back when it was no wrong guess. There is no lock-out: whoever
-//! guesses at somebody's account slows its logins down and no more.
+//! An attempt is charged *before* it runs and given back when it was no wrong guess. A network from which an account
+//! has logged in has a bucket of its own for it: whoever guesses at somebody's account from elsewhere does not keep
+//! them out.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,7 +24,8 @@ pub struct AttemptLimits {
     pub source_burst: u32,
     /// How long one more guess from it takes from then on.
     pub source_interval: Duration,
-    /// How many accounts and sources are remembered; beyond, those with the fewest failures are forgotten.
+    /// How many accounts and sources are remembered; beyond, those with the fewest failures are forgotten. As many
+    /// networks from which accounts have logged in are remembered beside.
     pub remembered: usize,
 }
 
@@ -56,17 +58,20 @@ impl Limiter {
     /// Charges an attempt, or says how long to wait. A refused attempt is not charged.
     pub(super) fn charge(&self, login: &str, client: Option<IpAddr>) -> Result<Attempt, AuthError> {
         let now = self.clock.monotonic();
-        let account = Charge {
-            key: self.keys.hash_one((0_u8, normalized(login))),
-            interval: self.limits.account_interval,
-            burst: self.limits.account_burst,
-        };
+        let login = normalized(login);
+        let home = client.map(|address| self.keys.hash_one((2_u8, &login, network(address))));
+        let anywhere = self.keys.hash_one((0_u8, &login));
         let source = client.map(|address| Charge {
             key: self.keys.hash_one((1_u8, network(address))),
             interval: self.limits.source_interval,
             burst: self.limits.source_burst,
         });
         let mut buckets = lock(&self.buckets);
+        let account = Charge {
+            key: home.filter(|home| buckets.homes.contains(home)).unwrap_or(anywhere),
+            interval: self.limits.account_interval,
+            burst: self.limits.account_burst,
+        };
         let waits = [Some(account), source].into_iter().flatten().filter_map(|charge| buckets.wait(charge, now));
         if let Some(retry_after) = waits.max() {
             return Err(AuthError::Throttled { retry_after });
@@ -74,12 +79,14 @@ impl Limiter {
         for charge in [Some(account), source].into_iter().flatten() {
             buckets.fill(charge, now, self.limits.remembered);
         }
-        Ok(Attempt { buckets: Arc::clone(&self.buckets), account, source })
+        Ok(Attempt { buckets: Arc::clone(&self.buckets), account, source, home, most: self.limits.remembered })
     }
 
+    /// How many buckets and how many homes are in memory.
     #[cfg(test)]
-    pub(super) fn remembered(&self) -> usize {
-        lock(&self.buckets).full_until.len()
+    pub(super) fn remembered(&self) -> (usize, usize) {
+        let buckets = lock(&self.buckets);
+        (buckets.full_until.len(), buckets.homes.len())
     }
 }
 
@@ -89,6 +96,8 @@ pub(super) struct Attempt {
     buckets: Arc<Mutex<Buckets>>,
     account: Charge,
     source: Option<Charge>,
+    home: Option<u64>,
+    most: usize,
 }
 
 impl Attempt {
@@ -98,7 +107,10 @@ impl Attempt {
         let mut buckets = lock(&self.buckets);
         match result {
             Err(AuthError::BadCredentials | AuthError::Ambiguous | AuthError::Replay) => return,
-            Ok(_) => buckets.forget(self.account.key),
+            Ok(_) => {
+                buckets.forget(self.account.key);
+                buckets.at_home(self.home, self.most);
+            }
             Err(_) => buckets.give_back(self.account),
         }
         if let Some(source) = self.source {
@@ -119,6 +131,9 @@ struct Charge {
 struct Buckets {
     full_until: HashMap<u64, Instant>,
     ordered: BTreeSet<(Instant, u64)>,
+    /// Accounts with networks from which they have logged in; and the same in order of age.
+    homes: HashSet<u64>,
+    oldest: VecDeque<u64>,
 }
 
 impl Buckets {
@@ -136,6 +151,18 @@ impl Buckets {
             if let Some((_, key)) = self.ordered.pop_first() {
                 self.full_until.remove(&key);
             }
+        }
+    }
+
+    fn at_home(&mut self, home: Option<u64>, most: usize) {
+        let Some(home) = home.filter(|home| self.homes.insert(*home)) else {
+            return;
+        };
+        self.oldest.push_back(home);
+        if self.oldest.len() > most
+            && let Some(oldest) = self.oldest.pop_front()
+        {
+            self.homes.remove(&oldest);
         }
     }
 

@@ -120,10 +120,34 @@ fn memory_is_bounded_and_the_most_guessed_account_is_kept() {
     }
     for n in 0..1_000 {
         let _ = guess(&limiter, &format!("noise{n}"), None, &WRONG);
-        assert!(limiter.remembered() <= 100);
+        assert!(limiter.remembered().0 <= 100);
     }
     assert!(guess(&limiter, "victim", None, &WRONG).is_err(), "noise does not wash the victim's failures away");
     clock.advance(Duration::from_secs(3600));
     let _ = guess(&limiter, "one", None, &WRONG);
-    assert_eq!(limiter.remembered(), 1, "what has leaked empty is forgotten");
+    assert_eq!(limiter.remembered().0, 1, "what has leaked empty is forgotten");
+}
+
+#[test]
+fn guessing_from_elsewhere_does_not_keep_somebody_out_of_their_account() {
+    let (_, limiter) = limiter(|limits| limits.source_burst = 1_000);
+    let (home, elsewhere) = (source("192.0.2.1"), source("198.51.100.9"));
+    assert_eq!(guess(&limiter, "alice", home, &RIGHT), Ok(()));
+    while guess(&limiter, "alice", elsewhere, &WRONG).is_ok() {}
+    assert_eq!(guess(&limiter, "alice", home, &RIGHT), Ok(()));
+    assert!(guess(&limiter, "alice", elsewhere, &RIGHT).is_err(), "elsewhere the wait still holds");
+    for _ in 0..3 {
+        assert_eq!(guess(&limiter, "alice", home, &WRONG), Ok(()));
+    }
+    assert!(guess(&limiter, "alice", home, &WRONG).is_err(), "at home guesses are counted as well");
+    assert_eq!(guess(&limiter, "bob", home, &WRONG), Ok(()), "a home is one account's");
+}
+
+#[test]
+fn homes_are_bounded_too() {
+    let (_, limiter) = limiter(|limits| limits.remembered = 10);
+    for n in 0..100 {
+        let _ = guess(&limiter, &format!("user{n}"), source("192.0.2.1"), &RIGHT);
+        assert!(limiter.remembered().1 <= 10);
+    }
 }
