@@ -51,7 +51,7 @@ pub use api::{Arrival, Caller, enter, router};
 pub use changes::{ChangeEvent, Events};
 pub use control::{Control, ControlParts, Settings};
 pub use identity::{SessionIdentity, WithheldGroup};
-pub use keys::{KeyFault, KeyFile, MAC_LENGTH, Macs, Purpose};
+pub use keys::{KeyFault, KeyFile, MAC_LENGTH, Mac, Macs, Purpose};
 pub use login::{LoginDone, LoginError, LoginRequest};
 pub use names::NameKind;
 pub use refresh::{Outcome, PrincipalAnswer, RefreshAnswer};

@@ -1,1 +1,209 @@
-//! Facts, to come.
+//! The API as clients see it.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use axum::body::{Body, to_bytes};
+use axum::http::{Request, StatusCode};
+use serde_json::Value;
+use tower::ServiceExt;
+
+use super::*;
+use crate::testing::{Mood, Person as Scripted, Site};
+
+struct Answer {
+    status: u16,
+    headers: axum::http::HeaderMap,
+    body: Value,
+    text: String,
+}
+
+impl Answer {
+    fn problem(&self) -> (u16, &str) {
+        assert_eq!(self.headers[header::CONTENT_TYPE], "application/problem+json");
+        assert_eq!(self.body["status"], self.status);
+        (
+            self.status,
+            self.body["type"].as_str().and_then(|kind| kind.strip_prefix("urn:gatewarden:error:")).expect("a type"),
+        )
+    }
+}
+
+async fn send(site: &Site, request: Request<Body>, caller: Option<Caller>) -> Answer {
+    let arrival = Arrival { caller, client: IpAddr::V4(Ipv4Addr::LOCALHOST), trace_id: "t".to_owned() };
+    let response = enter(&router(Arc::clone(&site.control)), request, arrival).await;
+    let (head, body) = response.into_parts();
+    let text = String::from_utf8(to_bytes(body, usize::MAX).await.expect("read").to_vec()).expect("text");
+    assert_eq!(head.headers[header::CACHE_CONTROL], "no-store");
+    let body = serde_json::from_str(&text).unwrap_or(Value::Null);
+    Answer { status: head.status.as_u16(), headers: head.headers, body, text }
+}
+
+fn request(method: &str, path: &str, body: &str) -> Request<Body> {
+    let builder = Request::builder().method(method).uri(path).header("content-type", "application/json");
+    builder.body(Body::from(body.to_owned())).expect("a request")
+}
+
+async fn post_login(site: &Site, body: &str) -> Answer {
+    send(site, request("POST", "/api/v1/providers/corp/login", body), None).await
+}
+
+const ALICE: &str = r#"{"username":"alice","password":"right"}"#;
+
+async fn caller(site: &Site, token: &str) -> Caller {
+    let resolved = site.control.resolve_token(token).await.expect("valid");
+    Caller {
+        token: resolved.name.to_string(),
+        expires_at: resolved.expires_at,
+        session: resolved.session.to_string(),
+        user: resolved.user.to_string(),
+        provider: resolved.provider.to_string(),
+        principal: resolved.principal.to_string(),
+        identity: resolved.identity.user,
+    }
+}
+
+#[tokio::test]
+async fn a_login_answers_201_with_the_published_fields_and_no_others() {
+    let site = Site::open().await;
+    let answer = post_login(&site, ALICE).await;
+    assert_eq!(answer.status, 201, "{}", answer.text);
+    let fields: Vec<&String> = answer.body.as_object().expect("an object").keys().collect();
+    assert_eq!(fields, ["expiresAt", "session", "token", "user"]);
+    site.control.resolve_token(answer.body["token"].as_str().expect("a token")).await.expect("it works");
+}
+
+#[tokio::test]
+async fn an_unknown_user_and_a_wrong_password_get_the_same_bytes() {
+    let site = Site::open().await;
+    let unknown = post_login(&site, r#"{"username":"nobody","password":"right"}"#).await;
+    let wrong = post_login(&site, r#"{"username":"alice","password":"wrong"}"#).await;
+    assert_eq!(unknown.problem(), (401, "bad-credentials"));
+    assert_eq!(unknown.text, wrong.text);
+    assert!(unknown.headers.contains_key(header::WWW_AUTHENTICATE));
+}
+
+#[tokio::test]
+async fn a_body_that_is_not_exactly_right_is_refused_without_being_repeated() {
+    let site = Site::open().await;
+    for body in [
+        "",
+        "hunter2",
+        "[]",
+        r#"{"username":"alice"}"#,
+        r#"{"username":"alice","password":["hunter2"]}"#,
+        r#"{"username":"alice","password":"right","hunter2":1}"#,
+        r#"{"username":"alice","username":"bob","password":"right"}"#,
+        r#"{"username":"alice","password":"right"} hunter2"#,
+    ] {
+        let answer = post_login(&site, body).await;
+        assert_eq!(answer.problem(), (400, "invalid-body"), "{body}");
+        assert!(!answer.text.contains("hunter2"), "{}", answer.text);
+    }
+    let large = format!(r#"{{"username":"alice","password":"{}"}}"#, "x".repeat(17 * 1024));
+    assert_eq!(post_login(&site, &large).await.problem(), (413, "body-too-large"));
+    for kind in ["text/plain", "application/x-www-form-urlencoded", "application/jsonp", ""] {
+        let mut request = request("POST", "/api/v1/providers/corp/login", ALICE);
+        request.headers_mut().insert("content-type", kind.parse().expect("a value"));
+        assert_eq!(send(&site, request, None).await.problem(), (415, "unsupported-media-type"), "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn an_outage_is_503_with_a_time_and_the_instance() {
+    let site = Site::open().await;
+    *site.corp.mood() = Mood::Down;
+    let answer = post_login(&site, ALICE).await;
+    assert_eq!(answer.problem(), (503, "unavailable"));
+    assert_eq!(answer.headers[header::RETRY_AFTER], "5");
+    assert_eq!(answer.body["provider"], "corp");
+
+    *site.corp.mood() = Mood::Well;
+    site.corp.set("alice", Scripted { incomplete: true, ..Scripted::default() });
+    let answer = post_login(&site, ALICE).await;
+    assert_eq!(answer.problem(), (503, "groups-incomplete"));
+    assert!(answer.headers.contains_key(header::RETRY_AFTER));
+}
+
+#[tokio::test]
+async fn a_taken_name_is_told_with_the_command_that_releases_it() {
+    let site = Site::open().await;
+    site.login("alice").await.expect("logged in");
+    site.corp.set("alice2", Scripted { name: Some("alice"), ..Scripted::default() });
+    let answer = post_login(&site, r#"{"username":"alice2","password":"right"}"#).await;
+    assert_eq!(answer.problem(), (403, "name-taken"));
+    assert!(answer.text.contains("gatewarden cluster release-name"), "{}", answer.text);
+    assert!(!answer.text.contains("corp_user://"), "whose it is, is for the operator");
+}
+
+#[tokio::test]
+async fn too_many_groups_are_refused_with_the_count() {
+    let site = Site::open().await;
+    let many: Vec<(&'static str, &'static str)> =
+        (0..1_001).map(|n| &*Box::leak(format!("g{n}").into_boxed_str())).map(|name| (name, name)).collect();
+    site.corp.set("alice", Scripted { groups: many, ..Scripted::default() });
+    let answer = post_login(&site, ALICE).await;
+    assert_eq!(answer.problem(), (403, "too-many-groups"));
+    assert!(answer.text.contains("1001") && answer.text.contains("1000"), "{}", answer.text);
+}
+
+#[tokio::test]
+async fn anybody_may_see_the_providers_and_the_health() {
+    let site = Site::open().await;
+    let answer = send(&site, request("GET", "/api/v1/providers", ""), None).await;
+    assert_eq!(
+        answer.text,
+        r#"{"providers":[{"displayName":"Corporate directory","id":"corp","kind":"scripted","login":["password"]}]}"#
+    );
+    assert_eq!(send(&site, request("GET", "/api/v1/health", ""), None).await.status, 200);
+    site.control.store().close().await;
+    assert_eq!(send(&site, request("GET", "/api/v1/health", ""), None).await.problem(), (503, "unavailable"));
+}
+
+#[tokio::test]
+async fn me_is_who_the_gate_says_and_nobody_else() {
+    let site = Site::open().await;
+    assert_eq!(send(&site, request("GET", "/api/v1/me", ""), None).await.problem(), (401, "unauthenticated"));
+    let done = site.login("alice").await.expect("logged in");
+    let mut with_headers = request("GET", "/api/v1/me", "");
+    with_headers.headers_mut().insert("impersonate-user", "corp:bob".parse().expect("a value"));
+    let answer = send(&site, with_headers, Some(caller(&site, done.token.expose()).await)).await;
+    assert_eq!(answer.body["identity"]["username"], "corp:alice");
+    assert_eq!(answer.body["identity"]["groups"][0], "corp:dev");
+    assert_eq!(answer.body["session"], done.session.as_str());
+    assert!(!answer.text.contains(done.token.expose().split_once(':').expect("a colon").1));
+}
+
+#[tokio::test]
+async fn one_ends_ones_own_token_and_no_other() {
+    let site = Site::open().await;
+    let (alice, bob) = (site.login("alice").await.expect("in"), site.login("bob").await.expect("in"));
+    let as_alice = caller(&site, alice.token.expose()).await;
+    let bobs = format!("/api/v1/tokens/{}", bob.name);
+    for path in [bobs.as_str(), "/api/v1/tokens/gwt-aaaaaaaaaaaa", "/api/v1/tokens/%00"] {
+        let answer = send(&site, request("DELETE", path, ""), Some(as_alice.clone())).await;
+        assert_eq!(answer.problem(), (404, "not-found"), "{path}");
+    }
+    site.control.resolve_token(bob.token.expose()).await.expect("bob stays");
+    let unasked = send(&site, request("DELETE", "/api/v1/tokens/current", ""), None).await;
+    assert_eq!(unasked.problem(), (401, "unauthenticated"));
+    let answer = send(&site, request("DELETE", "/api/v1/tokens/current", ""), Some(as_alice)).await;
+    assert_eq!((answer.status, answer.text.as_str()), (204, ""));
+    site.control.resolve_token(alice.token.expose()).await.expect_err("alice has left");
+}
+
+#[tokio::test]
+async fn a_path_that_is_not_there_and_a_method_that_is_not_taken_are_problems_too() {
+    let site = Site::open().await;
+    assert_eq!(send(&site, request("GET", "/api/v1/nothing", ""), None).await.problem(), (404, "not-found"));
+    let wrong = send(&site, request("GET", "/api/v1/providers/corp/login", ""), None).await;
+    assert_eq!(wrong.problem(), (405, "method-not-allowed"));
+    let other = send(&site, request("POST", "/api/v1/providers/other/login", ALICE), None).await;
+    assert_eq!(other.problem(), (404, "unknown-provider"));
+}
+
+#[tokio::test]
+async fn a_request_that_came_past_the_gate_is_not_served() {
+    let site = Site::open().await;
+    let response = router(Arc::clone(&site.control)).oneshot(request("GET", "/api/v1/me", "")).await.expect("answered");
+    assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+}

@@ -81,11 +81,11 @@ pub struct Macs {
 }
 
 impl Macs {
-    /// The code for a message, by the first key, and that key's id.
+    /// The code for a message, by the first key.
     #[must_use]
-    pub fn make(&self, message: &[&[u8]]) -> Option<(u8, [u8; MAC_LENGTH])> {
+    pub fn make(&self, message: &[&[u8]]) -> Option<Mac> {
         let (id, key) = self.keys.first()?;
-        Some((*id, code(key, message)))
+        Some(Mac { key: *id, code: code(key, message) })
     }
 
     /// Whether `found` is the code for the message by the key `id`. Takes as long for a wrong code as for a right one.
@@ -94,6 +94,15 @@ impl Macs {
         let Some((_, key)) = self.keys.iter().find(|(known, _)| *known == id) else { return false };
         verify_slices_are_equal(&code(key, message), found).is_ok()
     }
+}
+
+/// A message authentication code, and which key made it.
+#[derive(Debug, Clone, Copy)]
+pub struct Mac {
+    /// The id of the key.
+    pub key: u8,
+    /// The code.
+    pub code: [u8; MAC_LENGTH],
 }
 
 impl Debug for Macs {

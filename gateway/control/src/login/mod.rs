@@ -10,6 +10,7 @@ use std::net::IpAddr;
 
 use auth_core::{AuthError, Completeness, InstanceId, LoginInput, MappingError};
 use jiff::Timestamp;
+use tracing::Instrument;
 
 use crate::control::Control;
 use crate::identity::{self, NameTaken, Person, SessionIdentity};
@@ -96,15 +97,11 @@ impl Control {
     /// # Errors
     /// As [`LoginError`] says. An unknown user and a wrong password are one and the same error.
     pub async fn login(&self, request: LoginRequest) -> Result<LoginDone, LoginError> {
-        let client = request.client;
-        let (provider, trace) = (request.provider.clone(), request.trace_id.clone());
-        let result = self.try_login(request).await;
-        match &result {
-            Ok(done) => tracing::info!(
-                %provider, %trace, ?client, user = %done.user, session = %done.session, token = %done.name, "logged in"
-            ),
-            Err(error) => tracing::warn!(%provider, %trace, ?client, why = %error.audit_text(), "login refused"),
-        }
+        let attempt = tracing::info_span!(
+            "login", provider = ?request.provider, trace = ?request.trace_id, client = ?request.client
+        );
+        let result = self.try_login(request).instrument(attempt.clone()).await;
+        attempt.in_scope(|| result.as_ref().map_or_else(log_refused, log_done));
         result
     }
 
@@ -176,6 +173,14 @@ impl LoginError {
             other => other.to_string(),
         }
     }
+}
+
+fn log_done(done: &LoginDone) {
+    tracing::info!(user = %done.user, session = %done.session, token = %done.name, "logged in");
+}
+
+fn log_refused(error: &LoginError) {
+    tracing::warn!(why = %error.audit_text(), "login refused");
 }
 
 /// Tells the operator of groups that clusters do not see, since the person cannot know why a right is missing.

@@ -1,1 +1,177 @@
-//! Facts, to come.
+//! Who gets in, who does not, and what is left behind when they do not.
+
+use auth_core::{AccessMode, AccessPolicy};
+
+use super::*;
+use crate::testing::{Mood, Person as Scripted, Site};
+use crate::{Registry, Settings};
+
+fn refused(result: Result<LoginDone, LoginError>) -> AuthError {
+    match result {
+        Err(LoginError::Refused { error, .. }) => error,
+        other => panic!("expected a refusal, got {other:?}"),
+    }
+}
+
+async fn sessions(site: &Site) -> usize {
+    site.admin().sessions(None).await.expect("listed").len()
+}
+
+#[tokio::test]
+async fn a_login_gives_a_token_that_stands_for_the_mapped_identity() {
+    let site = Site::open().await;
+    let done = site.login("alice").await.expect("logged in");
+    let resolved = site.control.resolve_token(done.token.expose()).await.expect("resolved");
+    assert_eq!(resolved.user, UserId::of(&"corp_user://alice".parse().expect("an id")));
+    assert_eq!((&resolved.session, &resolved.name), (&done.session, &done.name));
+    let user = &resolved.identity.user;
+    assert_eq!(user.username, "corp:alice");
+    assert_eq!(user.uid.as_deref(), Some(resolved.user.as_str()));
+    assert_eq!(user.groups, ["corp:dev", "corp:ops"]);
+    let subjects = ["corp_user://alice", "corp_group://1", "corp_group://2", "corp:alice", "corp:dev", "corp:ops"];
+    assert_eq!(resolved.identity.subjects, subjects);
+    let twelve_hours = std::time::Duration::from_secs(12 * 60 * 60);
+    assert_eq!(resolved.expires_at, site.control.store().now() + twelve_hours);
+}
+
+#[tokio::test]
+async fn an_unknown_user_and_a_wrong_password_are_one_answer() {
+    let site = Site::open().await;
+    let unknown = refused(site.login("nobody").await);
+    let wrong = refused(site.login_with("alice", "wrong").await);
+    assert_eq!((unknown.code(), unknown.http_status()), ("bad-credentials", 401));
+    assert_eq!((wrong.code(), wrong.public_message()), (unknown.code(), unknown.public_message()));
+    assert_eq!(sessions(&site).await, 0);
+}
+
+#[tokio::test]
+async fn no_other_instance_is_asked() {
+    let site = Site::open().await;
+    for provider in ["other", "local", "CORP", "", "corp/../corp", "corp\n"] {
+        let input = LoginInput::Password { login: "alice".to_owned(), password: auth_core::Password::new("right") };
+        let request = LoginRequest { provider: provider.to_owned(), input, client: None, trace_id: String::new() };
+        assert!(matches!(site.control.login(request).await, Err(LoginError::UnknownProvider)), "{provider:?}");
+    }
+}
+
+#[tokio::test]
+async fn incomplete_groups_decide_nothing_whatever_the_policy() {
+    let required = AccessPolicy::new(AccessMode::Required, ["corp_group://7".parse().expect("an id")]);
+    for policy in [AccessPolicy::default(), required] {
+        let site = Site::with(policy, Settings::default()).await;
+        site.corp.set("alice", Scripted { incomplete: true, ..Scripted::default() });
+        assert_eq!(refused(site.login("alice").await).code(), "groups-incomplete");
+        assert_eq!(sessions(&site).await, 0);
+    }
+}
+
+#[tokio::test]
+async fn an_outage_is_unavailable_and_never_bad_credentials() {
+    let site = Site::open().await;
+    *site.corp.mood() = Mood::Down;
+    let error = refused(site.login("alice").await);
+    assert_eq!(error.http_status(), 503);
+    assert!(error.retry_after().is_some());
+}
+
+#[tokio::test]
+async fn a_required_group_is_required() {
+    let policy = AccessPolicy::new(AccessMode::Required, ["corp_group://1".parse().expect("an id")]);
+    let site = Site::with(policy, Settings::default()).await;
+    site.login("alice").await.expect("is in the group");
+    assert_eq!(refused(site.login("bob").await).code(), "not-in-required-groups");
+}
+
+#[tokio::test]
+async fn in_restricted_mode_those_named_by_a_grant_may_enter() {
+    let policy = AccessPolicy::new(AccessMode::Restricted, []);
+    let site = Site::with(policy.clone(), Settings::default()).await;
+    assert_eq!(refused(site.login("alice").await).code(), "not-in-required-groups");
+    for subject in ["corp_group://1", "corp:dev", "corp:alice", "corp_user://alice"] {
+        let registry = Registry::new([site.entry(policy.clone())], [subject.to_owned()]);
+        site.control.replace_providers(registry).await.expect("replaced");
+        site.login("alice").await.expect(subject);
+        assert_eq!(refused(site.login("bob").await).code(), "not-in-required-groups");
+    }
+}
+
+#[tokio::test]
+async fn a_provider_may_say_no_where_the_policy_says_yes() {
+    let site = Site::open().await;
+    *site.corp.mood() = Mood::Narrow;
+    let error = refused(site.login("alice").await);
+    assert!(matches!(&error, AuthError::PolicyDenied(why) if why == "outside office hours"), "{error:?}");
+}
+
+#[tokio::test]
+async fn that_a_user_is_disabled_is_told_only_after_a_right_password() {
+    let site = Site::open().await;
+    site.login("alice").await.expect("logged in");
+    site.admin().disable("alice").await.expect("disabled");
+    assert_eq!(refused(site.login_with("alice", "wrong").await).code(), "bad-credentials");
+    assert_eq!(refused(site.login("alice").await).code(), "disabled");
+    site.admin().enable("alice").await.expect("enabled");
+    site.login("alice").await.expect("logged in");
+}
+
+#[tokio::test]
+async fn a_user_name_belongs_to_the_first_principal_until_it_is_released() {
+    let site = Site::open().await;
+    let first = site.login("alice").await.expect("logged in");
+    site.corp.set("alice2", Scripted { name: Some("alice"), ..Scripted::default() });
+    let taken = site.login("alice2").await.expect_err("refused");
+    assert!(
+        matches!(&taken, LoginError::NameTaken { name, owner, .. }
+        if name == "corp:alice" && owner == "corp_user://alice"),
+        "{taken:?}"
+    );
+    assert_eq!(sessions(&site).await, 1);
+
+    site.admin().release_name("corp:alice").await.expect("released");
+    let old = site.control.resolve_token(first.token.expose()).await;
+    assert!(old.is_err(), "two people must never go by one name at a time");
+    site.login("alice2").await.expect("the name is free");
+    assert!(matches!(site.login("alice").await, Err(LoginError::NameTaken { .. })));
+}
+
+#[tokio::test]
+async fn of_two_groups_with_one_name_the_second_is_withheld() {
+    let site = Site::open().await;
+    site.corp.set("bob", Scripted { groups: vec![("9", "dev"), ("3", "qa")], ..Scripted::default() });
+    site.login("alice").await.expect("logged in");
+    let identity = site.login("bob").await.expect("logged in").identity;
+    assert_eq!(identity.user.groups, ["corp:qa"]);
+    assert!(!identity.subjects.contains(&"corp:dev".to_owned()), "a grant for the name is for the other group");
+    assert!(identity.subjects.contains(&"corp_group://9".to_owned()), "a grant for the id is for this one");
+    let withheld: Vec<_> = identity.withheld.iter().map(|group| (group.name.as_str(), group.owner.as_str())).collect();
+    assert_eq!(withheld, [("corp:dev", "corp_group://1")]);
+}
+
+#[tokio::test]
+async fn of_two_groups_with_one_name_in_one_login_only_one_is_shown() {
+    let site = Site::open().await;
+    site.corp.set("bob", Scripted { groups: vec![("8", "twin"), ("9", "twin")], ..Scripted::default() });
+    let identity = site.login("bob").await.expect("logged in").identity;
+    assert_eq!((identity.user.groups.len(), identity.withheld.len()), (1, 1));
+}
+
+#[tokio::test]
+async fn a_reserved_group_refuses_the_login_and_keeps_no_name() {
+    let site = Site::open().await;
+    let config = serde_json::from_str(r#"{ "groups": { "prefix": "" } }"#).expect("a mapping");
+    let mut entry = site.entry(AccessPolicy::default());
+    entry.mapping = auth_core::Mapping::compile(config, &"corp".parse().expect("an id")).expect("compiled");
+    site.control.replace_providers(Registry::new([entry], [])).await.expect("replaced");
+    site.corp.set("bob", Scripted { groups: vec![("8", "system:masters")], ..Scripted::default() });
+    assert!(matches!(site.login("bob").await, Err(LoginError::Mapping { .. })));
+    assert!(site.admin().release_name("corp:bob").await.is_err(), "nobody owns it");
+}
+
+#[tokio::test]
+async fn the_same_person_keeps_one_id_over_many_logins() {
+    let site = Site::open().await;
+    let (a, b) = (site.login("alice").await.expect("in"), site.login("alice").await.expect("in again"));
+    assert_eq!(a.user, b.user);
+    assert_ne!(a.session, b.session);
+    assert_eq!(site.admin().users().await.expect("listed").len(), 1);
+}

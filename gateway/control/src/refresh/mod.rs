@@ -99,10 +99,7 @@ impl Refresher {
             Some(entry) => self.ask(registry, entry, user, principal).await.unwrap_or_else(Outcome::from),
             None => Outcome::NotConfigured,
         };
-        match &outcome {
-            Outcome::Current { .. } => tracing::debug!(%user, %principal, ?outcome, "refreshed"),
-            _ => tracing::warn!(%user, %principal, ?outcome, "refreshed"),
-        }
+        log(user, principal, &outcome);
         outcome
     }
 
@@ -140,6 +137,12 @@ impl Refresher {
 
     fn later(&self) -> std::sync::MutexGuard<'_, HashMap<PrincipalId, Timestamp>> {
         self.later.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn log(user: &UserId, principal: &PrincipalId, outcome: &Outcome) {
+    if !matches!(outcome, Outcome::Current { .. }) {
+        tracing::warn!(%user, %principal, ?outcome, "not read anew");
     }
 }
 

@@ -1,1 +1,178 @@
-//! Facts, to come.
+//! What a refetch does, and what it must never do.
+
+use std::time::Duration;
+
+use auth_core::{AccessMode, AccessPolicy};
+
+use super::*;
+use crate::testing::{Mood, Person as Scripted, Site};
+use crate::{ChangeEvent, LoginDone, RefreshAnswer};
+
+/// Asks the running server, as the command does, and waits for its answer.
+async fn refresh(site: &Site, user: &str) -> Outcome {
+    let admin = site.admin();
+    let id = admin.request_refresh(user).await.expect("requested");
+    let answer = async {
+        loop {
+            if let Some(answer) = admin.refresh_answer(&id).await.expect("read") {
+                return answer;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let RefreshAnswer { mut principals, .. } =
+        tokio::time::timeout(Duration::from_secs(30), answer).await.expect("the server answers");
+    assert_eq!(principals.len(), 1);
+    principals.remove(0).outcome
+}
+
+async fn groups(site: &Site, login: &LoginDone) -> Vec<String> {
+    site.control.resolve_token(login.token.expose()).await.expect("valid").identity.user.groups
+}
+
+async fn is_over(site: &Site, login: &LoginDone) -> bool {
+    site.control.resolve_token(login.token.expose()).await.is_err()
+}
+
+fn person(groups: &[(&'static str, &'static str)]) -> Scripted {
+    Scripted { groups: groups.to_vec(), ..Scripted::default() }
+}
+
+#[tokio::test]
+async fn a_lost_group_changes_every_session_and_says_that_something_is_gone() {
+    let site = Site::open().await;
+    let (a, b) = (site.login("alice").await.expect("in"), site.login("alice").await.expect("in"));
+    let mut events = site.control.events();
+    site.corp.set("alice", person(&[("1", "dev")]));
+    assert_eq!(refresh(&site, "alice").await, Outcome::Current { groups: 1 });
+    for login in [&a, &b] {
+        assert_eq!(groups(&site, login).await, ["corp:dev"]);
+        let lost = ChangeEvent::SessionChanged { session: login.session.clone(), lost: true };
+        site.until(&mut events, &lost).await;
+    }
+}
+
+#[tokio::test]
+async fn a_gained_group_costs_nobody_a_stream() {
+    let site = Site::open().await;
+    let login = site.login("bob").await.expect("logged in");
+    let mut events = site.control.events();
+    site.corp.set("bob", person(&[("3", "qa")]));
+    refresh(&site, "bob").await;
+    assert_eq!(groups(&site, &login).await, ["corp:qa"]);
+    site.until(&mut events, &ChangeEvent::SessionChanged { session: login.session, lost: false }).await;
+}
+
+#[tokio::test]
+async fn an_unchanged_identity_makes_no_noise() {
+    let site = Site::open().await;
+    let login = site.login("alice").await.expect("logged in");
+    let mut events = site.control.events();
+    refresh(&site, "alice").await;
+    site.admin().end_session(login.session.as_str()).await.expect("ended");
+    let seen = site.until(&mut events, &ChangeEvent::SessionEnded(login.session)).await;
+    assert!(!seen.iter().any(|event| matches!(event, ChangeEvent::SessionChanged { .. })), "{seen:?}");
+}
+
+#[tokio::test]
+async fn incomplete_groups_never_replace_complete_ones() {
+    let site = Site::open().await;
+    let login = site.login("alice").await.expect("logged in");
+    site.corp.set("alice", Scripted { incomplete: true, ..person(&[("1", "dev"), ("66", "root")]) });
+    assert!(matches!(refresh(&site, "alice").await, Outcome::Incomplete { .. }));
+    assert_eq!(groups(&site, &login).await, ["corp:dev", "corp:ops"], "nothing taken, nothing given");
+    let noted = site.admin().sessions(None).await.expect("listed").remove(0);
+    assert_eq!(noted.incomplete.as_deref(), Some("the page limit was reached"));
+    site.corp.set("alice", person(&[("1", "dev")]));
+    refresh(&site, "alice").await;
+    assert_eq!(site.admin().sessions(None).await.expect("listed").remove(0).incomplete, None);
+}
+
+#[tokio::test]
+async fn an_outage_changes_nothing() {
+    let site = Site::open().await;
+    let login = site.login("alice").await.expect("logged in");
+    *site.corp.mood() = Mood::Down;
+    assert!(matches!(refresh(&site, "alice").await, Outcome::Unavailable { .. }));
+    assert_eq!(groups(&site, &login).await, ["corp:dev", "corp:ops"]);
+}
+
+#[tokio::test]
+async fn who_is_gone_disabled_or_has_to_log_in_again_loses_their_sessions() {
+    for (mood, expected) in
+        [(Mood::Gone, Outcome::Gone), (Mood::Disabled, Outcome::Disabled), (Mood::NeedsLogin, Outcome::NeedsLogin)]
+    {
+        let site = Site::open().await;
+        let login = site.login("alice").await.expect("logged in");
+        let other = site.login("bob").await.expect("logged in");
+        *site.corp.mood() = mood;
+        assert_eq!(refresh(&site, "alice").await, expected);
+        assert!(is_over(&site, &login).await, "{mood:?}");
+        assert!(!is_over(&site, &other).await, "nobody asked about bob");
+    }
+}
+
+#[tokio::test]
+async fn what_a_login_would_refuse_ends_the_session() {
+    let policy = AccessPolicy::new(AccessMode::Required, ["corp_group://1".parse().expect("an id")]);
+    let site = Site::with(policy, crate::Settings::default()).await;
+    let login = site.login("alice").await.expect("logged in");
+    site.corp.set("alice", person(&[("2", "ops")]));
+    assert!(matches!(refresh(&site, "alice").await, Outcome::Refused { .. }));
+    assert!(is_over(&site, &login).await);
+
+    let site = Site::open().await;
+    let login = site.login("alice").await.expect("logged in");
+    *site.corp.mood() = Mood::Narrow;
+    assert!(matches!(refresh(&site, "alice").await, Outcome::Refused { .. }));
+    assert!(is_over(&site, &login).await);
+}
+
+#[tokio::test]
+async fn a_new_name_that_is_anothers_ends_the_session() {
+    let site = Site::open().await;
+    let login = site.login("alice").await.expect("logged in");
+    site.login("bob").await.expect("logged in");
+    site.corp.set("alice", Scripted { name: Some("bob"), ..Scripted::default() });
+    assert!(matches!(refresh(&site, "corp_user://alice").await, Outcome::Refused { .. }));
+    assert!(is_over(&site, &login).await);
+}
+
+#[tokio::test]
+async fn a_user_whose_provider_is_not_configured_is_left_alone() {
+    let site = Site::open().await;
+    site.login("alice").await.expect("logged in");
+    site.control.replace_providers(Registry::default()).await.expect("replaced");
+    assert_eq!(refresh(&site, "alice").await, Outcome::NotConfigured);
+}
+
+#[tokio::test]
+async fn the_timer_reads_everybody_anew_without_being_asked() {
+    let site = Site::open().await;
+    let login = site.login("alice").await.expect("logged in");
+    let mut events = site.control.events();
+    site.corp.set("alice", person(&[]));
+    site.clock.advance(Duration::from_secs(17 * 60));
+    site.until(&mut events, &ChangeEvent::SessionChanged { session: login.session.clone(), lost: true }).await;
+    assert!(groups(&site, &login).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_login_after_the_question_knows_better_than_its_answer() {
+    let site = Site::open().await;
+    let asked_at = site.control.store().now();
+    site.clock.advance(Duration::from_secs(1));
+    let login = site.login("alice").await.expect("logged in");
+    let stale = Person { user: principal(&login), groups: Vec::new(), extra: std::collections::BTreeMap::new() };
+    let registry = site.control.registry();
+    let entry = registry.entry("corp").expect("configured");
+    let ctx = site.control.context(String::new());
+    let identity = registry.admit(entry, &ctx, &login.user, &stale).await.expect("admitted");
+    apply::renew(site.control.store(), identity, &stale, asked_at).await.expect("applied");
+    assert_eq!(groups(&site, &login).await, ["corp:dev", "corp:ops"]);
+}
+
+fn principal(login: &LoginDone) -> auth_core::Principal {
+    let id = login.identity.subjects.first().expect("the user").parse().expect("an id");
+    auth_core::Principal::new(id, "alice")
+}

@@ -18,13 +18,13 @@ use crate::{
     Registry, Settings, Store,
 };
 
-/// What the scripted directory knows of one person. The login name is also their external id.
+/// What the scripted directory knows of one person.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Person {
     /// External id and plain name of each group.
     pub(crate) groups: Vec<(&'static str, &'static str)>,
     pub(crate) incomplete: bool,
-    /// The name that mappings use, where it is not the login.
+    /// What they type to log in, where it is not their external id.
     pub(crate) name: Option<&'static str>,
 }
 
@@ -56,16 +56,17 @@ impl Scripted {
         self.mood.lock().expect("lock")
     }
 
-    fn describe(&self, login: &str) -> Option<(Principal, Vec<Principal>, Completeness)> {
+    fn describe(&self, login: &str) -> Option<Login> {
         let person = self.people.lock().expect("lock").get(login)?.clone();
         let id = format!("{}_user://{login}", self.id).parse().expect("an id");
-        let user = Principal::new(id, person.name.unwrap_or(login)).with_login(login);
+        let user = Principal::new(id, person.name.unwrap_or(login));
         let group = |(id, name): &(&str, &str)| {
             Principal::new(format!("{}_group://{id}", self.id).parse().expect("an id"), *name)
         };
         let why = Completeness::Incomplete("the page limit was reached".to_owned());
         let completeness = if person.incomplete { why } else { Completeness::Complete };
-        Some((user, person.groups.iter().map(group).collect(), completeness))
+        let groups = person.groups.iter().map(group).collect();
+        Some(Login::new(user, groups, Timestamp::UNIX_EPOCH).with_completeness(completeness))
     }
 }
 
@@ -81,8 +82,7 @@ impl AuthProvider for Scripted {
         }
         let LoginInput::Password { login, password } = input else { return Err(AuthError::UnsupportedInput) };
         let found = self.describe(&login).filter(|_| password.expose() == "right");
-        let (user, groups, completeness) = found.ok_or(AuthError::BadCredentials)?;
-        Ok(Login::new(user, groups, Timestamp::UNIX_EPOCH).with_completeness(completeness))
+        found.ok_or(AuthError::BadCredentials)
     }
 
     async fn search_principals(&self, _: &Context, _: Search) -> Result<PrincipalPage, AuthError> {
@@ -90,7 +90,7 @@ impl AuthProvider for Scripted {
     }
 
     async fn get_principal(&self, _: &Context, id: &PrincipalId) -> Result<Option<Principal>, AuthError> {
-        Ok(self.describe(id.external_id()).map(|(user, ..)| user))
+        Ok(self.describe(id.external_id()).map(|login| login.user))
     }
 
     async fn refetch_group_principals(
@@ -99,14 +99,14 @@ impl AuthProvider for Scripted {
         id: &PrincipalId,
         _: Option<&ProviderSecret>,
     ) -> Result<Refetch, AuthError> {
-        let (user, groups, completeness) = match *self.mood() {
+        let login = match *self.mood() {
             Mood::Down => return Err(AuthError::unavailable("the directory is down")),
             Mood::Gone => return Ok(Refetch::UserGone),
             Mood::Disabled => return Ok(Refetch::UserDisabled),
             Mood::NeedsLogin => return Ok(Refetch::NeedsLogin),
             Mood::Well | Mood::Narrow => self.describe(id.external_id()).ok_or(AuthError::BadCredentials)?,
         };
-        Ok(Refetch::Current(Box::new(Current::new(user, groups).with_completeness(completeness))))
+        Ok(Refetch::Current(Box::new(Current::new(login.user, login.groups).with_completeness(login.completeness))))
     }
 
     async fn can_access_with_group_providers(

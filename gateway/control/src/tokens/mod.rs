@@ -49,8 +49,8 @@ impl Tokens {
         aws_lc_rs::rand::fill(&mut seed).map_err(|_| KeyFault::Crypto)?;
         aws_lc_rs::rand::fill(&mut *random).map_err(|_| KeyFault::Crypto)?;
         let name = TokenName::from_random(seed);
-        let (key, mac) = self.macs.make(&[name.as_str().as_bytes(), &*random]).ok_or(KeyFault::Crypto)?;
-        let secret = Zeroizing::new([&*random, &[key][..], &mac[..]].concat());
+        let mac = self.macs.make(&[name.as_str().as_bytes(), &*random]).ok_or(KeyFault::Crypto)?;
+        let secret = Zeroizing::new([&*random, &[mac.key][..], &mac.code[..]].concat());
         let plain = format!("{name}:{}", *Zeroizing::new(URL_SAFE_NO_PAD.encode(&*secret)));
         let hash = TokenHash::of(&plain);
         Ok(Minted { name, plain: PlainToken(plain.into()), hash })

@@ -7,7 +7,7 @@ pub use id::{InvalidUserId, UserId};
 pub(crate) use local::{NewLocal, insert as insert_local, set_password as set_local_password};
 
 use auth_core::{Principal, PrincipalId};
-use sqlx::SqliteConnection;
+use sqlx::{FromRow, SqliteConnection};
 
 use crate::store::{StoreFault, Write, millis};
 
@@ -18,17 +18,23 @@ pub(crate) struct Owner {
     pub(crate) disabled: bool,
 }
 
+#[derive(FromRow)]
+struct Row {
+    id: String,
+    disabled_at: Option<i64>,
+}
+
 /// The user who came by this principal before.
 pub(crate) async fn by_principal(
     connection: &mut SqliteConnection,
     principal: &PrincipalId,
 ) -> Result<Option<Owner>, StoreFault> {
-    let row: Option<(String, Option<i64>)> =
+    let row: Option<Row> =
         sqlx::query_as("SELECT u.id, u.disabled_at FROM principals p JOIN users u ON u.id = p.user_id WHERE p.id = ?")
             .bind(principal.to_string())
             .fetch_optional(connection)
             .await?;
-    row.map(|(id, disabled)| Ok(Owner { id: parse_id(&id)?, disabled: disabled.is_some() })).transpose()
+    row.map(|row| Ok(Owner { id: parse_id(&row.id)?, disabled: row.disabled_at.is_some() })).transpose()
 }
 
 /// The user of this principal, made now if they never came before.
