@@ -1,1 +1,130 @@
-//! To come.
+//! Endpoints that die, lie low, or break off.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use gatewarden_proxy::Body;
+use http::{Method, StatusCode};
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio_util::task::TaskTracker;
+
+use crate::client::{self, Client, Protocol};
+use crate::gateway::{Gateway, Settings};
+use crate::upstream::{H1, H2, Handler, Upstream, cluster, echo, json_response};
+
+const NODES: &str = "/k8s/clusters/east/api/v1/nodes";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_endpoint_is_passed_over() {
+    let first = Upstream::start(H2, echo()).await;
+    let second = Upstream::start_with(first.pki(), H2, echo()).await;
+    let gateway = Gateway::start(vec![cluster("east", &first.pki(), &[first.address, second.address])]).await;
+    let mut client = Client::connect(&gateway, Protocol::H2).await;
+    client.get(NODES).await;
+    first.stop();
+    for _ in 0..20 {
+        // A POST too: the connection that failed took nothing of it.
+        for method in [Method::GET, Method::POST] {
+            let response = client.send(client::request(method, NODES, Body::empty())).await.unwrap();
+            assert_eq!(response.status(), StatusCode::OK);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_that_is_down_costs_few_dials_and_no_other_cluster() {
+    let east = Upstream::start(H2, echo()).await;
+    let west = Upstream::start(H2, echo()).await;
+    let gateway = Gateway::start(vec![east.cluster("east"), west.cluster("west")]).await;
+    let address = east.address;
+    drop(east);
+    let dials = Arc::new(AtomicUsize::new(0));
+    let listener = reopened(address).await;
+    let counter = Arc::clone(&dials);
+    let counting = TaskTracker::new().spawn(async move {
+        while listener.accept().await.is_ok() {
+            counter.fetch_add(1, Ordering::SeqCst); // and hang up
+        }
+    });
+    let mut client = Client::connect(&gateway, Protocol::H2).await;
+    for _ in 0..30 {
+        let response = client.get(NODES).await;
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert!(response.headers().contains_key("retry-after"));
+        let text = String::from_utf8(client::bytes(response).await.to_vec()).unwrap();
+        assert!(text.contains("\"Status\"") && !text.contains("127.0.0.1"), "{text}");
+        let response = client.get("/k8s/clusters/west/api/v1/nodes").await;
+        assert_eq!(response.status(), StatusCode::OK);
+    }
+    assert!(dials.load(Ordering::SeqCst) < 8, "{} dials for 30 requests", dials.load(Ordering::SeqCst));
+    counting.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_go_on_over_a_goaway() {
+    let upstream = Upstream::start(H2, echo()).await;
+    let gateway = Gateway::start(vec![upstream.cluster("east")]).await;
+    let mut client = Client::connect(&gateway, Protocol::H2).await;
+    client.get(NODES).await;
+    for round in 0..10 {
+        upstream.seen.goaway.store(true, Ordering::SeqCst);
+        let before = upstream.connections();
+        for _ in 0..5 {
+            let response = client.get(NODES).await;
+            assert_eq!(response.status(), StatusCode::OK, "round {round}");
+            client::bytes(response).await;
+        }
+        assert!(upstream.connections() <= before + 1, "round {round}: {before} to {}", upstream.connections());
+    }
+}
+
+/// Hangs up on the first request of each two.
+fn moody() -> Handler {
+    let calls = AtomicUsize::new(0);
+    Arc::new(move |_| {
+        let hang_up = calls.fetch_add(1, Ordering::SeqCst) % 2 == 0;
+        Box::pin(async move {
+            if hang_up {
+                std::panic::resume_unwind(Box::new("hang up")); // quietly: no hook runs
+            }
+            json_response(StatusCode::OK, &json!({}))
+        })
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_answer_is_asked_for_again_only_where_that_changes_nothing() {
+    let upstream = Upstream::start(H1, moody()).await;
+    let gateway = Gateway::start(vec![upstream.cluster("east")]).await;
+    let mut client = Client::connect(&gateway, Protocol::H2).await;
+    let requests = || upstream.seen.requests.load(Ordering::SeqCst);
+    assert_eq!(client.get(NODES).await.status(), StatusCode::OK);
+    assert_eq!(requests(), 2);
+    let response = client.send(client::request(Method::DELETE, NODES, Body::empty())).await.unwrap();
+    assert_eq!(response.status(), StatusCode::BAD_GATEWAY);
+    assert_eq!(requests(), 3, "sent once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_does_not_begin_is_a_timeout() {
+    let handler: Handler = Arc::new(|_| Box::pin(std::future::pending()));
+    let upstream = Upstream::start(H2, handler).await;
+    let settings = Settings { response_timeout: Some(Duration::from_millis(50)), ..Settings::default() };
+    let gateway = Gateway::start_with(vec![upstream.cluster("east")], settings);
+    gateway.opened().await;
+    let mut client = Client::connect(&gateway, Protocol::H2).await;
+    assert_eq!(client.get(NODES).await.status(), StatusCode::GATEWAY_TIMEOUT);
+}
+
+/// The port that was just given up, once the system lets us have it.
+async fn reopened(address: std::net::SocketAddr) -> TcpListener {
+    for _ in 0..500 {
+        if let Ok(listener) = TcpListener::bind(address).await {
+            return listener;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("{address} stays in use");
+}

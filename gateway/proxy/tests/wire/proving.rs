@@ -1,1 +1,70 @@
-//! To come.
+//! No request reaches a cluster whose impersonator has not been proven harmless.
+
+use std::sync::atomic::Ordering;
+
+use gatewarden_proxy::{Mode, State, probe};
+use http::StatusCode;
+
+use crate::client::{self, Client, Protocol};
+use crate::gateway::{Gateway, Settings, until};
+use crate::upstream::{H2, Upstream, cluster, echo};
+
+const NODES: &str = "/k8s/clusters/east/api/v1/nodes";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_with_a_privileged_account_stays_closed_alone() {
+    let east = Upstream::start(H2, echo()).await;
+    let west = Upstream::start(H2, echo()).await;
+    east.seen.privileged.store(true, Ordering::SeqCst);
+    let gateway = Gateway::start_with(vec![east.cluster("east"), west.cluster("west")], Settings::default());
+    until("one is closed and the other open", || {
+        let states = gateway.states();
+        states.iter().any(|state| matches!(state, State::Closed(_))) && states.contains(&State::Open)
+    })
+    .await;
+    let mut client = Client::connect(&gateway, Protocol::H2).await;
+    let response = client.get(NODES).await;
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(client::json(response).await["kind"], "Status");
+    assert_eq!(east.seen.requests.load(Ordering::SeqCst), 0, "nothing reached it");
+    assert_eq!(client.get("/k8s/clusters/west/api/v1/nodes").await.status(), StatusCode::OK);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_dangerous_setting_opens_it_and_the_report_still_tells() {
+    let upstream = Upstream::start(H2, echo()).await;
+    upstream.seen.privileged.store(true, Ordering::SeqCst);
+    let mut config = upstream.cluster("east");
+    config.dangerous_privileged_account = true;
+    let gateway = Gateway::start(vec![config.clone()]).await;
+    let mut client = Client::connect(&gateway, Protocol::H2).await;
+    assert_eq!(client.get(NODES).await.status(), StatusCode::OK);
+    let report = probe(config).await.unwrap();
+    assert!(report.checks.iter().any(|check| !check.ok && check.name == "impersonator may not get secrets"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_well_kept_cluster_passes_every_check_in_both_modes() {
+    let upstream = Upstream::start(H2, echo()).await;
+    for (minor, mode) in [(36, Mode::Constrained), (35, Mode::Legacy)] {
+        upstream.seen.minor.store(minor, Ordering::SeqCst);
+        let report = probe(upstream.cluster("east")).await.unwrap();
+        assert!(report.is_good(), "{report:#?}");
+        assert_eq!(report.mode, Some(mode));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_that_was_down_at_the_start_opens_when_it_comes() {
+    let upstream = Upstream::start(H2, echo()).await;
+    let (pki, address) = (upstream.pki(), upstream.address);
+    drop(upstream);
+    let gateway = Gateway::start_with(vec![cluster("east", &pki, &[address])], Settings::default());
+    let mut client = Client::connect(&gateway, Protocol::H2).await;
+    let response = client.get(NODES).await;
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(response.headers().contains_key("retry-after"));
+    let _upstream = Upstream::start_at(address, pki, H2, echo()).await;
+    gateway.opened().await;
+    assert_eq!(client.get(NODES).await.status(), StatusCode::OK);
+}

@@ -89,7 +89,7 @@ impl Asking<'_> {
             expected: word(right.allowed).to_owned(),
             found: word(found).to_owned(),
             ok: found == right.allowed,
-            mend: manifest(right.role, mode),
+            mend: if right.allowed { apply(right.role, mode) } else { remove(right.role) },
             weight: right.weight,
         })
     }
@@ -116,7 +116,7 @@ impl Asking<'_> {
             expected: StatusCode::FORBIDDEN.to_string(),
             found: status.to_string(),
             ok: status == StatusCode::FORBIDDEN,
-            mend: manifest(Role::Impersonator, Mode::Constrained),
+            mend: remove(Role::Impersonator),
             weight: Weight::Forbidden,
         })
     }
@@ -164,7 +164,7 @@ fn identity_check(mode: Mode, sent: &UserInfo, found: String, ok: bool) -> Check
         expected: brief(sent),
         found,
         ok,
-        mend: manifest(Role::Impersonator, mode),
+        mend: apply(Role::Impersonator, mode),
         weight: Weight::Needed,
     }
 }
@@ -189,11 +189,20 @@ fn mode(major: &str, minor: &str) -> Option<Mode> {
     Some(if constrained { Mode::Constrained } else { Mode::Legacy })
 }
 
-fn manifest(role: Role, mode: Mode) -> &'static str {
+fn apply(role: Role, mode: Mode) -> &'static str {
     match (role, mode) {
-        (Role::Reviewer, _) => "deploy/rbac/reviewer.yaml",
-        (Role::Impersonator, Mode::Constrained) => "deploy/rbac/constrained.yaml",
-        (Role::Impersonator, Mode::Legacy) => "deploy/rbac/legacy.yaml",
+        (Role::Reviewer, _) => "apply deploy/rbac/reviewer.yaml",
+        (Role::Impersonator, Mode::Constrained) => "apply deploy/rbac/constrained.yaml",
+        (Role::Impersonator, Mode::Legacy) => "apply deploy/rbac/legacy.yaml",
+    }
+}
+
+fn remove(role: Role) -> &'static str {
+    match role {
+        Role::Reviewer => "remove what else is bound to the reviewer; deploy/rbac/reviewer.yaml is all it needs",
+        Role::Impersonator => {
+            "remove what else is bound to the impersonator; one manifest of deploy/rbac is all it needs"
+        }
     }
 }
 

@@ -39,7 +39,7 @@ pub struct Check {
     pub found: String,
     /// Whether both agree.
     pub ok: bool,
-    /// Which manifest mends it.
+    /// What mends it, in words that begin with a verb.
     pub mend: &'static str,
     /// What it means when they do not agree.
     pub(super) weight: Weight,
@@ -82,6 +82,6 @@ impl Check {
     /// The check in one line.
     #[must_use]
     pub fn sentence(&self) -> String {
-        format!("{}: expected {}, found {}; apply {}", self.name, self.expected, self.found, self.mend)
+        format!("{}: expected {}, found {}; {}", self.name, self.expected, self.found, self.mend)
     }
 }
