@@ -8,4 +8,4 @@ mod graph;
 mod source;
 
 pub use graph::{Graph, banned_crates, forbidden_edges, second_versions};
-pub use source::{SourceFile, leaked_places, missing_module_docs, over_the_cap, vague_names};
+pub use source::{SourceFile, dead_paths, leaked_places, missing_module_docs, over_the_cap, vague_names};

@@ -85,6 +85,18 @@ pub fn leaked_places(files: &[SourceFile]) -> Vec<String> {
     found
 }
 
+/// Lists paths in backticks that do not exist. A path is a word with a slash that begins like a folder of the tree.
+#[must_use]
+pub fn dead_paths(text: &str, exists: impl Fn(&str) -> bool) -> Vec<String> {
+    let folders = ["auth-core/", "providers/", "gateway/", "tests/", "deploy/", "docs/", "examples/"];
+    let words = text.split('`').skip(1).step_by(2);
+    words
+        .filter(|word| folders.iter().any(|folder| word.starts_with(folder)) && !word.contains(char::is_whitespace))
+        .filter(|path| !exists(path))
+        .map(str::to_owned)
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -112,6 +124,12 @@ mod tests {
         assert_eq!(vague_names(&file("a/src/utils/mod.rs", "")), ["a/src/utils/mod.rs"]);
         assert_eq!(vague_names(&file("a/src/helpers.rs", "")), ["a/src/helpers.rs"]);
         assert!(vague_names(&file("a/src/principal.rs", "")).is_empty());
+    }
+
+    #[test]
+    fn a_path_that_is_gone_is_found() {
+        let text = "`gateway/proxy/src/gone.rs`, `gateway/proxy`, `GET /api/v1/me`, `Outbound`";
+        assert_eq!(dead_paths(text, |path| path == "gateway/proxy"), ["gateway/proxy/src/gone.rs"]);
     }
 
     #[test]
