@@ -1,12 +1,13 @@
 //! The one table of provider kinds. A new kind is one line here and one feature in `Cargo.toml`.
+//!
+//! `local` has no feature: every gateway keeps the accounts that work when every directory is down.
 
 use auth_core::ProviderKind;
 
 const KINDS: &[&dyn ProviderKind] = &[
-    #[cfg(feature = "local")]
-    &auth_local::Local,
+    &auth_local::LocalKind,
     #[cfg(feature = "ldap")]
-    &auth_ldap::Ldap,
+    &auth_ldap::LdapKind,
 ];
 
 /// Every kind that this program was built with.

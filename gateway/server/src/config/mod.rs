@@ -18,17 +18,19 @@ mod yaml;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use gatewarden_proxy::AuditConfig;
+
 pub use environment::CONFIG_VARIABLE;
 pub use fault::Fault;
-pub use load::{BuiltProvider, LoadError, Loaded, load, load_file};
+pub use load::{LoadError, Loaded, load, load_file};
 pub use sections::{
-    AccountSource, Audit, Cluster, ClusterSource, Grant, Hosts, KubeconfigRef, Limits, Listeners, MainListener,
-    Provider, Sessions, TlsFiles, WhenFull,
+    AccountSource, Cluster, ClusterSource, Grant, Hosts, KubeconfigRef, Limits, Listeners, MainListener, Provider,
+    Sessions, TlsFiles,
 };
 use sections::{audit, clusters, grants, hosts, limits, listeners, providers, sessions, store};
 pub use sources::Sources;
+pub use yaml::{Entry, Node, Spot, Value};
 use yaml::{Faults, Field};
-pub use yaml::{Node, Spot, Value};
 
 const KEYS: &[&str] = &[
     "apiVersion",
@@ -74,7 +76,7 @@ pub struct Config {
     /// How long logins last.
     pub sessions: Sessions,
     /// Where audit records go.
-    pub audit: Audit,
+    pub audit: AuditConfig,
     /// What is logged: a level, or a filter such as `info,gatewarden_proxy=debug`.
     pub log_level: String,
 }

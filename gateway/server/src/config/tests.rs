@@ -47,7 +47,7 @@ fn a_good_file_is_read_and_relative_names_start_beside_it() {
     assert_eq!(urls[0], "https://10.0.0.1:6443/");
     assert_eq!(ca_file, Path::new("/base/east/ca.crt"));
     assert_eq!(config.sessions.lifetime.as_secs(), 12 * 3600);
-    assert_eq!(config.audit.when_full, WhenFull::Refuse);
+    assert_eq!(config.audit.when_full, gatewarden_proxy::WhenFull::Refuse);
     assert!(config.warnings().is_empty(), "{:?}", config.warnings());
 }
 

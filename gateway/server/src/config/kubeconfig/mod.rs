@@ -17,10 +17,13 @@ use super::sources::Sources;
 /// Where a context's cluster is.
 #[derive(Debug)]
 pub(super) struct Place {
-    pub(super) endpoint: Uri,
+    pub(super) endpoints: Vec<Uri>,
     pub(super) ca_pem: Vec<u8>,
     pub(super) tls_server_name: Option<String>,
 }
+
+/// Bytes that were read, or why not.
+type Read = Result<Vec<u8>, String>;
 
 /// A kubeconfig file that was read, and the context that was chosen.
 #[derive(Debug)]
@@ -63,7 +66,7 @@ impl Kubeconfig {
         });
         match (endpoint, ca) {
             (Some(endpoint), Ok(ca_pem)) if faults.is_empty() => {
-                Ok(Place { endpoint, ca_pem, tls_server_name: self.cluster.tls_server_name.clone() })
+                Ok(Place { endpoints: vec![endpoint], ca_pem, tls_server_name: self.cluster.tls_server_name.clone() })
             }
             (_, ca) => {
                 faults.extend(ca.err());
@@ -105,13 +108,7 @@ impl Kubeconfig {
     }
 
     /// Inline data wins over a file, as in kubectl.
-    fn data(
-        &self,
-        what: &str,
-        inline: Option<&str>,
-        file: Option<&Path>,
-        sources: &mut Sources,
-    ) -> Option<Result<Vec<u8>, String>> {
+    fn data(&self, what: &str, inline: Option<&str>, file: Option<&Path>, sources: &mut Sources) -> Option<Read> {
         if let Some(inline) = inline.filter(|inline| !inline.is_empty()) {
             let text: String = inline.split_ascii_whitespace().collect();
             return Some(STANDARD.decode(text).map_err(|_| format!("its {what}-data is not base64")));

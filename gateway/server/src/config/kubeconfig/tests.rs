@@ -38,7 +38,7 @@ fn account(user: &str) -> Result<Account, Vec<String>> {
 fn place_and_account_are_read_and_the_token_stays_unseen() {
     let file = open(FILE, None).unwrap();
     let found = file.place(&mut Sources::default()).unwrap();
-    assert_eq!(found.endpoint, "https://10.0.0.1:6443/");
+    assert_eq!(found.endpoints[0], "https://10.0.0.1:6443/");
     assert_eq!(found.ca_pem, b"PEM");
     assert_eq!(file.account(&mut Sources::default()).unwrap(), Account::Token("hunter2".to_owned().into()));
     assert!(!format!("{file:?}").contains("hunter2"));

@@ -19,9 +19,9 @@ pub(super) fn load(loading: &mut Loading<'_>, cluster: &Cluster) -> Option<Clust
     let found = Found { loading, at: format!("clusters[{}]", cluster.index) }.all(cluster)?;
     Some(ClusterConfig {
         id: cluster.id.clone(),
-        endpoints: found.endpoints,
-        ca_pem: found.ca_pem,
-        tls_server_name: cluster.tls_server_name.clone().or(found.tls_server_name),
+        endpoints: found.place.endpoints,
+        ca_pem: found.place.ca_pem,
+        tls_server_name: cluster.tls_server_name.clone().or(found.place.tls_server_name),
         impersonator: found.impersonator,
         reviewer: found.reviewer,
         hosts: cluster.hosts.clone(),
@@ -33,11 +33,16 @@ pub(super) fn load(loading: &mut Loading<'_>, cluster: &Cluster) -> Option<Clust
 }
 
 struct Materials {
-    endpoints: Vec<Uri>,
-    ca_pem: Vec<u8>,
-    tls_server_name: Option<String>,
+    place: Place,
     impersonator: Account,
     reviewer: Account,
+}
+
+/// What the cluster's source gives: its place and, where it has one, the account that impersonates.
+#[derive(Default)]
+struct Given {
+    place: Option<Place>,
+    account: Option<Account>,
 }
 
 struct Found<'a, 'b> {
@@ -47,52 +52,51 @@ struct Found<'a, 'b> {
 
 impl Found<'_, '_> {
     fn all(mut self, cluster: &Cluster) -> Option<Materials> {
-        let (place, own_account) = self.source(cluster);
-        if let Some((_, ca_pem, _)) = &place {
-            self.check_ca(ca_pem, &cluster.source);
+        let given = self.source(cluster);
+        if let Some(place) = &given.place {
+            self.check_ca(&place.ca_pem, &cluster.source);
         }
         let impersonator = match &cluster.impersonator {
             Some(source) => self.account("impersonator", source),
-            None => own_account,
+            None => given.account,
         };
         let reviewer = self.account("reviewer", &cluster.reviewer);
-        let (endpoints, ca_pem, tls_server_name) = place?;
-        Some(Materials { endpoints, ca_pem, tls_server_name, impersonator: impersonator?, reviewer: reviewer? })
+        Some(Materials { place: given.place?, impersonator: impersonator?, reviewer: reviewer? })
     }
 
-    /// The place of the cluster and, where its source has one, the account that impersonates.
-    fn source(&mut self, cluster: &Cluster) -> (Option<(Vec<Uri>, Vec<u8>, Option<String>)>, Option<Account>) {
+    fn source(&mut self, cluster: &Cluster) -> Given {
         match &cluster.source {
             ClusterSource::Endpoints { urls, ca_file } => {
                 let ca = self.loading.sources.bytes(ca_file);
-                (self.note("caFile", ca).map(|ca| (urls.clone(), ca, None)), None)
+                let ca = self.note("caFile", ca);
+                let place = ca.map(|ca_pem| Place { endpoints: urls.clone(), ca_pem, tls_server_name: None });
+                Given { place, account: None }
             }
             ClusterSource::Kubeconfig(reference) => self.kubeconfig(reference, cluster.impersonator.is_none()),
             ClusterSource::InCluster => {
                 let ca = self.loading.sources.bytes(&Path::new(POD_FOLDER).join("ca.crt"));
                 let ca = self.note("inCluster", ca);
                 let endpoint = self.note("inCluster", pod_endpoint());
-                let place = ca.zip(endpoint).map(|(ca, endpoint)| (vec![endpoint], ca, None));
-                (place, Some(Account::TokenFile(Path::new(POD_FOLDER).join("token"))))
+                let place = ca.zip(endpoint).map(|(ca_pem, endpoint)| Place {
+                    endpoints: vec![endpoint],
+                    ca_pem,
+                    tls_server_name: None,
+                });
+                Given { place, account: Some(Account::TokenFile(Path::new(POD_FOLDER).join("token"))) }
             }
         }
     }
 
-    fn kubeconfig(
-        &mut self,
-        reference: &KubeconfigRef,
-        wants_account: bool,
-    ) -> (Option<(Vec<Uri>, Vec<u8>, Option<String>)>, Option<Account>) {
+    fn kubeconfig(&mut self, reference: &KubeconfigRef, wants_account: bool) -> Given {
         let opened = Kubeconfig::open(reference, self.loading.sources);
-        let Some(file) = self.note("kubeconfig", opened) else { return (None, None) };
+        let Some(file) = self.note("kubeconfig", opened) else { return Given::default() };
         let place = file.place(self.loading.sources);
         let place = self.note_all("kubeconfig", reference, place);
-        let place = place.map(|Place { endpoint, ca_pem, tls_server_name }| (vec![endpoint], ca_pem, tls_server_name));
         if !wants_account {
-            return (place, None);
+            return Given { place, account: None };
         }
         let account = file.account(self.loading.sources);
-        (place, self.note_all("kubeconfig", reference, account))
+        Given { place, account: self.note_all("kubeconfig", reference, account) }
     }
 
     fn account(&mut self, key: &str, source: &AccountSource) -> Option<Account> {

@@ -9,12 +9,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use auth_core::Ports;
+use gatewarden_control::ProviderEntry;
 use gatewarden_proxy::{CertificateFiles, GrantConfig, ServerCertificate, Snapshot, SnapshotConfig};
 
 use super::sources::Sources;
 use super::yaml::{Faults, Field};
 use super::{Config, Fault};
-pub use providers::BuiltProvider;
 
 /// Everything that a configuration names, read and built.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ pub struct Loaded {
     /// Clusters, grants and limits for the data plane.
     pub snapshot: Arc<Snapshot>,
     /// The providers, in the order of the file.
-    pub providers: Vec<BuiltProvider>,
+    pub providers: Vec<ProviderEntry>,
     /// The certificate, where one is configured.
     pub certificate: Option<Arc<ServerCertificate>>,
     /// What was read, to see when it changes.
@@ -47,6 +47,8 @@ pub enum LoadError {
         path: PathBuf,
         /// All of them, in the order of the file.
         faults: Vec<Fault>,
+        /// What was read, to see when one of them may have been mended.
+        sources: Sources,
     },
 }
 
@@ -56,7 +58,8 @@ pub enum LoadError {
 /// The file cannot be read, or has faults.
 pub fn load_file(path: &Path) -> Result<Config, LoadError> {
     let text = Sources::default().text(path).map_err(|problem| LoadError::Unreadable { problem })?;
-    super::parse(&text, folder(path)).map_err(|faults| LoadError::Faults { path: path.to_owned(), faults })
+    let sources = Sources::default();
+    super::parse(&text, folder(path)).map_err(|faults| LoadError::Faults { path: path.to_owned(), faults, sources })
 }
 
 /// Reads the file at `path` and everything that it names, and builds the providers. Opens no connection.
@@ -78,7 +81,7 @@ pub fn load(path: &Path, ports: &Ports) -> Result<Loaded, LoadError> {
             loaded.sources = sources;
             Ok(loaded)
         }
-        _ => Err(LoadError::Faults { path: path.to_owned(), faults }),
+        _ => Err(LoadError::Faults { path: path.to_owned(), faults, sources }),
     }
 }
 
@@ -130,3 +133,6 @@ impl Loading<'_> {
         read.map_err(|fault| self.root.fault_inside("listeners.main.tls", fault.to_string(), "")).ok()
     }
 }
+
+#[cfg(test)]
+mod tests;

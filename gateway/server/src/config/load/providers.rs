@@ -1,8 +1,7 @@
 //! A provider's secrets, its own checks, its mapping and its access policy.
 
-use std::sync::Arc;
-
-use auth_core::{AccessPolicy, ContainLimits, Contained, Mapping, MappingConfig};
+use auth_core::{ContainLimits, Contained, Mapping, MappingConfig};
+use gatewarden_control::ProviderEntry;
 use serde_json::Value as Json;
 
 use super::Loading;
@@ -10,32 +9,14 @@ use crate::config::sections::Provider;
 use crate::config::yaml::{Field, Node, Value, check_schema};
 use crate::config::{Config, secret};
 
-/// A provider instance, ready to be asked.
-#[derive(Debug)]
-pub struct BuiltProvider {
-    /// The instance, contained.
-    pub provider: Arc<Contained>,
-    /// What people see at login, where the configuration says so.
-    pub display_name: Option<String>,
-    /// How its people are named towards clusters.
-    pub mapping: Mapping,
-    /// Who of its people may log in.
-    pub access: AccessPolicy,
-}
-
-pub(super) fn load(loading: &mut Loading<'_>, provider: &Provider, config: &Config) -> Option<BuiltProvider> {
+pub(super) fn load(loading: &mut Loading<'_>, provider: &Provider, config: &Config) -> Option<ProviderEntry> {
     let at = format!("providers[{}]", provider.index);
     let instance = build(loading, provider, &at);
     let mapping = mapping(loading, provider, config, &at);
-    Some(BuiltProvider {
-        provider: instance?,
-        display_name: provider.display_name.clone(),
-        mapping: mapping?,
-        access: provider.access.clone(),
-    })
+    Some(ProviderEntry { provider: instance?, mapping: mapping?, policy: provider.access.clone() })
 }
 
-fn build(loading: &mut Loading<'_>, provider: &Provider, at: &str) -> Option<Arc<Contained>> {
+fn build(loading: &mut Loading<'_>, provider: &Provider, at: &str) -> Option<Contained> {
     let kind = crate::providers::kind(&provider.kind)?;
     let empty = Node { value: Value::Map(Vec::new()), spot: provider.spot };
     let node = provider.config.as_ref().unwrap_or(&empty);
@@ -52,7 +33,11 @@ fn build(loading: &mut Loading<'_>, provider: &Provider, at: &str) -> Option<Arc
     let built = kind.build(provider.id.clone(), resolved, loading.ports);
     let contained = built
         .and_then(|built| Contained::new(built, loading.ports, ContainLimits::default()).map_err(|fault| vec![fault]));
-    contained.map(Arc::new).map_err(|faults| note(&field, faults)).ok()
+    let contained = contained.map_err(|faults| note(&field, faults)).ok()?;
+    Some(match &provider.display_name {
+        Some(name) => contained.called(name),
+        None => contained,
+    })
 }
 
 fn mapping(loading: &Loading<'_>, provider: &Provider, config: &Config, at: &str) -> Option<Mapping> {

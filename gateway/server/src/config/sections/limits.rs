@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use auth_core::MappingLimits;
-use gatewarden_proxy::{ListenerLimits, ListenerTimeouts, PoolSettings, RequestLimits};
+use gatewarden_proxy::{Limits as ListenerLimits, PoolSettings, RequestLimits, Timeouts as ListenerTimeouts};
 
 use crate::config::yaml::{Field, Section};
 

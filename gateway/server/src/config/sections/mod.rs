@@ -10,7 +10,6 @@ pub(super) mod providers;
 pub(super) mod sessions;
 pub(super) mod store;
 
-pub use audit::{Audit, WhenFull};
 pub use clusters::{AccountSource, Cluster, ClusterSource, KubeconfigRef};
 pub use grants::Grant;
 pub use hosts::Hosts;

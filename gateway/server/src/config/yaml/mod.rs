@@ -11,6 +11,5 @@ mod scalar;
 mod schema;
 
 pub(super) use field::{Faults, Field, Section, meant};
-pub use node::{Node, Spot, Value};
-pub(super) use scalar::duration;
+pub use node::{Entry, Node, Spot, Value};
 pub(super) use schema::check as check_schema;

@@ -1,0 +1,194 @@
+//! The command line: every command, option and help text.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+use crate::config::CONFIG_VARIABLE;
+
+/// Lets people log in to many Kubernetes clusters with the identity system that their site already has.
+#[derive(Debug, Parser)]
+#[command(name = "gatewarden", version, arg_required_else_help = true, propagate_version = true)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    pub(super) common: Common,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+/// What every command understands.
+#[derive(Debug, Args)]
+pub(super) struct Common {
+    /// The configuration file.
+    #[arg(long, global = true, value_name = "FILE", env = CONFIG_VARIABLE, default_value = "/etc/gatewarden/gatewarden.yaml")]
+    pub(super) config: PathBuf,
+    /// How results are printed.
+    #[arg(long, short, global = true, value_enum, default_value_t = Format::Table)]
+    pub(super) output: Format,
+}
+
+/// How results are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// For people.
+    Table,
+    /// For programs.
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Run the gateway.
+    #[command(
+        after_help = "Example:\n  gatewarden serve --config /etc/gatewarden/gatewarden.yaml\n\nSIGHUP reads the configuration again; SIGTERM stops after requests in flight, a second one at once."
+    )]
+    Serve(Serve),
+    /// Report every fault of the configuration at once, each with its line and what to write instead.
+    #[command(
+        after_help = "Examples:\n  gatewarden check --config gatewarden.yaml\n  gatewarden check --live      also asks every cluster what the gateway's accounts may do"
+    )]
+    Check(Check),
+    /// People that the gateway itself keeps.
+    User {
+        #[command(subcommand)]
+        command: UserCommand,
+    },
+    /// Tokens that logins have given out.
+    Token {
+        #[command(subcommand)]
+        command: TokenCommand,
+    },
+    /// Clusters behind the gateway.
+    Cluster {
+        #[command(subcommand)]
+        command: ClusterCommand,
+    },
+    /// Print the completion script of a shell.
+    #[command(after_help = "Example:\n  gatewarden completion bash > /etc/bash_completion.d/gatewarden")]
+    Completion {
+        /// The shell.
+        shell: Shell,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Serve {
+    /// What is logged: a level, or a filter such as `info,gatewarden_proxy=debug`. Overrides `logLevel`.
+    #[arg(long, value_name = "FILTER")]
+    pub(super) log: Option<String>,
+    /// How many threads carry requests; one for each processor when absent.
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(super) workers: Option<u16>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Check {
+    /// Also ask every cluster what the gateway's accounts may do.
+    #[arg(long)]
+    pub(super) live: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum UserCommand {
+    /// Add a local user. The password is asked for twice.
+    #[command(
+        after_help = "Examples:\n  gatewarden user add alice --group developers\n  printf %s \"$PASSWORD\" | gatewarden user add alice --password-stdin"
+    )]
+    Add {
+        /// The name to log in with.
+        login: String,
+        /// The name to show.
+        #[arg(long, value_name = "NAME")]
+        display_name: Option<String>,
+        /// A local group; may be repeated. It is made where it is missing.
+        #[arg(long = "group", value_name = "GROUP")]
+        groups: Vec<String>,
+        /// Read the password from standard input.
+        #[arg(long)]
+        password_stdin: bool,
+    },
+    /// Set a local user's password. Their sessions end.
+    Passwd {
+        /// The name to log in with.
+        login: String,
+        /// Read the password from standard input.
+        #[arg(long)]
+        password_stdin: bool,
+    },
+    /// Keep a user out: their sessions, tokens and running streams end within two seconds.
+    #[command(after_help = "Example:\n  gatewarden user disable corp:alice")]
+    Disable {
+        /// A local login, a user id (`u-…`), or a principal id.
+        user: String,
+    },
+    /// Let a disabled user log in again.
+    Enable {
+        /// A local login, a user id (`u-…`), or a principal id.
+        user: String,
+    },
+    /// Have the running gateway ask the user's provider again now.
+    Refresh {
+        /// A local login, a user id (`u-…`), or a principal id.
+        user: String,
+    },
+    /// List everybody who has an account here or has logged in.
+    List,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum TokenCommand {
+    /// List tokens; secrets are not kept and cannot be shown.
+    List {
+        /// Only those of this user.
+        #[arg(long, value_name = "USER")]
+        user: Option<String>,
+    },
+    /// End a token: it is refused, and its running streams end, within two seconds.
+    #[command(after_help = "Example:\n  gatewarden token revoke gwt-abcdefghijkl")]
+    Revoke {
+        /// The token's name, the part before the colon.
+        name: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ClusterCommand {
+    /// List the configured clusters.
+    List,
+    /// Ask a cluster what the gateway's accounts may do, and whether that is exactly enough.
+    #[command(after_help = "Example:\n  gatewarden cluster check east")]
+    Check {
+        /// The cluster's id; all of them when absent.
+        id: Option<String>,
+    },
+    /// Print a kubeconfig file for a person.
+    #[command(
+        after_help = "Examples:\n  gatewarden cluster kubeconfig east > ~/.kube/east\n  printf %s \"$TOKEN\" | gatewarden cluster kubeconfig --all --token-stdin > ~/.kube/config"
+    )]
+    Kubeconfig(Kubeconfig),
+    /// Let a user or group name of a cluster be taken by another principal.
+    #[command(
+        after_help = "A name belongs to the first principal that used it, so that nobody inherits another's rights by\nbeing given the same name. Release it when its owner is gone for good.\n\nExample:\n  gatewarden cluster release-name corp:alice"
+    )]
+    ReleaseName {
+        /// The name as clusters see it.
+        name: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Kubeconfig {
+    /// The cluster's id.
+    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    pub(super) id: Option<String>,
+    /// One context for each cluster.
+    #[arg(long)]
+    pub(super) all: bool,
+    /// Read the token from standard input.
+    #[arg(long, conflicts_with = "token_file")]
+    pub(super) token_stdin: bool,
+    /// Let kubectl read the token from this file.
+    #[arg(long, value_name = "FILE")]
+    pub(super) token_file: Option<PathBuf>,
+}

@@ -1,0 +1,27 @@
+//! The store, for commands that work beside a running server.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use gatewarden_control::{Admin, Store};
+use tokio::runtime::Builder;
+
+use super::CommandError;
+use crate::config;
+use crate::wiring::SystemClock;
+
+/// Opens the configured store, works on it, and closes it. A running server sees what was written within a second.
+pub(super) fn with<T>(
+    path: &Path,
+    work: impl AsyncFnOnce(Admin) -> Result<T, CommandError>,
+) -> Result<T, CommandError> {
+    let config = config::load_file(path)?;
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let opened = Store::open(&config.store, Arc::new(SystemClock)).await;
+        let store = opened.map_err(|source| CommandError::Store { path: config.store.clone(), source })?;
+        let done = work(Admin::new(store.clone())).await;
+        store.close().await;
+        done
+    })
+}

@@ -1,0 +1,155 @@
+//! What a configuration names is read, or every missing piece is named with its line.
+
+use std::fs;
+
+use tempfile::TempDir;
+
+use super::*;
+use crate::wiring::ProviderSide;
+
+const CA: &str = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+
+const GOOD: &str = "\
+apiVersion: gatewarden/v1
+hosts: { clusters: [gw.test] }
+stateDir: state
+providers:
+  - { id: local, kind: local }
+  - id: corp
+    kind: ldap
+    displayName: Example
+    config:
+      servers: [\"ldap://127.0.0.1:1\"]
+      tls: { mode: dangerousNone }
+      bind: { dn: \"cn=reader\", password: { file: password } }
+      users: { base: \"ou=people\" }
+clusters:
+  - id: east
+    server: https://10.0.0.1:6443
+    caFile: ca.crt
+    impersonator: { tokenFile: token }
+    reviewer: { tokenFile: token }
+grants:
+  - { subjects: [\"corp:dev\"], clusters: [east] }
+";
+
+/// A folder with a good configuration and all that it names.
+fn site(text: &str) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, content) in [("gw.yaml", text), ("ca.crt", CA), ("token", "t\n"), ("password", "hunter2\n")] {
+        fs::write(folder.path().join(name), content).unwrap();
+    }
+    folder
+}
+
+fn run(folder: &TempDir) -> Result<Loaded, LoadError> {
+    let side = ProviderSide::start().unwrap();
+    let loaded = load(&folder.path().join("gw.yaml"), side.ports());
+    side.stop();
+    loaded
+}
+
+/// The faults of a folder, with its own name taken out.
+fn faults(folder: &TempDir) -> Vec<String> {
+    let Err(LoadError::Faults { faults, .. }) = run(folder) else { panic!("no fault") };
+    let name = format!("{}/", folder.path().display());
+    faults.iter().map(|fault| fault.to_string().replace(&name, "")).collect()
+}
+
+#[test]
+fn a_good_folder_is_loaded_and_its_secrets_stay_unseen() {
+    let folder = site(GOOD);
+    let loaded = run(&folder).unwrap();
+    assert_eq!(loaded.providers.len(), 2);
+    assert_eq!(loaded.providers[1].provider.transform_to_auth_provider().display_name, "Example");
+    assert!(loaded.snapshot.cluster("east").is_some());
+    let shown = format!("{loaded:?}");
+    assert!(!shown.contains("hunter2"), "{shown}");
+}
+
+#[test]
+fn every_missing_file_is_named_with_the_line_that_names_it() {
+    let folder = site(GOOD);
+    for name in ["ca.crt", "token", "password"] {
+        fs::remove_file(folder.path().join(name)).unwrap();
+    }
+    let gone = "No such file or directory (os error 2)";
+    assert_eq!(
+        faults(&folder),
+        [
+            format!(
+                "12:42: providers[1].config.bind.password: cannot read `password`: {gone}; name a file that the gateway can read, or set the variable"
+            ),
+            format!("17:13: clusters[0].caFile: cannot read `ca.crt`: {gone}"),
+            format!("18:32: clusters[0].impersonator.tokenFile: cannot read `token`: {gone}"),
+            format!("19:28: clusters[0].reviewer.tokenFile: cannot read `token`: {gone}"),
+        ]
+    );
+}
+
+#[test]
+fn a_provider_says_what_is_wrong_at_the_line_that_says_it() {
+    let folder = site(&GOOD.replace("users: { base:", "users: { bsae:").replace("{ file: password }", "hunter2"));
+    let found = faults(&folder).join("\n");
+    assert!(
+        found.contains("12:42: providers[1].config.bind.password: a secret must not stand in this file"),
+        "{found}"
+    );
+    assert!(found.contains("13:16: providers[1].config.users.bsae: unknown key; did you mean `base`?"), "{found}");
+    assert!(!found.contains("hunter2"), "{found}");
+
+    let folder = site(&GOOD.replace("ldap://127", "http://127"));
+    let found = faults(&folder).join("\n");
+    assert!(found.starts_with("10:17: providers[1].config.servers[0]: "), "{found}");
+}
+
+#[test]
+fn a_ca_that_is_none_and_an_empty_token_are_faults() {
+    let folder = site(GOOD);
+    fs::write(folder.path().join("ca.crt"), "nonsense").unwrap();
+    fs::write(folder.path().join("token"), "\n").unwrap();
+    let found = faults(&folder).join("\n");
+    assert!(found.contains("17:13: clusters[0].caFile: the CA holds no PEM certificate"), "{found}");
+    assert!(found.contains("clusters[0].reviewer.tokenFile: `token` is empty"), "{found}");
+}
+
+#[test]
+fn a_variable_that_is_not_set_is_named() {
+    let folder = site(&GOOD.replace("{ file: password }", "{ env: GATEWARDEN_TEST_NEVER_SET }"));
+    let found = faults(&folder).join("\n");
+    assert!(found.contains("the environment variable `GATEWARDEN_TEST_NEVER_SET` is not set"), "{found}");
+}
+
+#[test]
+fn a_mapping_is_checked_with_the_rest() {
+    let folder = site(&GOOD.replace("    config:\n", "    mapping: { username: { prefx: \"corp:\" } }\n    config:\n"));
+    let found = faults(&folder).join("\n");
+    assert!(found.contains("providers[1].mapping.username.prefx: unknown key; did you mean `prefix`?"), "{found}");
+}
+
+#[test]
+fn a_broken_certificate_is_a_fault_of_the_listener() {
+    let tls =
+        "listeners: { main: { address: 0.0.0.0:8443, tls: { certificateFile: ca.crt, keyFile: token } } }\nstateDir";
+    let folder = site(&GOOD.replace("stateDir", tls));
+    let found = faults(&folder).join("\n");
+    assert!(found.starts_with("3:50: listeners.main.tls: "), "{found}");
+}
+
+#[test]
+fn any_file_that_changes_is_seen_and_then_known() {
+    let folder = site(GOOD);
+    let mut sources = run(&folder).unwrap().sources;
+    assert!(!sources.changed());
+    fs::write(folder.path().join("password"), "other\n").unwrap();
+    assert!(sources.changed());
+    sources.look_again();
+    assert!(!sources.changed());
+}
+
+#[test]
+fn an_unreadable_file_says_how_to_name_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let error = run(&folder).unwrap_err().to_string();
+    assert!(error.contains("cannot read `") && error.contains("--config or GATEWARDEN_CONFIG"), "{error}");
+}

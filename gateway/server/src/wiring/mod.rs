@@ -1,0 +1,29 @@
+//! Joins the control plane and the data plane into one running server.
+//!
+//! Neither knows the other. They meet here in three things that the data plane defines and this folder implements over
+//! the control plane's types: a snapshot of the configuration, the resolving of cold credentials, and the feed of what
+//! ended. Three groups of threads keep apart what must not wait for one another: workers that carry requests, the
+//! control plane, and provider code.
+
+mod authority;
+mod certificate;
+mod changes;
+mod clock;
+mod crossing;
+mod logging;
+mod management;
+mod operations;
+mod ports;
+mod reload;
+mod resolve;
+mod server;
+mod signals;
+mod tasks;
+
+pub use authority::{AuthorityError, ca_file};
+pub use certificate::CertificateError;
+pub use clock::SystemClock;
+pub use ports::ProviderSide;
+pub use server::{ServeOptions, StartError, serve};
+
+use tasks::ProviderTasks;

@@ -1,0 +1,124 @@
+//! A new configuration, taken in whole or not at all.
+//!
+//! What a running gateway can change: certificates, providers, clusters, grants, limits on requests, texts. What it
+//! cannot (addresses, store, key file) is named in a warning and waits for a restart.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use auth_core::{Clock, Ports};
+use gatewarden_control::{Control, ProviderEntry, Registry};
+use gatewarden_proxy::Snapshot;
+use jiff::Timestamp;
+
+use super::{SystemClock, certificate};
+use crate::config::{self, Config, LoadError, Loaded, Sources};
+
+/// How often files are looked at. Contents are compared: the times of mounted secrets tell nothing.
+pub(super) const LOOK: Duration = Duration::from_secs(10);
+
+/// The gateway's own certificate lasts for 90 days, and is made anew after this time.
+const RENEW_HOURS: i64 = 30 * 24;
+
+/// What a reload replaces.
+#[derive(Debug)]
+pub(super) struct Reload {
+    pub(super) path: PathBuf,
+    pub(super) ports: Ports,
+    pub(super) snapshot: Arc<ArcSwap<Snapshot>>,
+    pub(super) control: Arc<Control>,
+    pub(super) issued: Timestamp,
+    pub(super) current: Config,
+    pub(super) sources: Sources,
+}
+
+impl Reload {
+    /// Takes a new configuration where any of its files has changed.
+    pub(super) async fn look(&mut self) {
+        if self.sources.changed() {
+            self.take().await;
+        }
+        self.own_certificate();
+    }
+
+    /// Takes what the files hold now. With any fault everything stays as it was.
+    pub(super) async fn take(&mut self) {
+        match config::load(&self.path, &self.ports) {
+            Ok(loaded) => self.apply(loaded).await,
+            Err(error) => {
+                tell(&error);
+                // Said once: the same faulty files are not read again until one of them changes.
+                match error {
+                    LoadError::Faults { sources, .. } => self.sources = sources,
+                    LoadError::Unreadable { .. } => self.sources.look_again(),
+                }
+            }
+        }
+    }
+
+    async fn apply(&mut self, loaded: Loaded) {
+        warn(&self.current, &loaded.config);
+        self.replace_providers(registry(&loaded.config, loaded.providers)).await;
+        self.snapshot.store(loaded.snapshot);
+        self.current = loaded.config;
+        self.sources = loaded.sources;
+        tracing::info!(file = %self.path.display(), "configuration taken");
+    }
+
+    async fn replace_providers(&self, registry: Registry) {
+        if let Err(fault) = self.control.replace_providers(registry).await {
+            tracing::error!(%fault, "sessions of providers that are gone could not be ended");
+        }
+    }
+
+    /// Makes the gateway's own certificate anew long before it runs out; the listener looks at its files by itself.
+    fn own_certificate(&mut self) {
+        let now = SystemClock.now();
+        if self.current.listeners.main.tls.is_some() || now.duration_since(self.issued).as_hours() < RENEW_HOURS {
+            return;
+        }
+        self.issued = now;
+        if let Err(error) = certificate::issue(&self.current) {
+            tracing::error!(%error, "the gateway's own certificate could not be renewed");
+        }
+    }
+}
+
+/// The providers as the control plane knows them, with all that grants name.
+pub(super) fn registry(config: &Config, providers: Vec<ProviderEntry>) -> Registry {
+    Registry::new(providers, config.grants.iter().flat_map(|grant| grant.subjects.clone()))
+}
+
+fn warn(old: &Config, new: &Config) {
+    let waiting = needs_restart(old, new);
+    let waiting = waiting.iter().map(|setting| format!("{setting} changed, and takes effect at the next start"));
+    waiting.chain(new.warnings()).for_each(|warning| tracing::warn!("{warning}"));
+}
+
+fn tell(error: &LoadError) {
+    match error {
+        LoadError::Faults { path, faults, .. } => {
+            let refuse = |fault| tracing::error!("{}:{fault}; the old configuration stays in use", path.display());
+            faults.iter().for_each(refuse);
+        }
+        LoadError::Unreadable { .. } => tracing::error!("{error}; the old configuration stays in use"),
+    }
+}
+
+/// Settings that differ and cannot change while the gateway runs.
+fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
+    let differs = [
+        ("listeners", old.listeners != new.listeners),
+        ("stateDir", old.state_dir != new.state_dir),
+        ("store", old.store != new.store),
+        ("keyFile", old.key_file != new.key_file),
+        ("audit", old.audit != new.audit),
+        ("sessions", old.sessions != new.sessions),
+        ("limits", old.limits.listener != new.limits.listener || old.limits.pool != new.limits.pool),
+        ("timeouts", old.limits.timeouts != new.limits.timeouts),
+        ("logLevel", old.log_level != new.log_level),
+    ];
+    differs.into_iter().filter(|(_, differs)| *differs).map(|(setting, _)| setting).collect()
+}

@@ -1,0 +1,70 @@
+//! A cold credential on its way to the control plane, and back as a session with its identity rendered.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use gatewarden_control::{Control, ResolvedToken};
+use gatewarden_proxy::{Credential, Rejected, Resolve, ResolveError, Resolved, Scope, Session, SessionParts};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::crossing::{Crossing, Lost};
+
+/// Asks the control plane, over a bounded crossing.
+#[derive(Debug)]
+pub(super) struct ControlResolve {
+    pub(super) control: Arc<Control>,
+    pub(super) crossing: Crossing,
+}
+
+#[async_trait]
+impl Resolve for ControlResolve {
+    async fn resolve(&self, credential: &Credential) -> Result<Resolved, ResolveError> {
+        let presented = SecretString::from(credential.expose());
+        let control = Arc::clone(&self.control);
+        let answer = self.crossing.run(async move { control.resolve_token(presented.expose_secret()).await }).await;
+        match answer {
+            Ok(Ok(found)) => resolved(found),
+            Ok(Err(refused)) => Err(translated(&refused)),
+            Err(Lost::Full) => Err(ResolveError::Overloaded),
+            Err(Lost::Gone) => Err(ResolveError::Unavailable { retry_after: Duration::from_secs(1) }),
+        }
+    }
+}
+
+fn resolved(found: ResolvedToken) -> Result<Resolved, ResolveError> {
+    let parts = SessionParts {
+        id: found.session.to_string(),
+        user: found.user.to_string(),
+        provider: found.provider.to_string(),
+        principal: found.principal.to_string(),
+        identity: found.identity.user,
+        subjects: found.identity.subjects,
+    };
+    let session = Session::new(parts).map_err(|fault| {
+        // A login vets its names, so only a stored identity of other times comes here: logging in again mends it.
+        tracing::error!(%fault, session = %found.session, "a stored identity cannot be sent to a cluster");
+        ResolveError::Unauthenticated(Rejected::Unknown)
+    })?;
+    Ok(Resolved {
+        session: Arc::new(session),
+        token: found.name.to_string(),
+        expires_at: found.expires_at.into(),
+        scope: Scope { upstreams: found.scope.upstreams, read_only: found.scope.read_only },
+    })
+}
+
+fn translated(refused: &gatewarden_control::ResolveError) -> ResolveError {
+    use gatewarden_control::{Rejected as Why, ResolveError as Refused};
+    match refused {
+        Refused::Unauthenticated(why) => ResolveError::Unauthenticated(match why {
+            Why::Malformed => Rejected::Malformed,
+            Why::Unknown => Rejected::Unknown,
+            Why::Expired => Rejected::Expired,
+            Why::Revoked => Rejected::Revoked,
+            Why::Disabled => Rejected::Disabled,
+        }),
+        Refused::Unavailable { retry_after, .. } => ResolveError::Unavailable { retry_after: *retry_after },
+        Refused::Overloaded => ResolveError::Overloaded,
+    }
+}

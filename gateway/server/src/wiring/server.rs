@@ -1,0 +1,239 @@
+//! `serve`: everything joined, from the first file to the last connection.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use auth_core::Clock;
+use gatewarden_control::{Control, ControlParts, KeyFault, KeyFile, Settings, Store, StoreFault};
+use gatewarden_proxy::{ListenerConfig, Revoked, Server, ServerConfig};
+use tokio::runtime::{Builder, Handle};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::certificate::{self, CertificateError};
+use super::crossing::Crossing;
+use super::management::Api;
+use super::operations::{self, Operations, Readiness};
+use super::reload::{self, Reload};
+use super::resolve::ControlResolve;
+use super::signals::{Asked, Signals};
+use super::{ProviderSide, SystemClock, changes, logging};
+use crate::config::{self, LoadError, Loaded};
+
+/// What the command line adds to the configuration.
+#[derive(Clone, Debug, Default)]
+pub struct ServeOptions {
+    /// What is logged, in place of the configured filter.
+    pub log: Option<String>,
+    /// Threads that carry requests; one for each processor when zero.
+    pub workers: usize,
+}
+
+/// Why the gateway did not start. Each is one line that names what to mend; nothing is left running.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration cannot be used.
+    #[error(transparent)]
+    Config(#[from] LoadError),
+    /// The certificate cannot be shown.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
+    /// The store cannot be opened.
+    #[error("cannot open the store {path}")]
+    Store {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        #[source]
+        source: StoreFault,
+    },
+    /// The key file cannot be used.
+    #[error("cannot use the key file {path}")]
+    Key {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        #[source]
+        source: KeyFault,
+    },
+    /// The operations port cannot be opened.
+    #[error("cannot listen on {address} (listeners.operations)")]
+    Operations {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
+    /// The data plane cannot start.
+    #[error(transparent)]
+    DataPlane(#[from] gatewarden_proxy::StartError),
+    /// The system gives no threads or signals.
+    #[error("the system gives no threads or signals")]
+    System(#[from] io::Error),
+}
+
+/// Threads of the control plane. Its work waits for the store and for providers, and computes little.
+const CONTROL_THREADS: usize = 2;
+/// Cold credentials, and requests for the management API, that may be under way at once.
+const CROSSING: usize = 256;
+/// After a stop was asked for: the time in which load balancers see `/readyz` fail before connections are closed.
+const NOTICE: Duration = Duration::from_secs(1);
+
+/// Runs the gateway until a signal stops it.
+///
+/// # Errors
+/// [`StartError`]; once it runs, nothing but a signal ends it.
+pub fn serve(path: &Path, options: &ServeOptions) -> Result<(), StartError> {
+    let providers = ProviderSide::start()?;
+    let loaded = config::load(path, providers.ports())?;
+    logging::start(options.log.as_deref().unwrap_or(&loaded.config.log_level));
+    for warning in loaded.config.warnings() {
+        tracing::warn!("{warning}");
+    }
+    let runtime =
+        Builder::new_multi_thread().worker_threads(CONTROL_THREADS).thread_name("control").enable_all().build()?;
+    let result = runtime.block_on(async {
+        let mut signals = Signals::listen()?;
+        let mut gateway = Gateway::start(path, options, loaded, &providers).await?;
+        gateway.run(&mut signals).await;
+        tokio::select! {
+            () = gateway.stop() => tracing::info!("stopped"),
+            () = stop_again(&mut signals) => tracing::warn!("stopped at once by a second signal"),
+        }
+        Ok(())
+    });
+    runtime.shutdown_background();
+    providers.stop();
+    result
+}
+
+async fn stop_again(signals: &mut Signals) {
+    while signals.next().await != Asked::Stop {}
+}
+
+/// Everything that runs.
+struct Gateway {
+    control: Arc<Control>,
+    data_plane: Server,
+    readiness: Arc<Readiness>,
+    reload: Reload,
+    tasks: TaskTracker,
+    end: CancellationToken,
+    drain: Duration,
+}
+
+impl Gateway {
+    async fn start(
+        path: &Path,
+        options: &ServeOptions,
+        mut loaded: Loaded,
+        providers: &ProviderSide,
+    ) -> Result<Self, StartError> {
+        let (tasks, end) = (TaskTracker::new(), CancellationToken::new());
+        let certificate = certificate::open(&loaded)?;
+        let readiness = Arc::new(Readiness::default());
+        let address = loaded.config.listeners.operations;
+        let operations =
+            operations::bind(address).await.map_err(|source| StartError::Operations { address, source })?;
+        let control = control(&mut loaded, providers).await?;
+        let (revoked_sender, revoked) = Revoked::new(Arc::new(SystemClock));
+        let snapshot = Arc::new(ArcSwap::new(Arc::clone(&loaded.snapshot)));
+        let crossing = Crossing::new(Handle::current(), tasks.clone(), CROSSING);
+        readiness.waiting("changes", "not read yet");
+        tasks.spawn(changes::follow(control.events(), revoked_sender, Arc::clone(&readiness)));
+        let data_plane = Server::start(ServerConfig {
+            listener: ListenerConfig {
+                address: loaded.config.listeners.main.address,
+                certificate,
+                workers: options.workers,
+                limits: loaded.config.limits.listener.clone(),
+                timeouts: loaded.config.limits.timeouts.clone(),
+                pool: loaded.config.limits.pool.clone(),
+            },
+            snapshot: Arc::clone(&snapshot),
+            resolve: Arc::new(ControlResolve { control: Arc::clone(&control), crossing: crossing.clone() }),
+            revoked,
+            management: Arc::new(Api::new(Arc::clone(&control), crossing)),
+            audit: loaded.config.audit.clone(),
+            time: Arc::new(SystemClock),
+        })?;
+        readiness.ready("listener");
+        tracing::info!(address = %data_plane.listener().local_addr(), operations = %address, "listening");
+        let ports = Operations { readiness: Arc::clone(&readiness), observer: data_plane.observer() };
+        tasks.spawn(serve_operations(operations, ports, end.clone()));
+        Ok(Self {
+            drain: loaded.config.limits.timeouts.drain_short,
+            reload: Reload {
+                path: path.to_owned(),
+                ports: providers.ports().clone(),
+                snapshot,
+                control: Arc::clone(&control),
+                issued: SystemClock.now(),
+                current: loaded.config,
+                sources: loaded.sources,
+            },
+            control,
+            data_plane,
+            readiness,
+            tasks,
+            end,
+        })
+    }
+
+    /// Runs until a signal asks to stop.
+    async fn run(&mut self, signals: &mut Signals) {
+        loop {
+            tokio::select! {
+                asked = signals.next() => match asked {
+                    Asked::Stop => return,
+                    Asked::Reload => {
+                        self.data_plane.reopen_audit();
+                        self.data_plane.listener().reload_certificate();
+                        self.reload.take().await;
+                    }
+                },
+                () = SystemClock.sleep(reload::LOOK) => self.reload.look().await,
+            }
+        }
+    }
+
+    /// Stops with grace: first `/readyz`, then new connections, then requests in flight, then the store.
+    async fn stop(self) {
+        tracing::info!("stopping");
+        self.readiness.waiting("stopping", "a stop was asked for");
+        SystemClock.sleep(NOTICE).await;
+        self.data_plane.drain(self.drain).await;
+        self.control.shutdown().await;
+        self.end.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+}
+
+async fn control(loaded: &mut Loaded, providers: &ProviderSide) -> Result<Arc<Control>, StartError> {
+    let config = &loaded.config;
+    let store_path = config.store.display().to_string();
+    let failed = |source| StartError::Store { path: store_path.clone(), source };
+    let keys = KeyFile::open_or_create(&config.key_file)
+        .map_err(|source| StartError::Key { path: config.key_file.display().to_string(), source })?;
+    let store = Store::open(&config.store, Arc::new(SystemClock)).await.map_err(failed)?;
+    providers.open_users(Arc::new(store.clone()));
+    let settings = Settings {
+        session_lifetime: config.sessions.lifetime,
+        refresh_interval: config.sessions.refresh_interval,
+        ..Settings::default()
+    };
+    let registry = reload::registry(config, std::mem::take(&mut loaded.providers));
+    Control::start(ControlParts { store, keys, registry, clock: Arc::new(SystemClock), settings }).await.map_err(failed)
+}
+
+async fn serve_operations(listener: tokio::net::TcpListener, operations: Operations, end: CancellationToken) {
+    if let Err(error) = operations.serve(listener, end).await {
+        tracing::error!(%error, "the operations port broke");
+    }
+}
