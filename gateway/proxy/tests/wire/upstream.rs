@@ -70,7 +70,11 @@ impl Upstream {
 
     /// Several endpoints of one cluster share their certificate.
     pub(crate) async fn start_with(pki: Pki, alpn: &[&[u8]], handler: Handler) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::start_at(SocketAddr::from(([127, 0, 0, 1], 0)), pki, alpn, handler).await
+    }
+
+    pub(crate) async fn start_at(address: SocketAddr, pki: Pki, alpn: &[&[u8]], handler: Handler) -> Self {
+        let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
         let seen = Arc::new(Seen::default());
         seen.minor.store(36, Ordering::SeqCst);
