@@ -41,12 +41,12 @@ pub fn over_the_cap(files: &[SourceFile]) -> Vec<String> {
         .collect()
 }
 
-/// Lists Rust files that do not begin with a module comment.
+/// Lists product files that do not begin with a module comment.
 #[must_use]
 pub fn missing_module_docs(files: &[SourceFile]) -> Vec<String> {
     files
         .iter()
-        .filter(|file| file.is_rust() && !file.text.starts_with("//!"))
+        .filter(|file| file.is_product() && !file.text.starts_with("//!"))
         .map(|file| format!("{}: begins without //!", file.path.display()))
         .collect()
 }
