@@ -177,3 +177,62 @@ impl HttpBody for Frames {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use futures_util::stream;
+    use http_body_util::StreamBody;
+
+    use super::*;
+    use crate::boundary::{Revocation, Revoked, RevokedSender};
+    use crate::testing::{TestTime, alice};
+
+    fn life() -> (Life, RevokedSender) {
+        let (sender, revoked) = Revoked::new(Arc::new(TestTime::new()));
+        (revoked.enroll(&alice("gwt-alice"), 0).unwrap(), sender)
+    }
+
+    /// Frames as they are named, and then silence.
+    fn streaming(frames: Vec<Frame<Bytes>>) -> Body {
+        use futures_util::StreamExt as _;
+        let frames = stream::iter(frames.into_iter().map(Ok::<_, BoxError>)).chain(stream::pending());
+        Body::boxed(StreamBody::new(frames))
+    }
+
+    #[tokio::test]
+    async fn a_waiting_stream_breaks_off_when_its_session_ends() {
+        let (life, revoke) = life();
+        let mut body = Box::pin(streaming(vec![Frame::data(Bytes::from("event"))]).until(life));
+        assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "event");
+        let waiting = body.frame();
+        let ending = async { revoke.send(&Revocation::Session("s-1".to_owned())) };
+        let (frame, ()) = tokio::join!(waiting, ending);
+        assert!(frame.unwrap().unwrap_err().is::<SessionEnded>(), "broken off, not ended");
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_never_waits_breaks_off_too() {
+        let (life, revoke) = life();
+        let frames = (0..10).map(|_| Frame::data(Bytes::from("event"))).collect();
+        let mut body = Box::pin(streaming(frames).until(life));
+        assert!(body.frame().await.unwrap().is_ok());
+        revoke.send(&Revocation::Token("gwt-alice".to_owned()));
+        assert!(body.frame().await.unwrap().is_err());
+    }
+
+    #[tokio::test]
+    async fn trailers_of_a_client_are_dropped() {
+        let frames = || {
+            let trailers = http::HeaderMap::from_iter([(
+                http::HeaderName::from_static("impersonate-user"),
+                http::HeaderValue::from_static("root"),
+            )]);
+            vec![Frame::trailers(trailers), Frame::data(Bytes::from("x"))]
+        };
+        let mut body = Box::pin(streaming(frames()).without_trailers());
+        assert!(body.frame().await.unwrap().unwrap().is_data());
+        assert!(Box::pin(streaming(frames())).frame().await.unwrap().unwrap().is_trailers(), "an answer keeps them");
+    }
+}

@@ -49,8 +49,63 @@ async fn serve(gate: &Gate, incoming: Incoming, record: &mut Record) -> Result<R
     };
     let outbound = impersonate::run(gate, permitted, record).await?;
     audit::before_sending(gate, record).await?;
-    let life = outbound.life().clone();
+    let back = outbound.way_back();
     let sent = record.upstream(upstream::send(gate, outbound));
-    let response = life.ended().run_until_cancelled(sent).await.ok_or(Refusal::SessionEnded)??;
-    Ok(relay::run(response, life))
+    let response = back.life.ended().run_until_cancelled(sent).await.ok_or(Refusal::SessionEnded)??;
+    relay::run(response, back)
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt;
+
+    use super::*;
+    use crate::testing::{World, request};
+
+    async fn told(world: &World, request: http::request::Builder) -> (u16, String) {
+        let response = answer(&world.gate, world.incoming(request.body(Body::empty()).unwrap())).await;
+        assert!(response.headers().contains_key("audit-id"));
+        let status = response.status().as_u16();
+        (status, String::from_utf8(response.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_a_500_and_the_next_request_is_served() {
+        let world = World::new();
+        let (status, body) = told(&world, request("/api/v1/panic")).await;
+        assert_eq!(status, 500);
+        assert!(!body.contains("as the test wants"), "{body}");
+        assert_eq!(told(&world, request("/api/v1/me")).await.0, 200);
+    }
+
+    #[tokio::test]
+    async fn the_management_api_learns_who_asks_and_nothing_that_claims_it() {
+        let world = World::new();
+        let lines = ["cookie", "x-forwarded-for", "x-remote-user", "x-real-ip", "forwarded", "x_remote_user"];
+        let hostile = |request: http::request::Builder| {
+            lines.iter().fold(request.header("accept", "text/plain"), |request, name| request.header(*name, "x"))
+        };
+        assert_eq!(told(&world, hostile(request("/api/v1/me"))).await, (200, "u-alice accept".to_owned()));
+        let login = hostile(request("/api/v1/providers/corp/login")).method("POST");
+        assert_eq!(told(&world, login).await, (200, "nobody accept".to_owned()), "a public route has no caller");
+    }
+
+    #[tokio::test]
+    async fn nobody_acts_as_another_on_the_management_api() {
+        let world = World::new();
+        for path in ["/api/v1/me", "/api/v1/providers"] {
+            assert_eq!(told(&world, request(path).header("impersonate-user", "root")).await.0, 400, "{path}");
+        }
+    }
+
+    #[tokio::test]
+    async fn whoever_is_not_known_gets_no_further_than_the_public_table() {
+        let world = World::new();
+        let bare = |path: &str| http::Request::builder().uri(path.to_owned()).header("host", "gw");
+        assert_eq!(told(&world, bare("/api/v1/providers")).await.0, 200);
+        for path in ["/api/v1/me", "/api/v1/providers/corp/login", "/k8s/clusters/east/version", "/k8s/clusters/x/api"]
+        {
+            assert_eq!(told(&world, bare(path)).await.0, 401, "{path}");
+        }
+    }
 }

@@ -85,6 +85,7 @@ struct TestManagement;
 impl Management for TestManagement {
     fn call(&self, request: ManagementRequest) -> ManagementFuture {
         let caller = request.caller.map_or_else(|| "nobody".to_owned(), |caller| caller.session.user().to_owned());
+        assert!(!request.head.uri.path().ends_with("/panic"), "as the test wants");
         let headers: Vec<&str> = request.head.headers.keys().map(http::HeaderName::as_str).collect();
         let answer = format!("{caller} {}", headers.join(","));
         Box::pin(async move { Response::new(Body::full(answer)) })

@@ -60,3 +60,52 @@ fn connection_says_upgrade(headers: &HeaderMap) -> bool {
     let options = headers.get_all(CONNECTION).iter().flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
     options.map(<[u8]>::trim_ascii).any(|option| option.eq_ignore_ascii_case(b"upgrade"))
 }
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+
+    fn wanted_by(lines: &[(&'static str, &'static str)], method: &str) -> Result<Option<Protocol>, ()> {
+        let request = lines
+            .iter()
+            .fold(Request::builder().method(method), |request, (name, value)| request.header(*name, *value));
+        let mut request = request.body(()).unwrap();
+        let client = hyper::upgrade::on(&mut request);
+        wanted(&request.into_parts().0, Some(client))
+            .map(|upgrade| upgrade.map(|upgrade| upgrade.protocol))
+            .map_err(|_| ())
+    }
+
+    #[test]
+    fn the_two_protocols_of_kubernetes_are_upgraded_to() {
+        let spdy = [("connection", "Upgrade"), ("upgrade", "SPDY/3.1"), ("content-length", "0")];
+        assert_eq!(wanted_by(&spdy, "POST"), Ok(Some(Protocol::Spdy)));
+        let websocket = [("connection", "keep-alive, Upgrade"), ("upgrade", "WebSocket")];
+        assert_eq!(wanted_by(&websocket, "GET"), Ok(Some(Protocol::WebSocket)));
+    }
+
+    #[test]
+    fn other_protocols_and_a_wish_of_half_a_pair_are_plain_requests() {
+        for protocol in ["h2c", "TLS/1.0", "foo", "spdy/3", "websocket/13"] {
+            assert_eq!(wanted_by(&[("connection", "upgrade"), ("upgrade", protocol)], "GET"), Ok(None), "{protocol}");
+        }
+        assert_eq!(wanted_by(&[("upgrade", "websocket")], "GET"), Ok(None));
+        assert_eq!(wanted_by(&[("connection", "upgradex"), ("upgrade", "websocket")], "GET"), Ok(None));
+    }
+
+    #[test]
+    fn what_could_be_two_things_is_refused() {
+        let connection = ("connection", "upgrade");
+        for (lines, method) in [
+            (vec![connection, ("upgrade", "websocket, h2c")], "GET"),
+            (vec![connection, ("upgrade", "websocket"), ("upgrade", "h2c")], "GET"),
+            (vec![connection, ("upgrade", "websocket")], "POST"),
+            (vec![connection, ("upgrade", "websocket"), ("content-length", "5")], "GET"),
+            (vec![connection, ("upgrade", "spdy/3.1"), ("transfer-encoding", "chunked")], "POST"),
+        ] {
+            assert_eq!(wanted_by(&lines, method), Err(()), "{lines:?}");
+        }
+    }
+}

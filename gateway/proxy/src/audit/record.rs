@@ -40,6 +40,8 @@ pub(crate) struct Facts {
     path: Option<PathAndQuery>,
     started: Instant,
     long_running: bool,
+    /// The cluster is in the snapshot; otherwise its name is the client's invention.
+    exists: bool,
     pub(super) client_audit_id: Option<Box<str>>,
     pub(super) received: SystemTime,
     pub(super) method: Method,
@@ -96,6 +98,7 @@ impl Record {
             started: common.time.monotonic(),
             received,
             long_running: false,
+            exists: false,
             method: head.method.clone(),
             client: incoming.peer().ip(),
             surface: Surface::Cluster,
@@ -120,7 +123,10 @@ impl Record {
         let Some(facts) = &mut self.facts else { return };
         facts.path = Some(target.path().clone());
         match target {
-            Target::Cluster { id, .. } => facts.cluster = Some(id.clone()),
+            Target::Cluster { id, cluster, .. } => {
+                facts.cluster = Some(id.clone());
+                facts.exists = cluster.is_some();
+            }
             Target::Management { .. } => facts.surface = Surface::Management,
         }
     }
@@ -261,12 +267,10 @@ impl Drop for Record {
         let Some(mut facts) = self.facts.take() else { return };
         facts.closed = self.common.time.wall();
         facts.took = self.common.time.monotonic().saturating_duration_since(facts.started);
-        let known = facts.caller.is_some();
         self.common.metrics.closed(&Closed {
             cluster: match facts.surface {
                 Surface::Management => "management",
-                // A name that nobody was let in by may be invented: it makes no label.
-                Surface::Cluster => facts.cluster.as_deref().filter(|_| known).unwrap_or_default(),
+                Surface::Cluster => facts.cluster.as_deref().filter(|_| facts.exists).unwrap_or_default(),
             },
             verb: facts.info.as_ref().map_or("", |info| info.verb.as_ref()),
             code: facts.code,

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 
-use crate::boundary::{Access, Granted, Life, RequestLimits, Resolved, Session, Snapshot};
+use crate::boundary::{Granted, Life, RequestLimits, Resolved, Session, Snapshot};
 use crate::limit::Bucket;
 use crate::refusal::Refusal;
 
@@ -40,16 +40,14 @@ impl Caller {
         &self.allowance
     }
 
-    /// How far the caller may enter a cluster. Worked out once per session and snapshot.
-    pub(crate) fn access(&self, snapshot: &Snapshot, cluster: &str) -> Option<Access> {
-        let known = self.granted.load();
-        if let Some(granted) = known.as_ref().filter(|granted| snapshot.is_current(granted)) {
-            return granted.on(cluster);
+    /// Where the caller may go. Worked out once per session and snapshot.
+    pub(crate) fn granted(&self, snapshot: &Snapshot) -> Arc<Granted> {
+        if let Some(granted) = self.granted.load_full().filter(|granted| snapshot.is_current(granted)) {
+            return granted;
         }
-        let granted = Arc::new(snapshot.granted(self.session().subjects()));
-        let access = granted.on(cluster);
-        self.granted.store(Some(granted));
-        access
+        let granted = Arc::new(snapshot.granted(self.session()));
+        self.granted.store(Some(Arc::clone(&granted)));
+        granted
     }
 }
 

@@ -95,7 +95,8 @@ fn enter(
 ) -> Result<Arc<Cluster>, Refusal> {
     let scope = &caller.resolved().scope;
     let in_scope = scope.upstreams.as_ref().is_none_or(|upstreams| upstreams.iter().any(|name| name == id));
-    let access = caller.access(snapshot, id).filter(|_| in_scope);
+    let granted = caller.granted(snapshot);
+    let access = granted.on(id).filter(|_| in_scope);
     // The grant for `*` covers no cluster that is not there, and the answer does not tell the two apart.
     let (Some(access), Some(cluster)) = (access, cluster) else {
         return Err(Refusal::NoGrant { cluster: id.into(), whom_to_ask: snapshot.whom_to_ask().into() });
@@ -103,27 +104,10 @@ fn enter(
     if access.read_only || scope.read_only {
         read_only::check(admitted.info(), admitted.upgrade().is_some())?;
     }
-    refuse_reserved(cluster, caller)?;
-    Ok(Arc::clone(cluster))
-}
-
-/// A cluster may keep more names to itself than every cluster does.
-fn refuse_reserved(cluster: &Cluster, caller: &Caller) -> Result<(), Refusal> {
-    let patterns = &cluster.config().reserved;
-    if patterns.is_empty() {
-        return Ok(());
-    }
-    let identity = caller.session().identity();
-    let mut names = std::iter::once(&identity.username).chain(&identity.groups);
-    match names.find(|name| patterns.iter().any(|pattern| matches_pattern(pattern, name))) {
+    match granted.reserved_on(id) {
         Some(name) => Err(Refusal::MayNotActAs(format!("{name:?} is a reserved name on this cluster").into())),
-        None => Ok(()),
+        None => Ok(Arc::clone(cluster)),
     }
-}
-
-/// Whether a name is the pattern, or begins with it when it ends in `*`.
-pub(crate) fn matches_pattern(pattern: &str, name: &str) -> bool {
-    pattern.strip_suffix('*').map_or(name == pattern, |prefix| name.starts_with(prefix))
 }
 
 // A token that was narrowed for a machine must not become a way to wider ones. Ending itself is always allowed.

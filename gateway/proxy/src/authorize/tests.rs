@@ -151,9 +151,3 @@ async fn a_name_that_a_cluster_keeps_to_itself_does_not_enter_it() {
     let world = World::with(config);
     assert!(matches!(refused(&world, request("/k8s/clusters/east/api")).await, Some(Refusal::MayNotActAs(_))));
 }
-
-#[test]
-fn a_pattern_is_a_name_or_its_beginning() {
-    assert!(matches_pattern("a:*", "a:b") && matches_pattern("a", "a") && matches_pattern("*", "x"));
-    assert!(!matches_pattern("a", "ab") && !matches_pattern("a:*", "b:a:"));
-}

@@ -24,12 +24,13 @@ pub(super) fn client_headers(from: &HeaderMap, to: &mut HeaderMap) -> Result<(),
 /// Whether a header is never copied.
 pub(crate) fn is_identity_or_hop(name: &HeaderName) -> bool {
     let name = name.as_str();
-    // `_` becomes `-` behind some servers: `Impersonate_User` would be `Impersonate-User` again.
-    name.contains('_') || EXACT.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+    // `_` and others become `-` behind some servers: `X_Remote_User` would be `X-Remote-User` again.
+    let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    !plain || EXACT.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
 /// Credentials, framing and hop, the audit id (ours goes instead), and what claims another address, method or path.
-const EXACT: [&str; 21] = [
+const EXACT: [&str; 24] = [
     "authorization",
     "cookie",
     "host",
@@ -47,7 +48,10 @@ const EXACT: [&str; 21] = [
     "via",
     "x-real-ip",
     "x-client-ip",
+    "x-cluster-client-ip",
     "true-client-ip",
+    "cf-connecting-ip",
+    "x-envoy-external-address",
     "x-http-method",
     "x-http-method-override",
     "x-method-override",

@@ -26,6 +26,7 @@ use crate::body::Body;
 use crate::boundary::{Cluster, Life, Session, header_value};
 use crate::gate::Gate;
 use crate::refusal::Refusal;
+use crate::relay::WayBack;
 
 pub(crate) use copy::is_identity_or_hop;
 pub(crate) use reviews::Reviews;
@@ -34,6 +35,7 @@ pub(crate) use reviews::Reviews;
 #[derive(Debug)]
 pub struct Outbound {
     cluster: Arc<Cluster>,
+    proxied: bool,
     request: Sending,
 }
 
@@ -58,8 +60,10 @@ pub(crate) struct Sending {
 }
 
 impl Outbound {
-    pub(crate) fn life(&self) -> &Life {
-        &self.request.life
+    /// What the answer needs on its way back.
+    pub(crate) fn way_back(&self) -> WayBack {
+        let (cluster, life) = (Arc::clone(&self.cluster), self.request.life.clone());
+        WayBack { cluster, life, proxied: self.proxied }
     }
 
     /// Gives up the evidence for what is to be sent. Only the pool may do so.
@@ -74,6 +78,7 @@ pub(crate) async fn run(gate: &Gate, authorized: Authorized, record: &mut Record
     let (admitted, Way { caller, cluster }) = authorized.into_parts();
     let timeout = admitted.snapshot().limits().response_timeout;
     let long_running = admitted.info().is_long_running(admitted.upgrade().is_some());
+    let proxied = admitted.info().is_connect();
     let path = match admitted.target() {
         Target::Cluster { path, .. } | Target::Management { path } => path.clone(),
     };
@@ -91,7 +96,7 @@ pub(crate) async fn run(gate: &Gate, authorized: Authorized, record: &mut Record
     let (life, hold) = (caller.life().clone(), record.hold());
     let method = head.method;
     let request = Sending { method, path, headers, body, upgrade, long_running, timeout, life, hold };
-    Ok(Outbound { cluster, request })
+    Ok(Outbound { cluster, proxied, request })
 }
 
 /// What the next hop needs to know of this one.

@@ -9,8 +9,8 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 use kube_wire::header::nested_target;
 use kube_wire::{RequestInfo, UserInfo};
 
-use crate::authorize::{Authorized, matches_pattern};
-use crate::boundary::{Cluster, RESERVED, Session};
+use crate::authorize::Authorized;
+use crate::boundary::{Cluster, Session};
 use crate::cluster;
 use crate::gate::Gate;
 use crate::impersonate::question::{self, Needed, Permission};
@@ -74,10 +74,6 @@ const MANY_GROUPS: usize = 4;
 
 /// Names that nobody acts as through the gateway, whatever the cluster would say. On 1.36 it would refuse only some.
 fn refuse_reserved(target: &UserInfo, cluster: &Cluster) -> Result<(), Refusal> {
-    let refused = |name: &str| {
-        let ours = RESERVED.iter().any(|prefix| name.starts_with(prefix));
-        ours || cluster.config().reserved.iter().any(|pattern| matches_pattern(pattern, name))
-    };
     let denied =
         |name: &str| Err(Refusal::MayNotActAs(format!("nobody may act as {name:?} through the gateway").into()));
     if service_account(&target.username).is_some() {
@@ -87,10 +83,10 @@ fn refuse_reserved(target: &UserInfo, cluster: &Cluster) -> Result<(), Refusal> 
         let message = "a service account is acted as by its name alone, without groups, uid or extra";
         return Err(Refusal::MayNotActAs(message.into()));
     }
-    if refused(&target.username) {
+    if cluster.reserves(&target.username) {
         return denied(&target.username);
     }
-    match target.groups.iter().find(|group| *group != AUTHENTICATED && refused(group)) {
+    match target.groups.iter().find(|group| *group != AUTHENTICATED && cluster.reserves(group)) {
         Some(group) => denied(group),
         None => Ok(()),
     }

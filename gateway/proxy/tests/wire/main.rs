@@ -9,6 +9,7 @@ mod client;
 mod gateway;
 mod upstream;
 
+mod acting;
 mod ending;
 mod failing;
 mod proving;

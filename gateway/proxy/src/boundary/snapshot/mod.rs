@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use http::HeaderName;
+use kube_wire::UserInfo;
 
-use crate::boundary::session::extra_name;
-use crate::boundary::{ClusterConfig, ClusterFault, RenderFault};
+use crate::boundary::session::{RESERVED, extra_name};
+use crate::boundary::{ClusterConfig, ClusterFault, RenderFault, Session};
 
 /// One consistent state of the configuration.
 ///
@@ -138,6 +139,16 @@ impl Cluster {
         &self.config
     }
 
+    /// Whether nobody may have this name here: the cluster may keep more to itself than every cluster does.
+    pub(crate) fn reserves(&self, name: &str) -> bool {
+        RESERVED.iter().any(|prefix| name.starts_with(prefix))
+            || self.config.reserved.iter().any(|pattern| matches_pattern(pattern, name))
+    }
+
+    fn reserved_among<'a>(&self, identity: &'a UserInfo) -> Option<&'a str> {
+        std::iter::once(&identity.username).chain(&identity.groups).find(|name| self.reserves(name)).map(String::as_str)
+    }
+
     pub(crate) fn extra(&self) -> &ExtraNames {
         &self.extra
     }
@@ -175,6 +186,8 @@ pub(crate) struct Granted {
     generation: u64,
     everywhere: Option<Access>,
     clusters: HashMap<String, Access>,
+    /// By cluster, a name of the session's that the cluster keeps to itself.
+    reserved: HashMap<String, String>,
 }
 
 impl Snapshot {
@@ -250,9 +263,18 @@ impl Snapshot {
         self.hosts.is_empty() || self.hosts.iter().any(|ours| ours == host) || self.by_host.contains_key(host)
     }
 
-    pub(crate) fn granted(&self, subjects: &[String]) -> Granted {
-        let mut granted = Granted { generation: self.generation, everywhere: None, clusters: HashMap::new() };
-        let indices = subjects.iter().filter_map(|subject| self.by_subject.get(subject)).flatten();
+    pub(crate) fn granted(&self, session: &Session) -> Granted {
+        let mut granted = Granted {
+            generation: self.generation,
+            everywhere: None,
+            clusters: HashMap::new(),
+            reserved: HashMap::new(),
+        };
+        for cluster in self.clusters.values() {
+            let name = cluster.reserved_among(session.identity()).map(str::to_owned);
+            granted.reserved.extend(name.map(|name| (cluster.id().to_owned(), name)));
+        }
+        let indices = session.subjects().iter().filter_map(|subject| self.by_subject.get(subject)).flatten();
         for grant in indices.filter_map(|index| self.grants.get(*index)) {
             granted.add(grant);
         }
@@ -273,6 +295,11 @@ impl Granted {
         }
     }
 
+    /// A name of the session's that this cluster keeps to itself.
+    pub(crate) fn reserved_on(&self, cluster: &str) -> Option<&str> {
+        self.reserved.get(cluster).map(String::as_str)
+    }
+
     fn add(&mut self, grant: &GrantConfig) {
         let access = Access { read_only: grant.read_only };
         for cluster in &grant.clusters {
@@ -291,6 +318,11 @@ impl Access {
     fn or(self, other: Self) -> Self {
         Self { read_only: self.read_only && other.read_only }
     }
+}
+
+/// Whether a name is the pattern, or begins with it when it ends in `*`.
+fn matches_pattern(pattern: &str, name: &str) -> bool {
+    pattern.strip_suffix('*').map_or(name == pattern, |prefix| name.starts_with(prefix))
 }
 
 fn add_cluster(

@@ -1,4 +1,5 @@
 use super::*;
+use crate::boundary::SessionParts;
 use crate::testing::{cluster, snapshot_config};
 
 fn grant(subject: &str, cluster: &str, read_only: bool) -> GrantConfig {
@@ -7,9 +8,20 @@ fn grant(subject: &str, cluster: &str, read_only: bool) -> GrantConfig {
 
 fn access(grants: Vec<GrantConfig>, subjects: &[&str]) -> [Option<bool>; 2] {
     let snapshot = Snapshot::build(SnapshotConfig { grants, ..snapshot_config() }).unwrap();
-    let subjects: Vec<String> = subjects.iter().map(|subject| (*subject).to_owned()).collect();
-    let granted = snapshot.granted(&subjects);
+    let granted = snapshot.granted(&session(subjects));
     ["east", "west"].map(|cluster| granted.on(cluster).map(|access| access.read_only))
+}
+
+fn session(subjects: &[&str]) -> Session {
+    let parts = SessionParts {
+        id: "s-1".to_owned(),
+        user: "u-1".to_owned(),
+        provider: "corp".to_owned(),
+        principal: "corp_user://1".to_owned(),
+        identity: UserInfo::named("corp:alice"),
+        subjects: subjects.iter().map(|subject| (*subject).to_owned()).collect(),
+    };
+    Session::new(parts).unwrap()
 }
 
 #[test]
@@ -63,4 +75,10 @@ fn an_identity_is_sent_over_verified_tls_only() {
         let config = ClusterConfig { endpoints: vec![endpoint.parse().unwrap()], ..cluster("east") };
         assert!(matches!(config.check().unwrap_err().as_slice(), [ClusterFault::Endpoint(_)]), "{endpoint}");
     }
+}
+
+#[test]
+fn a_pattern_is_a_name_or_its_beginning() {
+    assert!(matches_pattern("a:*", "a:b") && matches_pattern("a", "a") && matches_pattern("*", "x"));
+    assert!(!matches_pattern("a", "ab") && !matches_pattern("a:*", "b:a:"));
 }
