@@ -35,7 +35,7 @@ pub(super) fn tell(narrator: &mut Narrator, stage: &Stage, place: &Place) -> Res
 
     narrator.step("Dave has a password, too, but no group that may enter");
     let dave = log_in(narrator, place, "dave")?;
-    narrator.be_refused(dave.at(first, &["get", "pods"])?, "platform team")?;
+    narrator.be_refused(dave.at(first, &["auth", "can-i", "--list"])?, "platform team")?;
 
     if stage.pair.is_some() {
         narrator.step(&format!("The audit log of {} knows who it was", first.id));
