@@ -13,7 +13,8 @@ use crate::Cost;
 /// Takes about 20 ms of one core and the memory of `cost`: call it where blocking is allowed.
 ///
 /// # Errors
-/// When the password is too short or too long, holds a NUL, or when the machine has no randomness or memory.
+/// When the password is too short, too long or easily guessed, holds a NUL, or when the machine has no randomness or
+/// memory.
 ///
 /// ```
 /// use auth_core::Password;
@@ -41,6 +42,9 @@ pub enum UnfitPassword {
     /// Some systems stop reading at a NUL.
     #[error("the password holds a NUL character; use one without")]
     Nul,
+    /// A pattern, or a word that everybody tries first, whatever digits and signs stand around it.
+    #[error("the password is among the first that anybody would try; use several unrelated words")]
+    Guessable,
     /// The machine gave no randomness or memory. Nothing is wrong with the password.
     #[error("the password could not be hashed: {0}")]
     Machine(&'static str),
@@ -60,7 +64,39 @@ fn check(text: &str) -> Result<(), UnfitPassword> {
     if text.contains('\0') {
         return Err(UnfitPassword::Nul);
     }
-    Ok(())
+    if is_guessable(&text.to_lowercase()) { Err(UnfitPassword::Guessable) } else { Ok(()) }
+}
+
+/// A password of fewer different characters is a pattern.
+const MIN_DISTINCT: usize = 5;
+
+const WORDS: [&str; 12] = [
+    "password",
+    "passwort",
+    "qwerty",
+    "qwertyuiop",
+    "asdfghjkl",
+    "letmein",
+    "welcome",
+    "iloveyou",
+    "admin",
+    "administrator",
+    "changeme",
+    "gatewarden",
+];
+
+/// NIST SP 800-63B §3.1.1.2: compare with what is commonly used, repeated or sequential, instead of asking for signs.
+fn is_guessable(lower: &str) -> bool {
+    let mut distinct: Vec<char> = lower.chars().collect();
+    distinct.sort_unstable();
+    distinct.dedup();
+    let letters: String = lower.chars().filter(|c| c.is_alphabetic()).collect();
+    let is_word = |word: &&str| !letters.is_empty() && letters.replace(*word, "").is_empty();
+    let goes_by = |step: i64| {
+        let code = |c: char| i64::from(u32::from(c));
+        lower.chars().zip(lower.chars().skip(1)).all(|(a, b)| code(b) - code(a) == step)
+    };
+    distinct.len() < MIN_DISTINCT || WORDS.iter().any(is_word) || goes_by(1) || goes_by(-1)
 }
 
 /// Hashes without asking whether the password is a good one: for one that was right a moment ago.
@@ -86,7 +122,7 @@ pub(crate) enum Verdict {
     Unreadable,
 }
 
-/// Runs the hash once and compares in constant time.
+/// Runs the hash once and compares in constant time. What is unreadable is told without a run.
 pub(crate) fn verify(password: &Password, hash: &PasswordHash, wanted: Cost) -> Verdict {
     let Ok(phc) = Phc::new(hash.expose()) else { return Verdict::Unreadable };
     let Some(cost) = cost_of(&phc).filter(|cost| cost.is_bearable()) else { return Verdict::Unreadable };
@@ -145,6 +181,19 @@ mod tests {
         assert_eq!(refusal("elevenchars"), UnfitPassword::TooShort(11));
         assert_eq!(refusal(&"x".repeat(1025)), UnfitPassword::TooLong(1025));
         assert_eq!(refusal("twelve chars\0"), UnfitPassword::Nul);
-        assert!(hash_password(&Password::new("열두글자열두글자열두글자"), CHEAP).is_ok());
+        assert!(hash_password(&Password::new("열두글자넘는비밀번호입니다"), CHEAP).is_ok());
+    }
+
+    #[test]
+    fn what_anybody_would_try_first_is_refused() {
+        let patterns =
+            ["aaaaaaaaaaaaaa", "123123123123", "abcdefghijklmn", "zyxwvutsrqponm", "열두글자열두글자열두글자"];
+        let words = ["Password2026!", "passwordpassword", "Gatewarden#2026", "!!Administrator1"];
+        for text in patterns.into_iter().chain(words) {
+            assert_eq!(check(text), Err(UnfitPassword::Guessable), "{text}");
+        }
+        for text in ["correct horse battery", "xK9#mQ2$vL5!", "my password is a song", "20260101 boats rain"] {
+            assert_eq!(check(text), Ok(()), "{text}");
+        }
     }
 }

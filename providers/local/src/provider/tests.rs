@@ -2,8 +2,8 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use auth_core::UserStore;
 use auth_core::testing::{self, ManualClock, MemoryUsers, ThreadTasks, block_on};
+use auth_core::{ContainLimits, Contained, UserStore};
 
 use super::*;
 use crate::Cost;
@@ -12,7 +12,7 @@ use crate::password;
 
 const CHEAP: Cost = Cost { memory_kib: 64, iterations: 1, parallelism: 1 };
 
-/// Counts hash runs on their way to the real thing.
+/// Counts hash runs on their way to the real thing. A text that is no hash costs none.
 #[derive(Debug, Default)]
 struct Counting {
     verified: AtomicUsize,
@@ -20,8 +20,11 @@ struct Counting {
 
 impl Runs for Counting {
     fn verify(&self, password: &Password, hash: &PasswordHash, wanted: Cost) -> Verdict {
-        self.verified.fetch_add(1, Ordering::SeqCst);
-        Argon2id.verify(password, hash, wanted)
+        let verdict = Argon2id.verify(password, hash, wanted);
+        if verdict != Verdict::Unreadable {
+            self.verified.fetch_add(1, Ordering::SeqCst);
+        }
+        verdict
     }
 
     fn hash(&self, password: &Password, cost: Cost) -> Option<PasswordHash> {
@@ -84,9 +87,18 @@ fn everybody_costs_one_hash_run() {
     let mut disabled = alice();
     (disabled.id, disabled.login, disabled.disabled) = ("u-off".to_owned(), "off".to_owned(), true);
     bed.users.put(disabled);
-    for (login, password) in
-        [("alice", "correct horse"), ("alice", "wrong"), ("nobody", "wrong"), ("new", "wrong"), ("off", "wrong")]
-    {
+    let mut broken = StoredUser::new("u-broken", "broken");
+    broken.password_hash = Some(PasswordHash::new("correct horse"));
+    bed.users.put(broken);
+    for (login, password) in [
+        ("alice", "correct horse"),
+        ("alice", "wrong"),
+        ("nobody", "wrong"),
+        ("new", "wrong"),
+        ("off", "wrong"),
+        ("off", "correct horse"),
+        ("broken", "correct horse"),
+    ] {
         let before = bed.runs.verified.load(Ordering::SeqCst);
         let _ = bed.login(login, password);
         assert_eq!(bed.runs.verified.load(Ordering::SeqCst) - before, 1, "{login} {password}");
@@ -193,4 +205,41 @@ fn the_public_face_and_debug_hold_no_secret() {
     let face = serde_json::to_string(&bed.local.transform_to_auth_provider()).unwrap();
     assert_eq!(face, r#"{"id":"local","kind":"local","displayName":"Local users","login":["password"]}"#);
     assert!(!format!("{:?}", alice()).contains("argon2id"));
+}
+
+#[test]
+fn a_stored_text_that_is_no_hash_lets_nobody_in() {
+    let bed = bed(CHEAP);
+    let mut user = alice();
+    user.password_hash = Some(PasswordHash::new("correct horse"));
+    bed.users.put(user);
+    assert!(matches!(bed.login("alice", "correct horse"), Err(AuthError::BadCredentials)));
+}
+
+#[test]
+fn a_cursor_from_elsewhere_finds_nobody_and_is_no_error() {
+    let bed = bed(CHEAP);
+    bed.users.put(alice());
+    for cursor in ["", "x", "org:1", "user"] {
+        let page = block_on(bed.local.search_principals(&bed.context, Search::new("a", 9).after(cursor))).unwrap();
+        assert_eq!((page.principals, page.next), (vec![], None), "{cursor:?}");
+    }
+}
+
+#[test]
+fn contained_it_is_throttled_like_every_provider() {
+    let bed = bed(CHEAP);
+    bed.users.put(alice());
+    let ports = Ports::new(Arc::new(ManualClock::new()), Arc::clone(&bed.tasks) as _, Arc::clone(&bed.users) as _);
+    let contained = Contained::new(Arc::new(bed.local), &ports, ContainLimits::default()).unwrap();
+    let ctx = testing::context(&ports);
+    let login = |password: &str| {
+        let input = LoginInput::Password { login: "alice".to_owned(), password: Password::new(password) };
+        block_on(contained.authenticate_user(&ctx, input))
+    };
+    assert!(login("correct horse").is_ok());
+    for _ in 0..10 {
+        assert!(matches!(login("wrong"), Err(AuthError::BadCredentials)));
+    }
+    assert!(matches!(login("correct horse"), Err(AuthError::Throttled { .. })));
 }
