@@ -6,11 +6,14 @@ use auth_core::{AuthProvider, Fault, InstanceId, Ports, ProviderKind, read_confi
 use serde_json::{Value, json};
 
 use crate::config::{File, Settings};
+use crate::connection::Security;
 use crate::provider::LdapProvider;
 
 pub(crate) const KIND: &str = "ldap";
 
 /// The kind of provider that speaks LDAP.
+///
+/// It opens sockets, so the [`Tasks`](auth_core::Tasks) and the caller must be of a tokio runtime with I/O.
 ///
 /// ```
 /// use auth_core::{ProviderKind, testing};
@@ -48,6 +51,9 @@ impl ProviderKind for LdapKind {
 
     fn build(&self, instance: InstanceId, config: Value, ports: &Ports) -> Result<Arc<dyn AuthProvider>, Vec<Fault>> {
         let settings = Settings::check(read_config::<File>(config)?)?;
+        if matches!(settings.security, Security::DangerousNone) {
+            tracing::warn!(%instance, "tls.mode is dangerousNone: passwords cross the network in plain text");
+        }
         Ok(Arc::new(LdapProvider::new(instance, settings, ports)))
     }
 }

@@ -26,7 +26,7 @@ impl LdapProvider {
         if login.is_empty() || login.len() > MAX_LOGIN || login.chars().any(char::is_control) {
             return Err(AuthError::BadCredentials);
         }
-        match &self.settings.access {
+        match &*self.settings.access {
             Access::Service { .. } => self.search_then_bind(login, password, deadline).await,
             Access::Direct(template) => self.bind_then_read(template, login, password, deadline).await,
         }
@@ -49,7 +49,7 @@ impl LdapProvider {
 
     async fn find_by_login(&self, login: &str, deadline: Instant) -> Result<Found, Failure> {
         let users = &self.settings.users;
-        let mut reader = self.directory.reader(&self.settings.access, deadline).await?;
+        let mut reader = self.directory.reader(deadline).await?;
         people::find(reader.connection()?, users, users.filter.with_input(login), &self.attributes, deadline).await
     }
 
@@ -62,7 +62,8 @@ impl LdapProvider {
         Ok(binder.into_connection())
     }
 
-    /// Does for an unknown name what is done for a known one, so that the time tells nobody which it was.
+    /// Does for an unknown name what is done for a known one. How long the directory itself takes to
+    /// say no to a name that it does not have is beyond us.
     async fn as_slow_as_a_person(&self, password: &Password, error: AuthError, deadline: Instant) -> AuthError {
         let nobody = format!("cn=nobody-has-this-name,{}", self.settings.users.base);
         match self.check_password(&nobody, password, deadline).await {

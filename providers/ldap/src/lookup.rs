@@ -46,7 +46,7 @@ impl LdapProvider {
         deadline: Instant,
     ) -> Result<Matches, Failure> {
         let most = start.skip.saturating_add(limit);
-        let mut reader = self.directory.reader(&self.settings.access, deadline).await?;
+        let mut reader = self.directory.reader(deadline).await?;
         let connection = reader.connection()?;
         let scan = self.scan(deadline);
         let (principals, completeness): (Vec<Option<Principal>>, _) = match (start.kind, &self.settings.groups) {

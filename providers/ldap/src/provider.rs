@@ -68,7 +68,7 @@ impl LdapProvider {
         let users = &self.settings.users;
         let Some(by_id) = users.id.filter(id.external_id()) else { return Ok(Found::Nobody) };
         let filter = Filter::And(vec![users.filter.for_anyone(), by_id]);
-        let mut reader = self.directory.reader(&self.settings.access, deadline).await?;
+        let mut reader = self.directory.reader(deadline).await?;
         people::find(reader.connection()?, users, filter, &self.attributes, deadline).await
     }
 
@@ -81,7 +81,7 @@ impl LdapProvider {
     }
 
     async fn find_group(&self, groups: &Groups, by_id: Filter, deadline: Instant) -> Result<Vec<Entry>, Failure> {
-        let mut reader = self.directory.reader(&self.settings.access, deadline).await?;
+        let mut reader = self.directory.reader(deadline).await?;
         groups::find(reader.connection()?, groups, by_id, self.scan(deadline)).await
     }
 
@@ -103,7 +103,7 @@ impl LdapProvider {
         login: &str,
         deadline: Instant,
     ) -> Result<Membership, Failure> {
-        let mut reader = self.directory.reader(&self.settings.access, deadline).await?;
+        let mut reader = self.directory.reader(deadline).await?;
         self.groups(reader.connection()?, entry, login, deadline).await
     }
 }
@@ -148,7 +148,7 @@ impl AuthProvider for LdapProvider {
         id: &PrincipalId,
         _secret: Option<&ProviderSecret>,
     ) -> Result<Refetch, AuthError> {
-        if matches!(self.settings.access, Access::Direct(_)) {
+        if matches!(*self.settings.access, Access::Direct(_)) {
             return Ok(Refetch::NeedsLogin);
         }
         if id.instance() != &self.instance || id.kind() != PrincipalType::User {

@@ -1,5 +1,6 @@
 //! From what was typed to what can be used, with every fault at once.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use auth_core::Fault;
@@ -40,7 +41,7 @@ impl Settings {
                 servers,
                 security,
                 server_name,
-                access,
+                access: Arc::new(access),
                 users,
                 groups: groups.flatten(),
                 connect,

@@ -6,6 +6,7 @@ mod preset;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use auth_core::Password;
@@ -26,7 +27,7 @@ pub(crate) struct Settings {
     pub(crate) servers: Vec<Server>,
     pub(crate) security: Security,
     pub(crate) server_name: Option<ServerName<'static>>,
-    pub(crate) access: Access,
+    pub(crate) access: Arc<Access>,
     pub(crate) users: Users,
     /// `None`: this instance knows no groups.
     pub(crate) groups: Option<Groups>,

@@ -59,7 +59,7 @@ impl Health {
                 Some(left) => soonest = soonest.min(left),
             }
         }
-        if awake.is_empty() { Err(Failure::AllDown { retry_after: soonest }) } else { Ok(awake) }
+        if awake.is_empty() { Err(Failure::AllDown { retry_after: soonest.max(FIRST_REST) }) } else { Ok(awake) }
     }
 
     pub(super) fn worked(&self, at: usize) {

@@ -1,16 +1,19 @@
+use ldap3::LdapResult;
+use ldap3::asn1::Tag;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
 use crate::ber::{ENUMERATED, INTEGER, OCTET_STRING, SET, element};
+use crate::entry::Entry;
 
 fn message(id: u8, operation: &[u8]) -> Vec<u8> {
     element(SEQUENCE, &[element(INTEGER, &[id]), operation.to_vec()].concat())
 }
 
 fn done(code: u8) -> Vec<u8> {
-    let body = [element(ENUMERATED, &[code]), element(OCTET_STRING, b""), element(OCTET_STRING, b"")].concat();
-    element(0x65, &body)
+    let texts = [element(OCTET_STRING, b"dc=b"), element(OCTET_STRING, b"words")].concat();
+    element(0x65, &[element(ENUMERATED, &[code]), texts].concat())
 }
 
 /// A name and its values.
@@ -88,6 +91,36 @@ fn plain_text_is_not_a_message() {
     assert_eq!(first(b"HTTP/1.1 400 Bad Request\r\n\r\n").unwrap_err(), GuardFault::NotAMessage);
 }
 
+/// Does with a message what the library will do with it; panics where the library would.
+fn decode(message: &Message) {
+    let (_, whole) = ldap3::asn1::parse_tag(message.bytes()).unwrap();
+    let mut fields = whole.expect_constructed().unwrap().into_iter();
+    assert!(fields.next().unwrap().expect_primitive().is_some());
+    let operation = fields.next().unwrap();
+    match message.kind() {
+        Kind::Entry => assert!(Entry::decode(operation).is_some()),
+        Kind::Bind | Kind::Done => drop(LdapResult::from(Tag::StructureTag(operation))),
+        Kind::Reference | Kind::Extended(_) | Kind::Notice => {} // these never reach the library
+    }
+    for control in fields.flat_map(|list| list.expect_constructed().unwrap()) {
+        let parts = control.expect_constructed().unwrap();
+        assert!((1..=3).contains(&parts.len()));
+        for part in parts {
+            assert!(!(part.id == 1 && part.expect_primitive().unwrap().is_empty()));
+        }
+    }
+}
+
+/// A search result with a control, and an entry: what a server sends every day.
+fn daily() -> Vec<u8> {
+    let control =
+        [element(OCTET_STRING, b"1.2.840.113556.1.4.319"), element(0x01, &[0xff]), element(OCTET_STRING, b"x")];
+    let controls = element(0xa0, &element(SEQUENCE, &control.concat()));
+    let result = element(SEQUENCE, &[element(INTEGER, &[3]), done(0), controls].concat());
+    let values = vec![b"alice".to_vec(), vec![0xff, 0]];
+    [message(3, &entry(&[("uid".to_owned(), values.clone()), ("cn".to_owned(), values)])), result].concat()
+}
+
 fn attributes() -> impl Strategy<Value = Vec<Attribute>> {
     vec(("[a-zA-Z]{1,12}", vec(vec(any::<u8>(), 0..300), 0..5)), 0..6)
 }
@@ -123,10 +156,16 @@ proptest! {
     }
 
     #[test]
-    fn whatever_passes_the_decoder_can_take(bytes in vec(any::<u8>(), 0..200)) {
-        let whole = element(SEQUENCE, &bytes);
-        if let Ok(Some(message)) = first(&whole) {
-            prop_assert!(ldap3::asn1::parse_tag(message.bytes()).is_ok());
+    fn whatever_passes_the_library_can_take(changes in vec((0_usize..200, any::<u8>()), 1..4)) {
+        let mut bytes = daily();
+        for (at, byte) in changes {
+            let at = at % bytes.len();
+            bytes[at] = byte;
+        }
+        let mut guard = Guard::new(Limits::default());
+        guard.push(&bytes);
+        while let Ok(Some(message)) = guard.next() {
+            decode(&message);
         }
     }
 }

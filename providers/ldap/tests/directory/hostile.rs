@@ -73,7 +73,7 @@ async fn a_server_that_hangs_up_is_an_outage() {
 async fn a_server_that_never_answers_is_given_up_at_the_deadline() {
     let fake = Fake::start(|_| Answer::Silence).await;
     let clock = Arc::new(ManualClock::new());
-    let ports = Ports::new(clock.clone(), Arc::new(RuntimeTasks), Arc::new(MemoryUsers::default()));
+    let ports = Ports::new(clock.clone(), Arc::new(RuntimeTasks::default()), Arc::new(MemoryUsers::default()));
     let client = Client::with_ports(config(&[fake.port]), &ports);
     let ctx = Context::new(ports.clock.monotonic() + Duration::from_secs(3600), "test");
     let input = LoginInput::Password { login: "alice".to_owned(), password: Password::new("alice-secret") };

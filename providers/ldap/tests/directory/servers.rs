@@ -1,9 +1,16 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use auth_core::Ports;
+use auth_core::testing::MemoryUsers;
 use serde_json::json;
 use testbed::pki::Ca;
+use tokio::sync::Notify;
 
-use crate::support::Directory;
+use crate::fake::{Answer, Fake, SEARCH, obliging};
+use crate::hostile::config;
+use crate::support::{Client, Directory, RealClock, RuntimeTasks};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn starttls_with_a_private_authority_logs_people_in() {
@@ -129,4 +136,51 @@ async fn a_rejected_service_account_is_a_misconfiguration_and_is_not_locked_by_r
     }
     let log = directory.slapd.log().unwrap();
     assert_eq!(log.matches("BIND dn=\"cn=gatewarden,ou=services,dc=example,dc=org\" method=128").count(), 1, "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rejected_service_account_is_tried_once_by_many_logins_at_once() {
+    let directory = Directory::start();
+    let client = directory.provider_with(|config| config["bind"]["password"] = json!("wrong"));
+    let logins = (0..20).map(|_| client.refusal("alice", "alice-secret"));
+    let seen = futures_util::future::join_all(logins).await;
+    assert!(seen.iter().all(|refusal| *refusal == "misconfigured"), "{seen:?}");
+    let log = directory.slapd.log().unwrap();
+    assert_eq!(log.matches("BIND dn=\"cn=gatewarden,ou=services,dc=example,dc=org\" method=128").count(), 1, "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_connection_ends_with_its_provider() {
+    let directory = Directory::start();
+    let tasks = Arc::new(RuntimeTasks::default());
+    let ports = Ports::new(Arc::new(RealClock), tasks.clone(), Arc::new(MemoryUsers::default()));
+    let client = Client::with_ports(directory.config(), &ports);
+    assert_eq!(client.refusal("alice", "alice-secret").await, "logged in");
+    tasks.settle(1).await; // the search connection rests; the one of the password is gone
+    drop(client);
+    tasks.settle(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_nobody_waited_for_is_not_left_to_the_next() {
+    let (asked, first) = (Arc::new(Notify::new()), AtomicBool::new(true));
+    let notify = Arc::clone(&asked);
+    let fake = Fake::start(obliging(move |request| {
+        let silent = request.operation == SEARCH && first.swap(false, Ordering::SeqCst);
+        silent.then(|| {
+            notify.notify_one();
+            Answer::Silence
+        })
+    }))
+    .await;
+    let tasks = Arc::new(RuntimeTasks::default());
+    let ports = Ports::new(Arc::new(RealClock), tasks.clone(), Arc::new(MemoryUsers::default()));
+    let client = Client::with_ports(config(&[fake.port]), &ports);
+    tokio::select! {
+        outcome = client.login("alice", "alice-secret") => unreachable!("nobody answered, but {outcome:?}"),
+        () = asked.notified() => {} // and here the login is dropped
+    }
+    tasks.settle(0).await;
+    assert_eq!(client.refusal("alice", "alice-secret").await, "logged in");
+    assert_eq!(fake.connections(), 3, "one given up, one that searches, one for the password");
 }

@@ -1,6 +1,7 @@
 //! A provider over a real directory, with real time and tasks of the test's runtime.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -64,7 +65,8 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn new(config: Value) -> Self {
-        let ports = Ports::new(Arc::new(RealClock), Arc::new(RuntimeTasks), Arc::new(MemoryUsers::default()));
+        let ports =
+            Ports::new(Arc::new(RealClock), Arc::new(RuntimeTasks::default()), Arc::new(MemoryUsers::default()));
         Self::with_ports(config, &ports)
     }
 
@@ -122,14 +124,39 @@ impl Clock for RealClock {
     }
 }
 
-#[derive(Debug)]
-pub(crate) struct RuntimeTasks;
+/// Tasks on the test's runtime, counted.
+#[derive(Debug, Default)]
+pub(crate) struct RuntimeTasks {
+    running: Arc<AtomicUsize>,
+}
+
+impl RuntimeTasks {
+    pub(crate) fn running(&self) -> usize {
+        self.running.load(Ordering::SeqCst)
+    }
+
+    /// Waits until so many tasks run.
+    pub(crate) async fn settle(&self, count: usize) {
+        for _ in 0..3_000 {
+            if self.running() == count {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        assert_eq!(self.running(), count, "tasks");
+    }
+}
 
 #[async_trait]
 impl Tasks for RuntimeTasks {
     #[expect(clippy::disallowed_methods, reason = "the test's runtime ends with the test")]
     fn spawn(&self, _name: &'static str, task: BoxFuture<'static, ()>) {
-        tokio::spawn(task);
+        let running = Arc::clone(&self.running);
+        running.fetch_add(1, Ordering::SeqCst);
+        tokio::spawn(async move {
+            task.await;
+            running.fetch_sub(1, Ordering::SeqCst);
+        });
     }
 
     async fn blocking(&self, _job: Box<dyn FnOnce() + Send>) -> Result<(), Busy> {
