@@ -4,9 +4,9 @@
 # `make demo` install what else they need; the first run compiles Kubernetes, which takes some ten minutes.
 
 CARGO ?= cargo
-TESTBED = $(CARGO) run --quiet --locked --package testbed --
+TESTBED = $(or $(CARGO_TARGET_DIR),target)/debug/testbed
 
-.PHONY: help build fetch lint unit tidy e2e test demo demo-down
+.PHONY: help build lint unit tidy e2e test demo demo-down everything
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -14,31 +14,31 @@ help: ## List the targets
 build: ## Build the gateway: target/release/gatewarden
 	$(CARGO) build --locked --release --package gatewarden
 
-fetch: ## Install packages and compile Kubernetes and etcd, where they are missing
-	$(CARGO) fetch --locked
-	$(TESTBED) fetch
-
 lint: ## Check the formatting and the lints
 	$(CARGO) fmt --all -- --check
 	$(CARGO) clippy --locked --workspace --all-targets -- --deny warnings
 
 unit: ## Unit, property and documentation tests
-	$(CARGO) test --locked --workspace --exclude e2e --exclude testbed --exclude tidy --no-fail-fast
+	$(CARGO) test --locked --workspace --lib --bins --no-fail-fast
+	$(CARGO) test --locked --workspace --doc --no-fail-fast
 
 tidy: ## What neither the compiler nor clippy checks
 	$(CARGO) test --locked --package tidy
 
-e2e: fetch ## Real kubectl, real clusters, a real directory, in a network namespace of their own
-	$(CARGO) build --locked --package gatewarden --package testbed
-	$(CARGO) test --locked --package testbed --package e2e --no-run
-	$(TESTBED) run -- $(CARGO) test --locked --offline --package testbed --package e2e --no-fail-fast
+e2e: everything ## Real kubectl, real clusters, a real directory, in a network namespace of their own
+	$(TESTBED) run -- $(CARGO) test --locked --offline --workspace --test servers --test line --no-fail-fast
 
-test: fetch lint unit tidy e2e ## Everything that must pass before a change is merged
+test: lint everything ## Everything that must pass before a change is merged
+	$(TESTBED) run -- $(CARGO) test --locked --offline --workspace --no-fail-fast
 
 demo: ## See it work: a directory, two clusters, the gateway, and a person who runs kubectl
-	$(CARGO) fetch --locked
 	$(CARGO) build --locked --package gatewarden --package testbed
 	@$(TESTBED) demo
 
 demo-down: ## Stop the demo and delete what it made
 	@$(TESTBED) demo-down
+
+# All programs and tests by one command: another choice of packages would compile their dependencies anew.
+everything:
+	$(CARGO) build --locked --workspace --all-targets
+	$(TESTBED) fetch
