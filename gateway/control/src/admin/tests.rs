@@ -1,9 +1,10 @@
 //! What commands do, and what they refuse.
 
-use auth_core::{PasswordHash, UserStore};
+use auth_core::{AuthError, LoginInput, Password, PasswordHash, UserStore};
 
 use super::*;
 use crate::testing::Site;
+use crate::{LoginError, LoginRequest};
 
 fn carol() -> NewUser {
     NewUser {
@@ -28,6 +29,33 @@ async fn a_local_user_is_there_for_the_provider_at_once() {
     assert_eq!(store.find_group("dev").await.expect("asked").expect("found").name, "dev");
     assert_eq!(id, UserId::of(&format!("local://{}", found.id).parse().expect("an id")));
     assert!(store.find_by_login("car").await.expect("asked").is_none(), "never by prefix");
+}
+
+/// The real provider over the real store: what a fresh installation does first.
+#[tokio::test]
+async fn a_person_added_on_the_host_logs_in() {
+    let site = Site::open().await;
+    site.add_local().await;
+    let password = Password::new("correct horse battery");
+    let cost = auth_local::Cost::default();
+    let hash = auth_local::hash_password(&password, cost).expect("hashed");
+    site.beside().await.add_user(NewUser { password_hash: Some(hash), ..carol() }).await.expect("added");
+    let login = |password: &str| LoginRequest {
+        provider: "local".to_owned(),
+        input: LoginInput::Password { login: "carol".to_owned(), password: Password::new(password) },
+        client: None,
+        trace_id: String::new(),
+    };
+    let done = site.control.login(login("correct horse battery")).await.expect("logged in");
+    assert_eq!(done.identity.user.groups, ["local:dev", "local:ops"]);
+    let wrong = site.control.login(login("wrong")).await;
+    assert!(matches!(wrong, Err(LoginError::Refused { error: AuthError::BadCredentials, .. })), "{wrong:?}");
+    let same = auth_local::hash_password(&password, cost).expect("hashed");
+    site.admin().set_password("Carol", &same, false).await.expect("set");
+    assert!(site.control.resolve_token(done.token.expose()).await.is_err(), "who knew the old one may have logged in");
+    site.admin().disable("Carol").await.expect("disabled");
+    let refused = site.control.login(login("correct horse battery")).await;
+    assert!(matches!(refused, Err(LoginError::Refused { error: AuthError::Disabled, .. })), "{refused:?}");
 }
 
 #[tokio::test]

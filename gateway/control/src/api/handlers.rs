@@ -5,7 +5,7 @@ use std::sync::Arc;
 use auth_core::{LoginInput, Password};
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
 use kube_wire::UserInfo;
@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use super::body;
 use super::entered::Entered;
 use super::problem::Problem;
+use super::segment::Segment;
 use crate::admin;
 use crate::control::Control;
 use crate::login::LoginRequest;
@@ -37,7 +38,7 @@ pub(super) struct LoggedIn {
 
 pub(super) async fn login(
     State(control): State<Arc<Control>>,
-    Path(provider): Path<String>,
+    Segment(provider): Segment,
     entered: Entered,
     headers: HeaderMap,
     body: Body,
@@ -92,7 +93,7 @@ pub(super) async fn me(entered: Entered) -> Result<Json<Me>, Problem> {
 /// Somebody else's token answers as one that is not there: names are not to be guessed at.
 pub(super) async fn end_token(
     State(control): State<Arc<Control>>,
-    Path(name): Path<String>,
+    Segment(name): Segment,
     entered: Entered,
 ) -> Result<StatusCode, Problem> {
     let caller = entered.caller()?;

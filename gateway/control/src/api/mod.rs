@@ -7,6 +7,7 @@ mod body;
 mod entered;
 mod handlers;
 mod problem;
+mod segment;
 
 pub use entered::{Arrival, Caller, enter};
 

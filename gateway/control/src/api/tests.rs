@@ -179,7 +179,7 @@ async fn one_ends_ones_own_token_and_no_other() {
     let (alice, bob) = (site.login("alice").await.expect("in"), site.login("bob").await.expect("in"));
     let as_alice = caller(&site, alice.token.expose()).await;
     let bobs = format!("/api/v1/tokens/{}", bob.name);
-    for path in [bobs.as_str(), "/api/v1/tokens/gwt-aaaaaaaaaaaa", "/api/v1/tokens/%00"] {
+    for path in [bobs.as_str(), "/api/v1/tokens/gwt-aaaaaaaaaaaa", "/api/v1/tokens/%00", "/api/v1/tokens/%ff"] {
         let answer = send(&site, request("DELETE", path, ""), Some(as_alice.clone())).await;
         assert_eq!(answer.problem(), (404, "not-found"), "{path}");
     }

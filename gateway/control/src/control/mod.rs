@@ -86,9 +86,9 @@ impl Control {
     /// Starts the control plane on the runtime that this is called on.
     ///
     /// # Errors
-    /// When the store does not answer, or the cryptographic library fails.
+    /// When the store does not answer.
     pub async fn start(parts: ControlParts) -> Result<Arc<Self>, StoreFault> {
-        let tokens = Tokens::new(&parts.keys).map_err(|error| StoreFault::unreadable("key", error))?;
+        let tokens = Tokens::new(&parts.keys);
         let (events, _) = broadcast::channel(EVENTS);
         let requested = Arc::new(Notify::new());
         let tail = Tail::start(parts.store.clone(), events.clone(), Arc::clone(&requested)).await?;

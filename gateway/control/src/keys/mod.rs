@@ -18,17 +18,17 @@ use zeroize::Zeroizing;
 /// The length of a message authentication code. 128 bits: nobody can try them out against a server.
 pub const MAC_LENGTH: usize = 16;
 
-/// The keys of a gateway.
+/// The keys of a gateway, derived for each purpose; what the file holds is forgotten once it was read.
 ///
 /// ```no_run
 /// let keys = gatewarden_control::KeyFile::open_or_create("/var/lib/gatewarden/key".as_ref())?;
 /// # Ok::<(), gatewarden_control::KeyFault>(())
 /// ```
 pub struct KeyFile {
-    /// The first makes, all recognize. Never empty.
-    keys: Vec<Key>,
+    tokens: Macs,
 }
 
+/// A key as it lies in the file. The first makes, all recognize.
 struct Key {
     id: u8,
     bytes: Zeroizing<[u8; 32]>,
@@ -40,23 +40,22 @@ impl KeyFile {
     /// # Errors
     /// When others may read the file, when it is not a key file, and when it cannot be read or made.
     pub fn open_or_create(path: &Path) -> Result<Self, KeyFault> {
-        file::open_or_create(path).map(|keys| Self { keys })
+        let keys = file::open_or_create(path)?;
+        Ok(Self { tokens: Macs::derive(&keys, Purpose::TokenMac)? })
     }
 
-    /// Keys that make and check message authentication codes for one purpose.
-    ///
-    /// # Errors
-    /// When the cryptographic library refuses, which its documentation rules out for these lengths.
-    pub fn macs(&self, purpose: Purpose) -> Result<Macs, KeyFault> {
-        let keys = self.keys.iter().map(|key| Ok((key.id, mac_key(key, purpose)?)));
-        Ok(Macs { keys: keys.collect::<Result<_, KeyFault>>()? })
+    /// What makes and checks message authentication codes for one purpose.
+    #[must_use]
+    pub fn macs(&self, purpose: Purpose) -> Macs {
+        match purpose {
+            Purpose::TokenMac => self.tokens.clone(),
+        }
     }
 }
 
 impl Debug for KeyFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ids: Vec<u8> = self.keys.iter().map(|key| key.id).collect();
-        f.debug_struct("KeyFile").field("ids", &ids).finish_non_exhaustive()
+        f.debug_struct("KeyFile").field("tokens", &self.tokens).finish_non_exhaustive()
     }
 }
 
@@ -76,11 +75,17 @@ impl Purpose {
 }
 
 /// Makes and checks codes for one purpose.
+#[derive(Clone)]
 pub struct Macs {
     keys: Vec<(u8, hmac::Key)>,
 }
 
 impl Macs {
+    fn derive(keys: &[Key], purpose: Purpose) -> Result<Self, KeyFault> {
+        let keys = keys.iter().map(|key| Ok((key.id, mac_key(key, purpose)?)));
+        Ok(Self { keys: keys.collect::<Result<_, KeyFault>>()? })
+    }
+
     /// The code for a message, by the first key.
     #[must_use]
     pub fn make(&self, message: &[&[u8]]) -> Option<Mac> {
@@ -107,7 +112,8 @@ pub struct Mac {
 
 impl Debug for Macs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Macs").field("keys", &self.keys.len()).finish_non_exhaustive()
+        let ids: Vec<u8> = self.keys.iter().map(|(id, _)| *id).collect();
+        f.debug_struct("Macs").field("ids", &ids).finish_non_exhaustive()
     }
 }
 

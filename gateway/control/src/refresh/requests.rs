@@ -14,8 +14,8 @@ use super::{Outcome, Refresher};
 use crate::store::{self, Change, StoreFault, Write, millis};
 use crate::users::{self, UserId};
 
-/// A request older than this is nobody's any more: the command that wrote it has given up.
-const FORGOTTEN: Duration = Duration::from_secs(60);
+/// A request that no server ran for is carried out when one starts, unless it is older than this.
+const FORGOTTEN: Duration = Duration::from_secs(60 * 60);
 const AT_ONCE: usize = 4;
 
 /// What a requested refresh came to.

@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
-use auth_core::testing::{ManualClock, ThreadTasks};
+use auth_core::testing::ManualClock;
 use auth_core::{
-    Access, AccessPolicy, AuthError, AuthProvider, Completeness, ContainLimits, Contained, Context, Current,
-    InstanceId, Login, LoginForm, LoginInput, Mapping, MappingConfig, Password, Ports, Principal, PrincipalId,
-    PrincipalPage, ProviderSecret, PublicProvider, Refetch, Search,
+    Access, AccessPolicy, AuthError, AuthProvider, BoxFuture, Busy, Completeness, ContainLimits, Contained, Context,
+    Current, InstanceId, Login, LoginForm, LoginInput, Mapping, MappingConfig, Password, Ports, Principal, PrincipalId,
+    PrincipalPage, ProviderKind, ProviderSecret, PublicProvider, Refetch, Search, Tasks,
 };
 use jiff::Timestamp;
+use tokio_util::task::TaskTracker;
 
 use crate::{
     Admin, ChangeEvent, Control, ControlParts, Events, KeyFile, LoginDone, LoginError, LoginRequest, ProviderEntry,
@@ -182,6 +183,17 @@ impl Site {
         entry(&self.corp, &self.clock, self.control.store(), policy)
     }
 
+    /// Puts the real local provider beside the scripted one.
+    pub(crate) async fn add_local(&self) {
+        let id: InstanceId = "local".parse().expect("an id");
+        let ports = ports(&self.clock, self.control.store());
+        let config = serde_json::json!({});
+        let provider = auth_local::LocalKind.build(id.clone(), config, &ports).expect("built");
+        let local = contained(provider, &ports, &id, AccessPolicy::default());
+        let registry = Registry::new([self.entry(AccessPolicy::default()), local], []);
+        self.control.replace_providers(registry).await.expect("replaced");
+    }
+
     pub(crate) async fn login(&self, login: &str) -> Result<LoginDone, LoginError> {
         self.login_with(login, "right").await
     }
@@ -217,11 +229,33 @@ impl Site {
 }
 
 fn entry(corp: &Arc<Scripted>, clock: &Arc<ManualClock>, store: &Store, policy: AccessPolicy) -> ProviderEntry {
-    let ports = Ports::new(Arc::<ManualClock>::clone(clock), Arc::new(ThreadTasks::default()), Arc::new(store.clone()));
-    let provider: Arc<dyn AuthProvider> = Arc::<Scripted>::clone(corp);
+    contained(Arc::<Scripted>::clone(corp), &ports(clock, store), &corp.id, policy)
+}
+
+fn ports(clock: &Arc<ManualClock>, store: &Store) -> Ports {
+    Ports::new(Arc::<ManualClock>::clone(clock), Arc::new(RuntimeTasks::default()), Arc::new(store.clone()))
+}
+
+fn contained(provider: Arc<dyn AuthProvider>, ports: &Ports, id: &InstanceId, policy: AccessPolicy) -> ProviderEntry {
     ProviderEntry {
-        provider: Contained::new(provider, &ports, ContainLimits::default()).expect("contained"),
-        mapping: Mapping::compile(MappingConfig::default(), &corp.id).expect("compiled"),
+        provider: Contained::new(provider, ports, ContainLimits::default()).expect("contained"),
+        mapping: Mapping::compile(MappingConfig::default(), id).expect("compiled"),
         policy,
+    }
+}
+
+/// Providers on the runtime of the test: the store that the local provider reads needs one.
+#[derive(Debug, Default)]
+struct RuntimeTasks(TaskTracker);
+
+#[async_trait]
+impl Tasks for RuntimeTasks {
+    fn spawn(&self, _: &'static str, task: BoxFuture<'static, ()>) {
+        self.0.spawn(task);
+    }
+
+    async fn blocking(&self, job: Box<dyn FnOnce() + Send>) -> Result<(), Busy> {
+        self.0.spawn_blocking(job);
+        Ok(())
     }
 }

@@ -31,12 +31,10 @@ pub struct Tokens {
 }
 
 impl Tokens {
-    /// Derives the keys for tokens.
-    ///
-    /// # Errors
-    /// When the cryptographic library fails.
-    pub fn new(keys: &KeyFile) -> Result<Self, KeyFault> {
-        Ok(Self { macs: keys.macs(Purpose::TokenMac)? })
+    /// Makes and recognizes tokens with these keys.
+    #[must_use]
+    pub fn new(keys: &KeyFile) -> Self {
+        Self { macs: keys.macs(Purpose::TokenMac) }
     }
 
     /// Makes a new token. It is shown to its owner once and can never be read back.

@@ -9,7 +9,7 @@ use super::*;
 fn tokens() -> Tokens {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let keys = KeyFile::open_or_create(&folder.path().join("key")).expect("made");
-    Tokens::new(&keys).expect("derived")
+    Tokens::new(&keys)
 }
 
 #[test]
