@@ -91,6 +91,13 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_refused_head_has_no_body() {
+        let world = World::new();
+        let head = request("/k8s/clusters/west/api").method("HEAD");
+        assert_eq!(told(&world, head).await, (403, String::new()));
+    }
+
+    #[tokio::test]
     async fn nobody_acts_as_another_on_the_management_api() {
         let world = World::new();
         for path in ["/api/v1/me", "/api/v1/providers"] {

@@ -221,6 +221,10 @@ impl Record {
             about.user = facts.caller.as_ref().map(|caller| caller.session().identity().username.as_str());
         }
         let mut response = refusal.respond(about);
+        if self.facts.as_ref().is_some_and(|facts| facts.method == Method::HEAD) {
+            // hyper sends on HTTP/2 what it is given, and clients break off at a body that answers HEAD.
+            *response.body_mut() = Body::empty();
+        }
         self.common.metrics.refused(refusal.code());
         self.responds(response.status());
         response.headers_mut().insert(AUDIT_ID, self.audit_header());

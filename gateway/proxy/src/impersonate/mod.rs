@@ -116,10 +116,10 @@ fn add_session(headers: &mut HeaderMap, session: &Session, cluster: &Cluster) ->
         put(headers, name, value.clone())?;
     }
     let extra = cluster.extra();
-    put(headers, &extra.provider, identity.provider.clone())?;
-    put(headers, &extra.principal, identity.principal.clone())?;
+    put_alone(headers, &extra.provider, identity.provider.clone())?;
+    put_alone(headers, &extra.principal, identity.principal.clone())?;
     if cluster.config().send_session_extra {
-        put(headers, &extra.session_id, identity.session_id.clone())?;
+        put_alone(headers, &extra.session_id, identity.session_id.clone())?;
     }
     Ok(())
 }
@@ -144,7 +144,7 @@ fn add_target(headers: &mut HeaderMap, target: &UserInfo, session: &Session, clu
             put(headers, &name, value(text)?)?;
         }
     }
-    put(headers, &cluster.extra().original_user, value(&session.identity().username)?)
+    put_alone(headers, &cluster.extra().original_user, value(&session.identity().username)?)
 }
 
 /// The last look before anything can leave. It can only fail by a fault of ours, and then nothing leaves.
@@ -160,6 +160,11 @@ fn check(headers: &HeaderMap, upgrade: bool) -> Result<(), Refusal> {
 // `append` panics when the map is full, `try_append` does not.
 fn put(headers: &mut HeaderMap, name: &HeaderName, value: HeaderValue) -> Result<(), Refusal> {
     headers.try_append(name, value).map(|_| ()).map_err(|_| too_large())
+}
+
+// In place of what a site's mapping may have put under a key of ours.
+fn put_alone(headers: &mut HeaderMap, name: &HeaderName, value: HeaderValue) -> Result<(), Refusal> {
+    headers.try_insert(name, value).map(|_| ()).map_err(|_| too_large())
 }
 
 fn too_large() -> Refusal {

@@ -83,6 +83,12 @@ fn refuse_reserved(target: &UserInfo, cluster: &Cluster) -> Result<(), Refusal> 
         let message = "a service account is acted as by its name alone, without groups, uid or extra";
         return Err(Refusal::MayNotActAs(message.into()));
     }
+    // Under our own keys the cluster's log reads what we say of the caller, and nothing else.
+    let is_ours =
+        |key: &&String| key.split_once('/').is_some_and(|(domain, _)| domain == cluster.config().extra_prefix);
+    if let Some(key) = target.extra.keys().find(is_ours) {
+        return denied(key);
+    }
     if cluster.reserves(&target.username) {
         return denied(&target.username);
     }

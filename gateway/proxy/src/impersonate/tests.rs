@@ -131,7 +131,8 @@ fn impersonation_that_cannot_be_read_is_a_bad_request() {
 
 #[test]
 fn nobody_acts_as_what_only_kubernetes_gives() {
-    let cases: [&[Line<'_>]; 8] = [
+    let cases: [&[Line<'_>]; 9] = [
+        &[("impersonate-user", b"dev"), ("impersonate-extra-gatewarden%2Foriginal-user", b"bob")],
         &[("impersonate-user", b"dev"), ("impersonate-group", b"system:masters")],
         &[("impersonate-user", b"dev"), ("impersonate-group", b"x"), ("impersonate-group", b"system:nodes")],
         &[("impersonate-user", b"dev"), ("impersonate-group", b"kubeadm:cluster-admins")],

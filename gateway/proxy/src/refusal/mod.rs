@@ -153,9 +153,11 @@ impl Refusal {
             Self::ClusterUnavailable { cluster, retry_after, .. } => {
                 Status::service_unavailable(format!("cluster {cluster:?} is unavailable"), *retry_after)
             }
-            Self::ClusterClosed { cluster, .. } => Status::service_unavailable(
-                format!("cluster {cluster:?} is closed by the gateway; its operator knows why"),
-                Duration::from_secs(30),
+            // Without a time to wait: clients would wait for nothing, ten times over.
+            Self::ClusterClosed { cluster, .. } => Status::failure(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "ServiceUnavailable",
+                format!("cluster {cluster:?} is closed by the gateway; its operator must act"),
             ),
             Self::BadGateway { cluster, .. } => {
                 Status::bad_gateway(format!("cluster {cluster:?} did not answer as an API server"))

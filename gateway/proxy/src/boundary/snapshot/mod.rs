@@ -270,7 +270,8 @@ impl Snapshot {
             clusters: HashMap::new(),
             reserved: HashMap::new(),
         };
-        for cluster in self.clusters.values() {
+        // What every cluster reserves was refused when the session was rendered.
+        for cluster in self.clusters.values().filter(|cluster| !cluster.config.reserved.is_empty()) {
             let name = cluster.reserved_among(session.identity()).map(str::to_owned);
             granted.reserved.extend(name.map(|name| (cluster.id().to_owned(), name)));
         }
