@@ -3,6 +3,9 @@
 //! Each is its own type, so that a function says which one it takes. None can be printed, compared, copied or
 //! serialized; `expose` is the one door, and easy to search for.
 
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
@@ -29,6 +32,21 @@ impl Password {
     #[must_use]
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
+    }
+}
+
+impl JsonSchema for Password {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Password".into()
+    }
+
+    /// Text that may be written and is never shown: so a configuration type can hold a password as it is.
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "format": "password", "writeOnly": true })
     }
 }
 
@@ -69,6 +87,19 @@ impl ProviderSecret {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_configuration_type_can_hold_a_password() {
+        #[derive(Deserialize, JsonSchema)]
+        struct Config {
+            bind: Password,
+        }
+        let schema = schemars::schema_for!(Config).to_value();
+        assert_eq!(schema["properties"]["bind"]["type"], "string");
+        assert_eq!(schema["properties"]["bind"]["writeOnly"], true);
+        let config: Config = crate::read_config(serde_json::json!({ "bind": "hunter2" })).unwrap();
+        assert_eq!(config.bind.expose(), "hunter2");
+    }
 
     #[test]
     fn debug_shows_nothing_of_any_secret() {
