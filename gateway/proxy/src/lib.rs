@@ -58,6 +58,7 @@ mod gate;
 mod limit;
 mod metrics;
 mod refusal;
+mod socket;
 mod stream;
 mod tls;
 

@@ -117,6 +117,30 @@ mod tests {
     }
 
     #[test]
+    fn a_token_that_is_replaced_is_used_and_one_that_is_gone_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("token");
+        std::fs::write(&path, "one").unwrap();
+        let ca = rcgen::generate_simple_self_signed(["a".to_owned()]).unwrap().cert.pem();
+        let account = Credentials::new(&Account::TokenFile(path.clone()), ca.as_bytes()).unwrap();
+        let used = || account.authorization().unwrap().unwrap();
+        assert_eq!(used(), "Bearer one");
+        std::fs::write(&path, "two").unwrap();
+        account.renew().unwrap();
+        assert_eq!(used(), "Bearer two");
+        std::fs::remove_file(&path).unwrap();
+        assert!(account.renew().is_err());
+        assert_eq!(used(), "Bearer two");
+    }
+
+    #[test]
+    fn a_token_file_that_was_never_there_is_a_fault_of_the_request() {
+        let ca = rcgen::generate_simple_self_signed(["a".to_owned()]).unwrap().cert.pem();
+        let account = Credentials::new(&Account::TokenFile("/nowhere/token".into()), ca.as_bytes()).unwrap();
+        assert!(account.authorization().is_err());
+    }
+
+    #[test]
     fn what_is_no_token_is_refused() {
         for bad in ["", " \n", "a b", "a\nb", &"a".repeat(MAX_TOKEN + 1)] {
             assert!(bearer(bad).is_none(), "{bad:?}");

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio_util::task::TaskTracker;
 
 use super::doorman::Doorman;
@@ -22,7 +23,8 @@ const OUT_OF_BREATH: Duration = Duration::from_millis(100);
 /// Accepts until the gateway stops.
 pub(super) async fn run(shared: Arc<Shared>, listener: TcpListener, workers: Vec<Handle>) {
     let executor = Executor::new(TaskTracker::new());
-    let pool = Pool::new(Arc::clone(&shared.pool), executor, shared.drain.clone());
+    let pool = Pool::new(Arc::clone(&shared.pool), executor, shared.drain.clone())
+        .with_meters(Arc::clone(&shared.upstream_meters));
     let common = Arc::clone(&shared.common);
     let doorman = Doorman::new(shared.limits.clone());
     tokio::join!(
@@ -41,11 +43,11 @@ async fn accept(shared: &Shared, listener: TcpListener, workers: Vec<Handle>, do
         match accepted {
             Ok((stream, address)) => {
                 let Some(place) = doorman.enter(address.ip()) else {
-                    tracing::debug!(client = %address.ip(), "a connection too many");
+                    shared.meters.refused.inc();
                     continue;
                 };
                 if let Ok(stream) = stream.into_std() {
-                    hand_over(&workers, Arrival { stream, address, place });
+                    hand_over(shared, &workers, Arrival { stream, address, place });
                 }
             }
             Err(fault) if is_of_the_client(&fault) => {}
@@ -57,11 +59,17 @@ async fn accept(shared: &Shared, listener: TcpListener, workers: Vec<Handle>, do
     }
 }
 
-fn hand_over(workers: &[Handle], arrival: Arrival) {
-    let Some(worker) = workers.iter().min_by_key(|worker| worker.load.score()) else { return };
-    if worker.arrivals.try_send(arrival).is_err() {
-        tracing::warn!("a connection was closed because no worker could take it");
+/// Gives a connection to the least busy worker; to another when that one does not keep up.
+fn hand_over(shared: &Shared, workers: &[Handle], mut arrival: Arrival) {
+    let least = workers.iter().min_by_key(|worker| worker.load.score());
+    for worker in least.into_iter().chain(workers) {
+        arrival = match worker.arrivals.try_send(arrival) {
+            Ok(()) => return,
+            Err(TrySendError::Full(arrival) | TrySendError::Closed(arrival)) => arrival,
+        };
     }
+    shared.meters.refused.inc();
+    tracing::warn!("a connection was closed because no worker could take it");
 }
 
 /// The client was gone before we had its connection.

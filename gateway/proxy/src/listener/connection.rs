@@ -9,6 +9,7 @@ use std::time::Duration;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use prometheus_client::metrics::gauge::Gauge;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
@@ -19,23 +20,24 @@ use super::idle::HeadTimer;
 use super::running::Shared;
 use super::worker::Worker;
 use crate::admit::Peer;
+use crate::socket;
 use crate::stream::{Counted, jitter};
 
 /// Serves a connection to its end.
 pub(super) async fn serve(worker: Arc<Worker>, stream: TcpStream, address: SocketAddr, mut place: Place) {
     let load = Arc::clone(&worker.load);
     let _connected = load.connected();
-    // Without it, Nagle's algorithm holds small frames (a watch event) back for up to 40 ms.
-    if stream.set_nodelay(true).is_err() {
+    let shared = Arc::clone(&worker.shared);
+    let _open = Open::new(&shared.meters.open);
+    if socket::set_up(&stream).is_err() {
         return; // the client is gone
     }
-    let shared = Arc::clone(&worker.shared);
     let handshake = TlsAcceptor::from(Arc::clone(&shared.tls)).accept(stream);
     let io = tokio::select! {
         shaken = timeout(shared.timeouts.handshake, handshake) => match shaken {
             Ok(Ok(io)) => io,
-            Ok(Err(fault)) => return tracing::debug!(client = %address.ip(), fault = %fault, "no TLS"),
-            Err(_late) => return tracing::debug!(client = %address.ip(), "no TLS in time"),
+            Ok(Err(fault)) => return no_tls(&shared, address, &fault.to_string()),
+            Err(_late) => return no_tls(&shared, address, "too slow"),
         },
         () = shared.drain.begun() => return,
     };
@@ -46,6 +48,27 @@ pub(super) async fn serve(worker: Arc<Worker>, stream: TcpStream, address: Socke
         serve_http2(worker, io, peer).await;
     } else {
         serve_http1(worker, io, peer).await;
+    }
+}
+
+fn no_tls(shared: &Shared, address: SocketAddr, why: &str) {
+    shared.meters.handshakes_failed.inc();
+    tracing::debug!(client = %address.ip(), why, "no TLS");
+}
+
+/// Counts an open connection until it is dropped.
+struct Open<'a>(&'a Gauge);
+
+impl<'a> Open<'a> {
+    fn new(open: &'a Gauge) -> Self {
+        open.inc();
+        Self(open)
+    }
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        self.0.dec();
     }
 }
 

@@ -9,6 +9,7 @@ mod connection;
 mod doorman;
 mod idle;
 mod limits;
+mod meters;
 mod running;
 mod worker;
 

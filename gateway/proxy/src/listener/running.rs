@@ -12,11 +12,13 @@ use tokio::runtime::Builder;
 use tokio::sync::mpsc;
 
 use super::limits::{Limits, Timeouts};
+use super::meters::Meters;
 use super::{accept, worker};
 use crate::gate::Common;
+use crate::socket;
 use crate::stream::{Drain, DrainPlan};
 use crate::tls::{ServerCertificate, server_config};
-use crate::upstream::PoolSettings;
+use crate::upstream::{self, PoolSettings};
 
 /// Where to listen, and within which bounds.
 #[derive(Debug, Clone)]
@@ -68,6 +70,8 @@ pub(super) struct Shared {
     pub(super) timeouts: Timeouts,
     pub(super) pool: Arc<PoolSettings>,
     pub(super) drain: Drain,
+    pub(super) meters: Meters,
+    pub(super) upstream_meters: Arc<upstream::Meters>,
 }
 
 impl Shared {
@@ -86,6 +90,7 @@ pub struct Running {
     address: SocketAddr,
     shared: Arc<Shared>,
     ended: mpsc::Receiver<()>,
+    loads: Vec<Arc<worker::Load>>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -93,18 +98,21 @@ pub struct Running {
 pub(crate) fn start(config: ListenerConfig, common: Arc<Common>) -> Result<Running, StartError> {
     let ListenerConfig { address, certificate, workers, limits, timeouts, pool } = config;
     let failed = |source| StartError::Listen { address, source };
-    let listener = std::net::TcpListener::bind(address).map_err(failed)?;
-    listener.set_nonblocking(true).map_err(failed)?;
+    let listener = socket::listen(address).map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     let tls = server_config(Arc::clone(&certificate) as Arc<_>).map_err(StartError::Tls)?;
+    let meters = Meters::register(&common.metrics);
+    let upstream_meters = Arc::new(upstream::Meters::register(&common.metrics));
+    common.clusters.register(&common.metrics);
     let (pool, drain) = (Arc::new(pool), Drain::default());
-    let shared = Arc::new(Shared { common, certificate, tls, limits, timeouts, pool, drain });
+    let shared = Arc::new(Shared { common, certificate, tls, limits, timeouts, pool, drain, meters, upstream_meters });
     let (alive, ended) = mpsc::channel(1);
-    let mut running = Running { address, shared: Arc::clone(&shared), ended, threads: Vec::new() };
+    let mut running = Running { address, shared: Arc::clone(&shared), ended, loads: Vec::new(), threads: Vec::new() };
     let mut handles = Vec::new();
     for number in 0..worker_count(workers) {
         let started = worker::start(number, Arc::clone(&shared), alive.clone());
         let worker::Started { handle, thread } = started.map_err(StartError::Worker)?;
+        running.loads.push(Arc::clone(&handle.load));
         handles.push(handle);
         running.threads.push(thread);
     }
@@ -122,6 +130,12 @@ impl Running {
     /// Compares the certificate files now instead of at the next look.
     pub fn reload_certificate(&self) {
         self.shared.reload_certificate();
+    }
+
+    /// Tasks that workers ever started for connections and streams. A test divides it by requests.
+    #[must_use]
+    pub fn tasks_started(&self) -> u64 {
+        self.loads.iter().map(|load| load.spawned()).sum()
     }
 
     /// Whether the data plane has been told to stop.

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -49,6 +49,7 @@ pub(super) struct Handle {
 pub(super) struct Load {
     connections: AtomicUsize,
     requests: AtomicUsize,
+    spawned: Arc<AtomicU64>,
 }
 
 /// A worker as its connections see it.
@@ -69,23 +70,24 @@ pub(super) struct Started {
 /// Starts the thread.
 pub(super) fn start(number: usize, shared: Arc<Shared>, alive: mpsc::Sender<()>) -> io::Result<Started> {
     let (sender, arrivals) = mpsc::channel(WAITING);
-    let load = Arc::new(Load::default());
+    let executor = Executor::new(TaskTracker::new());
+    let load = Arc::new(Load { spawned: executor.spawned(), ..Load::default() });
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let handle = Handle { arrivals: sender, load: Arc::clone(&load) };
     let thread = std::thread::Builder::new().name(format!("worker-{number}")).spawn(move || {
-        runtime.block_on(run(shared, load, arrivals));
+        runtime.block_on(run(shared, executor, load, arrivals));
         runtime.shutdown_timeout(LAST_WORDS);
         drop(alive);
     })?;
     Ok(Started { handle, thread })
 }
 
-async fn run(shared: Arc<Shared>, load: Arc<Load>, mut arrivals: mpsc::Receiver<Arrival>) {
+async fn run(shared: Arc<Shared>, executor: Executor, load: Arc<Load>, mut arrivals: mpsc::Receiver<Arrival>) {
     // What a graceful stop waits for, apart from what merely serves it.
     let connections = TaskTracker::new();
-    let executor = Executor::new(TaskTracker::new());
-    let settings = Arc::clone(&shared.pool);
-    let pool = Pool::new(settings, executor.clone(), shared.drain.clone()).with_tunnels(connections.clone());
+    let pool = Pool::new(Arc::clone(&shared.pool), executor.clone(), shared.drain.clone())
+        .with_tunnels(connections.clone())
+        .with_meters(Arc::clone(&shared.upstream_meters));
     let gate = Gate { common: Arc::clone(&shared.common), pool: Arc::new(pool) };
     let worker = Arc::new(Worker { gate, executor, load, shared });
     let pool = Arc::clone(&worker.gate.pool);
@@ -124,6 +126,10 @@ impl Load {
     /// Comparable between workers; exact is not needed.
     pub(super) fn score(&self) -> usize {
         self.requests.load(Ordering::Relaxed).saturating_add(self.connections.load(Ordering::Relaxed))
+    }
+
+    pub(super) fn spawned(&self) -> u64 {
+        self.spawned.load(Ordering::Relaxed)
     }
 
     /// Counts a connection until the guard is dropped.

@@ -14,7 +14,7 @@ use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::registry::Registry;
+use prometheus_client::registry::{Metric, Registry};
 
 use crate::audit::Closed;
 
@@ -67,6 +67,11 @@ impl Metrics {
             cache_misses: cache.get_or_create_owned(&Outcome { outcome: "miss" }),
             audit_lost,
         }
+    }
+
+    /// Shows numbers that another part of the data plane keeps.
+    pub(crate) fn register(&self, name: &str, help: &str, metric: impl Metric) {
+        self.registry.lock().unwrap_or_else(PoisonError::into_inner).register(name, help, metric);
     }
 
     /// All numbers, as Prometheus reads them.

@@ -21,3 +21,6 @@ use rustls::crypto::CryptoProvider;
 pub(crate) fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::aws_lc_rs::default_provider())
 }
+
+#[cfg(test)]
+mod tests;

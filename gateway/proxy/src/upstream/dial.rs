@@ -11,6 +11,7 @@ use tokio_rustls::client::TlsStream;
 use super::endpoint::Endpoint;
 use super::fault::UpstreamFault;
 use super::settings::PoolSettings;
+use crate::socket;
 
 /// A connection that may speak HTTP/2.
 pub(super) struct Dialed {
@@ -29,8 +30,7 @@ pub(super) async fn dial(
         Ok(Err(fault)) => return Err(UpstreamFault::Unreachable(Some(fault.into()))),
         Err(late) => return Err(UpstreamFault::Unreachable(Some(late.into()))),
     };
-    // Without it, Nagle's algorithm holds small frames back for up to 40 ms.
-    tcp.set_nodelay(true).map_err(|fault| UpstreamFault::Unreachable(Some(fault.into())))?;
+    socket::set_up(&tcp).map_err(|fault| UpstreamFault::Unreachable(Some(fault.into())))?;
     let handshake = TlsConnector::from(tls).connect(endpoint.server_name(), tcp);
     let io = match timeout(settings.handshake, handshake).await {
         Ok(Ok(io)) => io,

@@ -66,6 +66,11 @@ impl Shelf {
         }
     }
 
+    /// Whether no connection exists.
+    pub(super) fn is_empty(&self) -> bool {
+        self.open.load(Ordering::Relaxed) == 0
+    }
+
     /// Closes connections that waited through a whole sweep.
     pub(super) fn sweep(&self) {
         self.lock().retain_mut(|idle| !idle.sender.is_closed() && !std::mem::replace(&mut idle.swept, true));

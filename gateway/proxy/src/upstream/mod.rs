@@ -10,6 +10,7 @@ mod endpoint;
 mod fault;
 mod http1;
 mod http2;
+mod meters;
 mod outgoing;
 mod pool;
 mod road;
@@ -28,6 +29,7 @@ use tokio::time::timeout;
 
 pub(crate) use endpoint::Endpoint;
 pub(crate) use fault::UpstreamFault;
+pub(crate) use meters::Meters;
 pub(crate) use pool::Pool;
 pub use settings::PoolSettings;
 

@@ -14,6 +14,7 @@ use tokio_util::task::TaskTracker;
 
 use super::breaker::Advice;
 use super::fault::{UpstreamFault, may_retry};
+use super::meters::Meters;
 use super::outgoing::Outgoing;
 use super::road::{Class, Lease, Means, Ride, Road, Unanswered};
 use super::settings::PoolSettings;
@@ -52,12 +53,22 @@ const ATTEMPTS: usize = 3;
 impl Pool {
     pub(crate) fn new(settings: Arc<PoolSettings>, executor: Executor, drain: Drain) -> Self {
         let tunnels = TaskTracker::new();
-        Self { means: Means { settings, executor }, tunnels, drain, clusters: Mutex::default() }
+        Self { means: Means { settings, executor, meters: Arc::default() }, tunnels, drain, clusters: Mutex::default() }
     }
 
     /// Runs tunnels where a graceful stop waits for them.
     pub(crate) fn with_tunnels(self, tunnels: TaskTracker) -> Self {
         Self { tunnels, ..self }
+    }
+
+    /// Counts where operators look.
+    pub(crate) fn with_meters(mut self, meters: Arc<Meters>) -> Self {
+        self.means.meters = meters;
+        self
+    }
+
+    pub(super) fn meters(&self) -> &Arc<Meters> {
+        &self.means.meters
     }
 
     pub(super) fn drain(&self) -> &Drain {
@@ -99,7 +110,10 @@ impl Pool {
             address(&mut request, &road, &ride)?;
             match ride.send(&road, class, request).await {
                 Ok(answer) => return Ok(answer),
-                Err(unanswered) => request = again(*unanswered, &mut spare)?,
+                Err(unanswered) => {
+                    request = again(*unanswered, &mut spare)?;
+                    self.means.meters.retried.inc();
+                }
             }
         }
         let (road, ride) = self.ride(&roads, class).await?;

@@ -12,6 +12,7 @@ use super::endpoint::Endpoint;
 use super::fault::UpstreamFault;
 use super::http1::{self, Held, Shelf};
 use super::http2::{Lane, Room, Seat};
+use super::meters::Meters;
 use super::outgoing::Outgoing;
 use super::settings::PoolSettings;
 use crate::executor::Executor;
@@ -35,6 +36,7 @@ pub(crate) enum Class {
 pub(super) struct Means {
     pub(super) settings: Arc<PoolSettings>,
     pub(super) executor: Executor,
+    pub(super) meters: Arc<Meters>,
 }
 
 /// The way to one endpoint.
@@ -133,6 +135,10 @@ impl Road {
         self.short.sweep();
         self.long.sweep();
         self.shelf.sweep();
+        if self.shelf.is_empty() {
+            // The server may have learned HTTP/2 since.
+            self.http1_only.store(false, Ordering::Relaxed);
+        }
     }
 
     async fn first(self: &Arc<Self>, class: Class) -> Result<Ride, UpstreamFault> {
@@ -157,7 +163,7 @@ impl Road {
     /// Makes one connection: an HTTP/2 one joins its lane, an HTTP/1.1 one is handed back.
     async fn connect(&self, class: Class) -> Result<Option<Held>, UpstreamFault> {
         let Dialed { io, http2 } = self.dial(Alpn::Any).await?;
-        let Means { settings, executor } = &self.means;
+        let Means { settings, executor, .. } = &self.means;
         let broken = |fault: hyper::Error| UpstreamFault::Unreachable(Some(fault.into()));
         if http2 {
             self.lane(class).open(io, settings, executor).await.map_err(broken)?;
@@ -176,7 +182,7 @@ impl Road {
     }
 
     async fn dial_http1(&self, alpn: Alpn) -> Result<Ride, UpstreamFault> {
-        let Means { settings, executor } = &self.means;
+        let Means { settings, executor, .. } = &self.means;
         let place = self.shelf.place(settings.http1_connections).ok_or(UpstreamFault::Full)?;
         let dialed = self.dial(alpn).await?;
         let held = http1::open(dialed.io, place, settings, executor).await;
@@ -186,8 +192,14 @@ impl Road {
     async fn dial(&self, alpn: Alpn) -> Result<Dialed, UpstreamFault> {
         let dialed = dial(&self.endpoint, self.tls.offering(alpn), &self.means.settings).await;
         match &dialed {
-            Ok(_) => self.endpoint.breaker.succeeded(),
-            Err(_) => self.endpoint.breaker.failed(Instant::now()),
+            Ok(_) => {
+                self.means.meters.dialed.inc();
+                self.endpoint.breaker.succeeded();
+            }
+            Err(_) => {
+                self.means.meters.failed.inc();
+                self.endpoint.breaker.failed(Instant::now());
+            }
         }
         dialed
     }

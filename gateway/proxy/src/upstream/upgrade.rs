@@ -1,5 +1,7 @@
 //! Switching protocols: the 101 goes to the client, and a tunnel joins what is behind it.
 
+use std::sync::Arc;
+
 use http::Response;
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
@@ -24,8 +26,12 @@ pub(super) fn switch(pool: &Pool, mut response: Response<Incoming>, sides: Sides
     let Sides { client, ended, hold, lease } = sides;
     let upstream = hyper::upgrade::on(&mut response);
     let tunnel = Tunnel { client, upstream, ended, drain: pool.drain().clone(), idle: pool.settings().tunnel_idle };
+    let meters = Arc::clone(pool.meters());
+    meters.tunnels.inc();
     pool.tunnels().spawn(async move {
         let carried = join(tunnel).await;
+        meters.tunnels.dec();
+        meters.carried.inc_by(carried.up.saturating_add(carried.down));
         tracing::debug!(up = carried.up, down = carried.down, "a tunnel ended");
         // Closes the record, and then gives the connection's place back.
         drop(hold);

@@ -84,7 +84,7 @@ async fn requests_go_on_over_a_goaway() {
 fn moody() -> Handler {
     let calls = AtomicUsize::new(0);
     Arc::new(move |_| {
-        let hang_up = calls.fetch_add(1, Ordering::SeqCst) % 2 == 0;
+        let hang_up = calls.fetch_add(1, Ordering::SeqCst).is_multiple_of(2);
         Box::pin(async move {
             if hang_up {
                 std::panic::resume_unwind(Box::new("hang up")); // quietly: no hook runs

@@ -89,6 +89,10 @@ impl Gateway {
         server.observer().clusters().into_iter().map(|cluster| cluster.state).collect()
     }
 
+    pub(crate) fn tasks_started(&self) -> u64 {
+        self.server.as_ref().unwrap().listener().tasks_started()
+    }
+
     pub(crate) fn revoke(&self, token: &str) {
         self.revoke.send(&Revocation::Token(token.to_owned()));
     }

@@ -8,8 +8,9 @@ use crate::client::{self, Client, Protocol};
 use crate::gateway::Gateway;
 use crate::upstream::{H1, H2, Upstream, echo};
 
-const PAIRS: [(Protocol, &[&[u8]]); 4] =
-    [(Protocol::H1, H1), (Protocol::H1, H2), (Protocol::H2, H1), (Protocol::H2, H2)];
+type Pair = (Protocol, &'static [&'static [u8]]);
+
+const PAIRS: [Pair; 4] = [(Protocol::H1, H1), (Protocol::H1, H2), (Protocol::H2, H1), (Protocol::H2, H2)];
 
 fn values<'a>(seen: &'a Value, name: &str) -> Vec<&'a str> {
     let lines = seen["headers"].as_array().unwrap();
@@ -81,4 +82,20 @@ async fn a_cluster_that_did_not_change_keeps_its_connections_over_a_reload() {
         client::bytes(response).await;
     }
     assert_eq!(upstream.connections(), before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_warm_request_starts_no_task_but_the_ones_of_http2_streams() {
+    // hyper starts one for each stream that it serves, and one for each that it opens.
+    for (protocol, alpn, most) in [(Protocol::H1, H1, 0), (Protocol::H1, H2, 1), (Protocol::H2, H2, 2)] {
+        let upstream = Upstream::start(alpn, echo()).await;
+        let gateway = Gateway::start(vec![upstream.cluster("east")]).await;
+        let mut client = Client::connect(&gateway, protocol).await;
+        client::bytes(client.get("/k8s/clusters/east/api/v1/nodes").await).await;
+        let before = gateway.tasks_started();
+        for _ in 0..100 {
+            client::bytes(client.get("/k8s/clusters/east/api/v1/nodes").await).await;
+        }
+        assert_eq!(gateway.tasks_started() - before, 100 * most, "{protocol:?} {alpn:?}");
+    }
 }
