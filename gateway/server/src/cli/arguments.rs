@@ -117,19 +117,19 @@ pub(super) enum UserCommand {
         password_stdin: bool,
     },
     /// Keep a user out: their sessions, tokens and running streams end within two seconds.
-    #[command(after_help = "Example:\n  gatewarden user disable corp:alice")]
+    #[command(after_help = "Example:\n  gatewarden user disable alice")]
     Disable {
-        /// A local login, a user id (`u-…`), or a principal id.
+        /// A login name, a user id (`u-…`), or a principal id.
         user: String,
     },
     /// Let a disabled user log in again.
     Enable {
-        /// A local login, a user id (`u-…`), or a principal id.
+        /// A login name, a user id (`u-…`), or a principal id.
         user: String,
     },
     /// Have the running gateway ask the user's provider again now.
     Refresh {
-        /// A local login, a user id (`u-…`), or a principal id.
+        /// A login name, a user id (`u-…`), or a principal id.
         user: String,
     },
     /// List everybody who has an account here or has logged in.

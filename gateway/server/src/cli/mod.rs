@@ -22,6 +22,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
+use crate::causes::with_causes;
 use crate::config::LoadError;
 use arguments::{Arguments, Command};
 use output::Output;
@@ -67,7 +68,7 @@ pub enum CommandError {
     #[error("{0}")]
     Input(String),
     /// The store cannot be opened.
-    #[error("cannot open the store {}: {}", path.display(), chain(source))]
+    #[error("cannot open the store {}: {}", path.display(), with_causes(source))]
     Store {
         /// The file.
         path: std::path::PathBuf,
@@ -75,10 +76,10 @@ pub enum CommandError {
         source: gatewarden_control::StoreFault,
     },
     /// What was asked for is not there, or cannot be done to it.
-    #[error("{}", chain(.0))]
+    #[error("{}", with_causes(.0))]
     Refused(#[from] gatewarden_control::AdminError),
     /// Another part of the gateway says no.
-    #[error("{}", chain(&**.0))]
+    #[error("{}", with_causes(&**.0))]
     Failed(Box<dyn std::error::Error + Send + Sync>),
     /// Standard output is gone.
     #[error("cannot write the result")]
@@ -99,17 +100,6 @@ fn told(error: &LoadError) -> String {
     for fault in faults {
         // Writing into a string cannot fail.
         let _ = write!(text, "\n{}:{fault}", path.display());
-    }
-    text
-}
-
-/// An error and its sources in one line.
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let _ = write!(text, ": {cause}");
-        source = cause.source();
     }
     text
 }

@@ -52,14 +52,8 @@ pub enum StartError {
         source: StoreFault,
     },
     /// The key file cannot be used.
-    #[error("cannot use the key file {path}")]
-    Key {
-        /// The file.
-        path: String,
-        /// What is wrong with it.
-        #[source]
-        source: KeyFault,
-    },
+    #[error(transparent)]
+    Key(#[from] KeyFault),
     /// The operations port cannot be opened.
     #[error("cannot listen on {address} (listeners.operations)")]
     Operations {
@@ -145,7 +139,9 @@ impl Gateway {
         let snapshot = Arc::new(ArcSwap::new(Arc::clone(&loaded.snapshot)));
         let crossing = Crossing::new(Handle::current(), tasks.clone(), CROSSING);
         readiness.waiting("changes", "not read yet");
-        tasks.spawn(changes::follow(control.events(), revoked_sender, Arc::clone(&readiness)));
+        let following = changes::follow(control.events(), revoked_sender, Arc::clone(&readiness));
+        // By the token: whoever can still make events outlives this task.
+        tasks.spawn(end.clone().run_until_cancelled_owned(following));
         let data_plane = Server::start(ServerConfig {
             listener: ListenerConfig {
                 address: loaded.config.listeners.main.address,
@@ -219,8 +215,7 @@ async fn control(loaded: &mut Loaded, providers: &ProviderSide) -> Result<Arc<Co
     let config = &loaded.config;
     let store_path = config.store.display().to_string();
     let failed = |source| StartError::Store { path: store_path.clone(), source };
-    let keys = KeyFile::open_or_create(&config.key_file)
-        .map_err(|source| StartError::Key { path: config.key_file.display().to_string(), source })?;
+    let keys = KeyFile::open_or_create(&config.key_file)?;
     let store = Store::open(&config.store, Arc::new(SystemClock)).await.map_err(failed)?;
     providers.open_users(Arc::new(store.clone()));
     let settings = Settings {

@@ -15,6 +15,7 @@ use gatewarden_proxy::{CertificateFiles, GrantConfig, ServerCertificate, Snapsho
 use super::sources::Sources;
 use super::yaml::{Faults, Field};
 use super::{Config, Fault};
+use crate::causes::with_causes;
 
 /// Everything that a configuration names, read and built.
 #[derive(Debug)]
@@ -130,7 +131,7 @@ impl Loading<'_> {
         let now = self.ports.clock.now().into();
         let files = CertificateFiles { certificate: files.certificate.clone(), key: files.key.clone() };
         let read = ServerCertificate::load(files, now);
-        read.map_err(|fault| self.root.fault_inside("listeners.main.tls", fault.to_string(), "")).ok()
+        read.map_err(|fault| self.root.fault_inside("listeners.main.tls", with_causes(&fault), "")).ok()
     }
 }
 

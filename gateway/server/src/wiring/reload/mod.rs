@@ -122,3 +122,6 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
     ];
     differs.into_iter().filter(|(_, differs)| *differs).map(|(setting, _)| setting).collect()
 }
+
+#[cfg(test)]
+mod tests;

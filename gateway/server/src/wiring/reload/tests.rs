@@ -1,0 +1,121 @@
+//! A new configuration is taken in whole, or the old one stays.
+
+use std::fs;
+use std::path::Path;
+
+use gatewarden_control::{ControlParts, KeyFile, Settings, Store};
+use tempfile::TempDir;
+
+use super::*;
+use crate::wiring::ProviderSide;
+
+const GOOD: &str = "\
+apiVersion: gatewarden/v1
+providers:
+  - { id: local, kind: local }
+clusters:
+  - id: east
+    server: https://10.0.0.1:6443
+    caFile: ca.crt
+    impersonator: { tokenFile: token }
+    reviewer: { tokenFile: token }
+grants:
+  - { subjects: [\"local:alice\"], clusters: [east] }
+whomToAsk: Ask Alice.
+";
+
+struct Site {
+    folder: TempDir,
+    side: ProviderSide,
+    reload: Reload,
+}
+
+impl Site {
+    async fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("gw.yaml");
+        fs::write(&path, GOOD).unwrap();
+        fs::write(folder.path().join("ca.crt"), "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
+            .unwrap();
+        fs::write(folder.path().join("token"), "t").unwrap();
+        let side = ProviderSide::start().unwrap();
+        let loaded = config::load(&path, side.ports()).unwrap();
+        let reload = Reload {
+            path,
+            ports: side.ports().clone(),
+            snapshot: Arc::new(ArcSwap::new(Arc::clone(&loaded.snapshot))),
+            control: control(folder.path(), registry(&loaded.config, loaded.providers)).await,
+            issued: SystemClock.now(),
+            current: loaded.config,
+            sources: loaded.sources,
+        };
+        Self { folder, side, reload }
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        fs::write(self.folder.path().join(name), text).unwrap();
+    }
+
+    fn whom_to_ask(&self) -> String {
+        self.reload.snapshot.load().whom_to_ask().to_owned()
+    }
+
+    async fn stop(self) {
+        self.reload.control.shutdown().await;
+        self.side.stop();
+    }
+}
+
+async fn control(folder: &Path, registry: Registry) -> Arc<Control> {
+    let store = Store::open(&folder.join("db"), Arc::new(SystemClock)).await.unwrap();
+    let keys = KeyFile::open_or_create(&folder.join("key")).unwrap();
+    let clock = Arc::new(SystemClock);
+    Control::start(ControlParts { store, keys, registry, clock, settings: Settings::default() }).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_new_configuration_is_taken_when_its_content_changes() {
+    let mut site = Site::start().await;
+    let before = site.reload.snapshot.load_full();
+    site.reload.look().await;
+    assert!(Arc::ptr_eq(&before, &site.reload.snapshot.load_full()), "nothing changed, nothing is replaced");
+    site.write("gw.yaml", &GOOD.replace("Ask Alice.", "Ask Bob."));
+    site.reload.look().await;
+    assert_eq!(site.whom_to_ask(), "Ask Bob.");
+    assert!(site.reload.snapshot.load().cluster("east").is_some());
+    site.stop().await;
+}
+
+#[tokio::test]
+async fn a_fault_keeps_the_old_configuration_until_it_is_mended() {
+    let mut site = Site::start().await;
+    site.write("gw.yaml", &GOOD.replace("Ask Alice.", "Ask Bob.").replace("caFile", "cafile"));
+    site.reload.look().await;
+    assert_eq!(site.whom_to_ask(), "Ask Alice.");
+    assert!(!site.reload.sources.changed(), "the same fault is told once");
+    site.write("gw.yaml", &GOOD.replace("Ask Alice.", "Ask Bob."));
+    site.reload.look().await;
+    assert_eq!(site.whom_to_ask(), "Ask Bob.");
+    site.stop().await;
+}
+
+#[tokio::test]
+async fn a_file_that_appears_mends_the_configuration_that_names_it() {
+    let mut site = Site::start().await;
+    let later = GOOD.replace("Ask Alice.", "Ask Bob.").replace("ca.crt", "later.crt");
+    site.write("gw.yaml", &later);
+    site.reload.look().await;
+    assert_eq!(site.whom_to_ask(), "Ask Alice.");
+    fs::copy(site.folder.path().join("ca.crt"), site.folder.path().join("later.crt")).unwrap();
+    site.reload.look().await;
+    assert_eq!(site.whom_to_ask(), "Ask Bob.");
+    site.stop().await;
+}
+
+#[test]
+fn what_cannot_change_while_it_runs_is_named() {
+    let read = |text: &str| config::parse(text, Path::new("/")).unwrap();
+    let (old, new) = (read(GOOD), read(&format!("{GOOD}stateDir: /other\n")));
+    assert_eq!(needs_restart(&old, &new), ["stateDir", "store", "keyFile"]);
+    assert!(needs_restart(&old, &read(&GOOD.replace("Alice", "Bob"))).is_empty());
+}
