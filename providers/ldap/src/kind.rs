@@ -57,3 +57,17 @@ impl ProviderKind for LdapKind {
         Ok(Arc::new(LdapProvider::new(instance, settings, ports)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_hides_the_password() {
+        let mut schema = LdapKind.schema();
+        LdapKind.customize_schema(&mut schema);
+        let password = schema.pointer("/$defs/Bind/properties/password").unwrap();
+        assert_eq!((&password["format"], &password["writeOnly"]), (&json!("password"), &json!(true)));
+        assert_eq!(schema["additionalProperties"], json!(false));
+    }
+}

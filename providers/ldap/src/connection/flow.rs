@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use crate::guard::{GuardFault, Kind, Message};
 
 /// What the replies to one question may cost in memory. The library queues without a bound, so we set it.
-const BUDGET: usize = 64 << 20;
+///
+/// A page of 500 groups costs less than one; a person in 5,000 groups, about one.
+const BUDGET: usize = 16 << 20;
 
 /// The kind of reply that is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,8 +10,8 @@ use crate::failure::Failure;
 
 /// A connection that speaks as the service account.
 ///
-/// It goes back when it is dropped, unless an answer is still outstanding on it: a caller who gave
-/// up in the middle must not leave their answer to the next.
+/// It goes back when it is dropped. One on which an answer is outstanding ends there: a caller who
+/// gave up in the middle must not leave their answer to the next.
 #[derive(Debug)]
 pub(crate) struct Reader<'a> {
     directory: &'a Directory,
@@ -31,7 +31,7 @@ impl<'a> Reader<'a> {
 
 impl Drop for Reader<'_> {
     fn drop(&mut self) {
-        if let Some(connection) = self.connection.take().filter(Connection::is_usable) {
+        if let Some(connection) = self.connection.take() {
             self.directory.rest(connection);
         }
     }

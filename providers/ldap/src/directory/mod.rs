@@ -162,19 +162,24 @@ impl Directory {
         lock(&self.idle).pop()
     }
 
+    /// Takes a connection back, and lets go of those that nobody would use again.
     fn rest(&self, connection: Connection) {
-        lock(&self.idle).push(connection);
+        let mut idle = lock(&self.idle);
+        idle.push(connection);
+        idle.retain(|connection| !self.is_worn(connection));
+    }
+
+    fn is_worn(&self, connection: &Connection) -> bool {
+        let age = self.clock.monotonic().saturating_duration_since(connection.opened());
+        !connection.is_usable() || connection.operations() >= self.pool.max_operations || age >= self.pool.lifetime
     }
 
     /// Whether an idle connection still serves; one that rested for long is asked something small first.
     async fn is_fit(&self, connection: &mut Connection, deadline: Instant) -> bool {
-        let now = self.clock.monotonic();
-        let worn = connection.operations() >= self.pool.max_operations
-            || now.saturating_duration_since(connection.opened()) >= self.pool.lifetime;
-        if worn || !connection.is_usable() {
+        if self.is_worn(connection) {
             return false;
         }
-        if now.saturating_duration_since(connection.used()) < self.pool.test_after {
+        if self.clock.monotonic().saturating_duration_since(connection.used()) < self.pool.test_after {
             return true;
         }
         let question = Question {

@@ -76,6 +76,16 @@ async fn references_to_other_servers_are_passed_over() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn one_question_brings_so_much_and_no_more() {
+    let fake = Fake::start(obliging(|request| {
+        let reference = element(0x73, &[&element(4, &[b"ldap://evil.example.org/dc=x"])]);
+        (request.operation == SEARCH).then(|| Answer::Flood(message(request.id, &reference)))
+    }))
+    .await;
+    assert_eq!(Client::new(config(&[fake.port])).refusal("alice", "alice-secret").await, "protocol");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_list_that_comes_in_ranges_is_known_to_be_cut() {
     let fake = Fake::start(obliging(|request| {
         let people = request.operation == SEARCH && request.mentions("inetOrgPerson");

@@ -2,8 +2,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use auth_core::Ports;
-use auth_core::testing::MemoryUsers;
+use auth_core::testing::{ManualClock, MemoryUsers};
+use auth_core::{Clock, Context, LoginInput, Password, Ports};
 use serde_json::json;
 use testbed::pki::Ca;
 use tokio::sync::Notify;
@@ -108,6 +108,27 @@ async fn a_connection_is_replaced_after_so_many_operations() {
     }
     let log = directory.slapd.log().unwrap();
     assert!(log.matches("BIND dn=\"cn=gatewarden,ou=services,dc=example,dc=org\" method=128").count() >= 4, "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_rested_for_long_is_tried_before_it_is_used() {
+    let fake = Fake::start(obliging(|_| None)).await;
+    let clock = Arc::new(ManualClock::new());
+    let ports = Ports::new(clock.clone(), Arc::new(RuntimeTasks::default()), Arc::new(MemoryUsers::default()));
+    let client = Client::with_ports(config(&[fake.port]), &ports);
+    let login = async || {
+        let before = (fake.connections(), fake.requests());
+        let input = LoginInput::Password { login: "alice".to_owned(), password: Password::new("alice-secret") };
+        let ctx = Context::new(clock.monotonic() + Duration::from_secs(30), "test");
+        client.provider.authenticate_user(&ctx, input).await.unwrap();
+        (fake.connections() - before.0, fake.requests() - before.1)
+    };
+    assert_eq!(login().await, (2, 4), "sign in, find, check the password, groups");
+    assert_eq!(login().await, (1, 3), "the search connection is used again");
+    clock.advance(Duration::from_secs(31));
+    assert_eq!(login().await, (1, 4), "it is asked something first");
+    clock.advance(Duration::from_secs(601));
+    assert_eq!(login().await, (2, 4), "it is too old");
 }
 
 #[tokio::test(flavor = "multi_thread")]
