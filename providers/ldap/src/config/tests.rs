@@ -112,3 +112,30 @@ fn no_secret_shows_in_the_checked_configuration() {
     let settings = Settings::check(read_config(sound()).unwrap()).unwrap();
     assert!(!format!("{settings:?}").contains("secret"));
 }
+
+#[test]
+fn the_readme_lists_every_setting_and_no_other() {
+    let schema = schemars::schema_for!(File).to_value();
+    let keys_of = |pointer: &str, prefix: &str| -> Vec<String> {
+        let properties = schema.pointer(pointer).and_then(Value::as_object).unwrap();
+        properties.keys().map(|key| format!("{prefix}{key}")).collect()
+    };
+    let sections = ["tls", "bind", "users", "groups", "timeouts", "pool"];
+    let mut keys: Vec<String> =
+        keys_of("/properties", "").into_iter().filter(|key| !sections.contains(&&**key)).collect();
+    for (definition, prefix) in
+        ["Tls", "Bind", "UsersFile", "GroupsFile", "Timeouts", "PoolFile"].into_iter().zip(sections)
+    {
+        keys.extend(keys_of(&format!("/$defs/{definition}/properties"), &format!("{prefix}.")));
+    }
+    let table = include_str!("../../README.md").split("## ").next().unwrap_or_default();
+    let mut listed: Vec<&str> = table
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `"))
+        .flat_map(|line| line.split(" | ").next().unwrap_or_default().split(", "))
+        .map(|key| key.trim_matches('`'))
+        .collect();
+    keys.sort_unstable();
+    listed.sort_unstable();
+    assert_eq!(listed, keys);
+}
