@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use crate::process::Process;
 use crate::{node, reaper};
@@ -115,20 +115,19 @@ pub(crate) fn write_private(path: &Path, content: &str) -> Result<()> {
 /// # Errors
 /// When a process cannot be stopped or a mount not be undone; everything else is stopped all the same.
 pub fn down(root: &Path) -> Result<()> {
-    let mut result = Ok(());
-    for dir in state_dirs(root, 3) {
-        result = result.and(StateDir { root: dir }.stop_all());
-    }
-    result
+    // At once: a node takes seconds to let its pods go, and a test bed may have several.
+    std::thread::scope(|scope| {
+        let dirs = state_dirs(root, 3).into_iter().map(|root| StateDir { root });
+        let stops: Vec<_> = dirs.map(|state| scope.spawn(move || state.stop_all())).collect();
+        let results = stops.into_iter().map(|stop| stop.join().unwrap_or_else(|_| bail!("stopping panicked")));
+        results.fold(Ok(()), Result::and)
+    })
 }
 
 fn state_dirs(root: &Path, depth: u8) -> Vec<PathBuf> {
     let Ok(root) = root.canonicalize() else { return Vec::new() };
     if root.join(RUN).is_dir() && root.join(LOG).is_dir() {
-        let mut found = vec![root.clone()];
-        // What stands in another's folder leans on it, so it goes first.
-        found.splice(0..0, below(&root, depth));
-        return found;
+        return [vec![root.clone()], below(&root, depth)].concat();
     }
     below(&root, depth)
 }

@@ -30,7 +30,7 @@ pub(super) fn stage(narrator: &mut Narrator, dir: &Path, kubeconfig: &Path) -> R
     }
     narrator.step("Two accounts for the gateway, and a namespace for the demo");
     narrator.tell("One account may impersonate and nothing else, the other may ask what people may do.");
-    let manifests = [member.manifests()?, vec![pair::data("mine.yaml")]].concat();
+    let manifests = [member.manifests()?, vec![pair::data("yours.yaml")]].concat();
     for manifest in &manifests {
         narrator.show_file(manifest)?;
     }
@@ -68,11 +68,11 @@ fn member(dir: &Path, kubeconfig: &Path) -> Result<Member> {
     let server = view("{{.server}}")?;
     let ca = view(r#"{{index . "certificate-authority-data" | base64decode}}"#)
         .context("the kubeconfig names no CA, and the gateway asks for one")?;
-    let member_dir = dir.join("mine");
+    let member_dir = dir.join("yours");
     fs::create_dir_all(&member_dir)?;
     let ca_file = member_dir.join("ca.crt");
     fs::write(&ca_file, ca)?;
-    Ok(Member { id: "mine".to_owned(), server, ca_file, admin, namespace: "gatewarden-demo", dir: member_dir })
+    Ok(Member { id: "yours".to_owned(), server, ca_file, admin, namespace: "gatewarden-demo", dir: member_dir })
 }
 
 fn remember(dir: &Path, kubeconfig: &Path, manifests: &[PathBuf]) -> Result<()> {
