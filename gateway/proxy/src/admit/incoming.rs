@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use http::header::UPGRADE;
 use http::request::Parts;
-use http::{Request, Version};
+use http::{HeaderValue, Request, Version};
 use hyper::upgrade::OnUpgrade;
 
 use crate::admit::Source;
@@ -50,18 +50,27 @@ pub(crate) struct Peer {
     address: SocketAddr,
     server_name: Option<String>,
     source: Arc<Source>,
+    /// The address as a header value, written once for all requests of the connection.
+    forwarded: HeaderValue,
 }
 
 impl Peer {
     /// `server_name` is the one that the TLS handshake asked for.
     pub(crate) fn new(common: &Common, address: SocketAddr, server_name: Option<&str>) -> Self {
         let source = common.sources.of(address.ip());
-        Self { address, server_name: server_name.map(str::to_ascii_lowercase), source }
+        let forwarded = HeaderValue::try_from(address.ip().to_canonical().to_string());
+        // An address is always a header value.
+        let forwarded = forwarded.unwrap_or(HeaderValue::from_static("unknown"));
+        Self { address, server_name: server_name.map(str::to_ascii_lowercase), source, forwarded }
     }
 
     /// Where the connection comes from, in the form that logs and allow lists expect.
     pub(crate) fn ip(&self) -> IpAddr {
         self.address.ip().to_canonical()
+    }
+
+    pub(crate) fn forwarded(&self) -> HeaderValue {
+        self.forwarded.clone()
     }
 
     pub(crate) fn server_name(&self) -> Option<&str> {

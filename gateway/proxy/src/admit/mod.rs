@@ -26,7 +26,7 @@ use crate::refusal::Refusal;
 pub use incoming::Incoming;
 pub(crate) use incoming::Peer;
 pub use public::Public;
-pub(crate) use route::Target;
+pub(crate) use route::{Place, Target};
 pub(crate) use source::{Source, Sources};
 pub(crate) use upgrade::{Protocol, Upgrade};
 

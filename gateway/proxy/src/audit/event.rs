@@ -35,8 +35,8 @@ pub(super) fn at(facts: &Facts, stage: Stage, now: SystemTime) -> Event {
             event.annotate("gatewarden/original-user", caller.session().identity().username.as_str());
         }
     }
-    if let Some(cluster) = &facts.cluster {
-        event.annotate("gatewarden/cluster", cluster.as_ref());
+    if let Some(cluster) = facts.cluster() {
+        event.annotate("gatewarden/cluster", cluster);
     }
     if let Some(id) = &facts.client_audit_id {
         event.annotate("gatewarden/client-audit-id", id.as_ref());
@@ -69,7 +69,7 @@ pub(super) fn access_line(facts: &Facts) {
         client = %facts.client,
         method = facts.method.as_str(),
         uri = facts.request_uri().as_ref(),
-        cluster = facts.cluster.as_deref(),
+        cluster = facts.cluster(),
         verb = facts.info.as_ref().map(|info| info.verb.as_ref()),
         user = caller.map(|caller| caller.session().identity().username.as_str()),
         session = caller.map(|caller| caller.session().id()),

@@ -14,9 +14,9 @@ use kube_wire::audit::{Event, Stage, audit_id, client_audit_id};
 use kube_wire::header::AUDIT_ID;
 use kube_wire::{RequestInfo, UserInfo};
 
-use crate::admit::{Incoming, Target};
+use crate::admit::{Incoming, Place, Target};
 use crate::audit::event;
-use crate::audit::sink::{Lost, Message, Place, Sink};
+use crate::audit::sink::{Lost, Message, Seat, Sink};
 use crate::authenticate::{Caller, Slot};
 use crate::body::{Body, Polled};
 use crate::gate::Common;
@@ -28,7 +28,7 @@ pub(crate) struct Record {
     common: Arc<Common>,
     facts: Option<Box<Facts>>,
     slot: Option<Slot>,
-    place: Option<Place>,
+    seat: Option<Seat>,
     tunnel: Option<Arc<Mutex<Tunnel>>>,
 }
 
@@ -40,14 +40,12 @@ pub(crate) struct Facts {
     path: Option<PathAndQuery>,
     started: Instant,
     long_running: bool,
-    /// The cluster is in the snapshot; otherwise its name is the client's invention.
-    exists: bool,
     pub(super) client_audit_id: Option<Box<str>>,
     pub(super) received: SystemTime,
     pub(super) method: Method,
     pub(super) client: IpAddr,
     pub(super) surface: Surface,
-    pub(super) cluster: Option<Box<str>>,
+    place: Option<Place>,
     pub(super) info: Option<Arc<RequestInfo>>,
     pub(super) caller: Option<Arc<Caller>>,
     pub(super) acting_as: Option<UserInfo>,
@@ -98,11 +96,10 @@ impl Record {
             started: common.time.monotonic(),
             received,
             long_running: false,
-            exists: false,
             method: head.method.clone(),
             client: incoming.peer().ip(),
             surface: Surface::Cluster,
-            cluster: None,
+            place: None,
             info: None,
             caller: None,
             acting_as: None,
@@ -116,17 +113,14 @@ impl Record {
             took: Duration::ZERO,
             closed: received,
         };
-        Self { common: Arc::clone(common), facts: Some(Box::new(facts)), slot: None, place: None, tunnel: None }
+        Self { common: Arc::clone(common), facts: Some(Box::new(facts)), slot: None, seat: None, tunnel: None }
     }
 
     pub(crate) fn routed(&mut self, target: &Target) {
         let Some(facts) = &mut self.facts else { return };
         facts.path = Some(target.path().clone());
         match target {
-            Target::Cluster { id, cluster, .. } => {
-                facts.cluster = Some(id.clone());
-                facts.exists = cluster.is_some();
-            }
+            Target::Cluster { place, .. } => facts.place = Some(place.clone()),
             Target::Management { .. } => facts.surface = Surface::Management,
         }
     }
@@ -190,7 +184,7 @@ impl Record {
     }
 
     pub(super) fn reserve(&mut self, sink: &Sink) -> Result<(), Lost> {
-        self.place = Some(sink.place()?);
+        self.seat = Some(sink.seat()?);
         Ok(())
     }
 
@@ -274,7 +268,11 @@ impl Drop for Record {
         self.common.metrics.closed(&Closed {
             cluster: match facts.surface {
                 Surface::Management => "management",
-                Surface::Cluster => facts.cluster.as_deref().filter(|_| facts.exists).unwrap_or_default(),
+                // A name that is not in the snapshot is the client's invention and makes no label.
+                Surface::Cluster => match &facts.place {
+                    Some(Place::Known(cluster)) => cluster.id(),
+                    Some(Place::Unknown(_)) | None => "",
+                },
             },
             verb: facts.info.as_ref().map_or("", |info| info.verb.as_ref()),
             code: facts.code,
@@ -282,7 +280,7 @@ impl Drop for Record {
             waited: facts.waited,
             long_running: facts.info.as_ref().map(|_| facts.long_running),
         });
-        self.common.audit.put(Message::Closed(facts), self.place.take());
+        self.common.audit.put(Message::Closed(facts), self.seat.take());
     }
 }
 
@@ -301,6 +299,10 @@ pub(crate) struct Closed<'a> {
 impl Facts {
     pub(super) fn audit_id(&self) -> &str {
         self.audit_header.to_str().unwrap_or_default()
+    }
+
+    pub(super) fn cluster(&self) -> Option<&str> {
+        self.place.as_ref().map(Place::id)
     }
 
     /// What the client calls itself, as far as it is text.

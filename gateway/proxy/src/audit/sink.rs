@@ -39,8 +39,8 @@ pub(crate) struct Sink {
     metrics: Arc<Metrics>,
 }
 
-/// A place in the queue that is kept for a record.
-pub(crate) type Place = OwnedPermit<Message>;
+/// A seat in the queue that is kept for a record.
+pub(crate) type Seat = OwnedPermit<Message>;
 
 /// A record was lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,14 +109,14 @@ impl Sink {
         wait.await.map_err(|_| Lost)?
     }
 
-    pub(super) fn place(&self) -> Result<Place, Lost> {
+    pub(super) fn seat(&self) -> Result<Seat, Lost> {
         self.queue.clone().try_reserve_owned().map_err(|_| Lost)
     }
 
-    pub(super) fn put(&self, message: Message, place: Option<Place>) {
-        let kept = match place {
-            Some(place) => {
-                place.send(message);
+    pub(super) fn put(&self, message: Message, seat: Option<Seat>) {
+        let kept = match seat {
+            Some(seat) => {
+                seat.send(message);
                 Ok(())
             }
             None => self.queue.try_send(message).map_err(|_| Lost),

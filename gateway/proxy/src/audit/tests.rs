@@ -141,3 +141,41 @@ async fn a_client_that_goes_away_leaves_a_record_too() {
     drop(world.record(&incoming));
     assert_eq!(events(&world, &path).await[0].response_status.as_ref().unwrap().code, 499);
 }
+
+#[tokio::test]
+async fn a_tunnel_is_on_record_until_its_last_byte() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.log");
+    let world = world_with(&config(&path, WhenFull::Refuse));
+    let switched = || {
+        let mut response = http::Response::new(Body::empty());
+        *response.status_mut() = http::StatusCode::SWITCHING_PROTOCOLS;
+        response
+    };
+    let open = || {
+        let incoming = world.incoming(request("/k8s/clusters/east/x").body(Body::empty()).unwrap());
+        let mut record = world.record(&incoming);
+        record.asks(&Arc::default(), true);
+        record
+    };
+    let running = open();
+    let hold = running.hold();
+    assert!(!running.answered(switched()).headers().contains_key("audit-id"), "as the API server does");
+    assert_eq!(events(&world, &path).await.len(), 1, "the start");
+    drop(hold);
+    let closed = events(&world, &path).await;
+    assert_eq!((closed.len(), closed[1].stage), (2, Stage::ResponseComplete));
+    let brief = open();
+    drop(brief.hold());
+    brief.answered(switched());
+    assert_eq!(events(&world, &path).await.len(), 4, "over before the answer was out");
+}
+
+#[tokio::test]
+async fn a_cluster_name_that_a_client_invents_makes_no_label() {
+    let world = World::new();
+    answered(&world, request("/k8s/clusters/invented/api")).await;
+    answered(&world, request("/k8s/clusters/west/api")).await;
+    let text = world.gate.common.metrics.encode();
+    assert!(text.contains(r#"cluster="west""#) && !text.contains("invented"), "{text}");
+}

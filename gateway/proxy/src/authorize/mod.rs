@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use http::Method;
 
-use crate::admit::{Admitted, Target};
+use crate::admit::{Admitted, Place, Target};
 use crate::audit::Record;
 use crate::authenticate::{Authenticated, Caller};
 use crate::boundary::{Cluster, Scope, Snapshot};
@@ -56,7 +56,7 @@ pub(crate) fn run(gate: &Gate, authenticated: Authenticated, record: &mut Record
             check_management(&caller.resolved().scope, &admitted.head().method, path.path())?;
             return Ok(Permitted::Management(Managed { admitted, caller }));
         }
-        Target::Cluster { id, cluster, .. } => enter(snapshot, &caller, id, cluster.as_ref(), &admitted)?,
+        Target::Cluster { place, .. } => enter(snapshot, &caller, place, &admitted)?,
     };
     Ok(Permitted::Cluster(Authorized { admitted, caller, cluster }))
 }
@@ -86,19 +86,13 @@ impl Managed {
     }
 }
 
-fn enter(
-    snapshot: &Snapshot,
-    caller: &Caller,
-    id: &str,
-    cluster: Option<&Arc<Cluster>>,
-    admitted: &Admitted,
-) -> Result<Arc<Cluster>, Refusal> {
-    let scope = &caller.resolved().scope;
+fn enter(snapshot: &Snapshot, caller: &Caller, place: &Place, admitted: &Admitted) -> Result<Arc<Cluster>, Refusal> {
+    let (scope, id) = (&caller.resolved().scope, place.id());
     let in_scope = scope.upstreams.as_ref().is_none_or(|upstreams| upstreams.iter().any(|name| name == id));
     let granted = caller.granted(snapshot);
     let access = granted.on(id).filter(|_| in_scope);
     // The grant for `*` covers no cluster that is not there, and the answer does not tell the two apart.
-    let (Some(access), Some(cluster)) = (access, cluster) else {
+    let (Some(access), Place::Known(cluster)) = (access, place) else {
         return Err(Refusal::NoGrant { cluster: id.into(), whom_to_ask: snapshot.whom_to_ask().into() });
     };
     if access.read_only || scope.read_only {

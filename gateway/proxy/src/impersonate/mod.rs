@@ -9,7 +9,6 @@ mod nested;
 mod question;
 mod reviews;
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +18,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use kube_wire::UserInfo;
 use kube_wire::header::{AUDIT_ID, IMPERSONATE_GROUP, IMPERSONATE_UID, IMPERSONATE_USER};
 
-use crate::admit::{Asked, Protocol, Target, Upgrade};
+use crate::admit::{Asked, Peer, Protocol, Target, Upgrade};
 use crate::audit::{Hold, Record};
 use crate::authorize::{Authorized, Way};
 use crate::body::Body;
@@ -86,7 +85,7 @@ pub(crate) async fn run(gate: &Gate, authorized: Authorized, record: &mut Record
     let room = head.headers.len() + caller.session().identity().groups.len() + 16;
     let mut headers = HeaderMap::try_with_capacity(room).map_err(|_| too_large())?;
     copy::client_headers(&head.headers, &mut headers)?;
-    add_hop(&mut headers, upgrade.as_ref().map(|upgrade| upgrade.protocol), peer.ip(), record)?;
+    add_hop(&mut headers, upgrade.as_ref().map(|upgrade| upgrade.protocol), &peer, record)?;
     match &acting_as {
         None => add_session(&mut headers, caller.session(), &cluster)?,
         Some(target) => add_target(&mut headers, target, caller.session(), &cluster)?,
@@ -100,12 +99,12 @@ pub(crate) async fn run(gate: &Gate, authorized: Authorized, record: &mut Record
 }
 
 /// What the next hop needs to know of this one.
-fn add_hop(headers: &mut HeaderMap, upgrade: Option<Protocol>, client: IpAddr, record: &Record) -> Result<(), Refusal> {
+fn add_hop(headers: &mut HeaderMap, upgrade: Option<Protocol>, client: &Peer, record: &Record) -> Result<(), Refusal> {
     if let Some(protocol) = upgrade {
         put(headers, &CONNECTION, HeaderValue::from_static("Upgrade"))?;
         put(headers, &UPGRADE, protocol.header())?;
     }
-    put(headers, &X_FORWARDED_FOR, header_value(&client.to_string()).ok_or_else(too_large)?)?;
+    put(headers, &X_FORWARDED_FOR, client.forwarded())?;
     put(headers, &AUDIT_ID, record.audit_header())
 }
 

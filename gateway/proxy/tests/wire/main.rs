@@ -10,6 +10,7 @@ mod gateway;
 mod upstream;
 
 mod acting;
+mod browser;
 mod ending;
 mod failing;
 mod proving;

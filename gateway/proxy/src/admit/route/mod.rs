@@ -13,10 +13,9 @@ use crate::refusal::Refusal;
 /// Where a request goes.
 #[derive(Debug, Clone)]
 pub(crate) enum Target {
-    /// To a cluster, by a well-formed id. Whether it exists is told to nobody who may not enter it.
+    /// To a cluster.
     Cluster {
-        id: Box<str>,
-        cluster: Option<Arc<Cluster>>,
+        place: Place,
         /// What the cluster is asked: the client's bytes after the prefix.
         path: PathAndQuery,
     },
@@ -25,6 +24,22 @@ pub(crate) enum Target {
         /// The client's bytes.
         path: PathAndQuery,
     },
+}
+
+/// A cluster, by a well-formed id. Whether it exists is told to nobody who may not enter it.
+#[derive(Debug, Clone)]
+pub(crate) enum Place {
+    Known(Arc<Cluster>),
+    Unknown(Box<str>),
+}
+
+impl Place {
+    pub(crate) fn id(&self) -> &str {
+        match self {
+            Self::Known(cluster) => cluster.id(),
+            Self::Unknown(id) => id,
+        }
+    }
 }
 
 impl Target {
@@ -44,8 +59,7 @@ pub(super) fn find(snapshot: &Snapshot, head: &Parts, host: &str, peer: &Peer) -
         if peer.server_name().is_some_and(|name| name != host) {
             return Err(Refusal::Misdirected);
         }
-        let id = cluster.id().into();
-        return Ok(Target::Cluster { id, cluster: Some(Arc::clone(cluster)), path: path.clone() });
+        return Ok(Target::Cluster { place: Place::Known(Arc::clone(cluster)), path: path.clone() });
     }
     if !snapshot.serves(host) {
         return Err(Refusal::Misdirected);
@@ -96,7 +110,8 @@ fn cluster(snapshot: &Snapshot, rest: &str) -> Result<Target, Refusal> {
         false => PathAndQuery::try_from(format!("/{rest}")),
     };
     let path = path.map_err(|_| Refusal::bad_request("the target is not a path"))?;
-    Ok(Target::Cluster { id: id.into(), cluster: snapshot.cluster(id).map(Arc::clone), path })
+    let place = snapshot.cluster(id).map_or_else(|| Place::Unknown(id.into()), |known| Place::Known(Arc::clone(known)));
+    Ok(Target::Cluster { place, path })
 }
 
 const CLUSTERS: &str = "/k8s/clusters/";

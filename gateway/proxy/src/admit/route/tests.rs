@@ -13,7 +13,7 @@ fn find_on(host: &str, path: &str, server_name: Option<&str>) -> Result<Target, 
 
 fn routed(path: &str) -> Result<(String, String), Refusal> {
     match find_on("gw.example.org", path, None)? {
-        Target::Cluster { id, path, .. } => Ok((id.into(), path.to_string())),
+        Target::Cluster { place, path } => Ok((place.id().to_owned(), path.to_string())),
         Target::Management { path } => Ok(("management".to_owned(), path.to_string())),
     }
 }
@@ -56,8 +56,8 @@ fn what_is_no_cluster_id_is_not_found() {
 
 #[test]
 fn a_cluster_has_its_own_host() {
-    let Ok(Target::Cluster { id, path, .. }) = find_on("east.k8s.example.org", "/api/v1/pods", None) else { panic!() };
-    assert_eq!((&*id, path.as_str()), ("east", "/api/v1/pods"));
+    let Ok(Target::Cluster { place, path }) = find_on("east.k8s.example.org", "/api/v1/pods", None) else { panic!() };
+    assert_eq!((place.id(), path.as_str()), ("east", "/api/v1/pods"));
     let other_name = find_on("east.k8s.example.org", "/api", Some("west.k8s.example.org"));
     assert!(matches!(other_name, Err(Refusal::Misdirected)), "a connection made for another name");
     assert!(matches!(find_on("evil.example.org", "/api/v1/me", None), Err(Refusal::Misdirected)));
