@@ -1,10 +1,10 @@
 //! What a server leaves out, and says so in passing.
 
-use auth_core::{Completeness, Login};
+use auth_core::{Completeness, Login, Search};
 
 use crate::fake::{Answer, Fake, Request, SEARCH, alice, element, entry, group, message, number, obliging, result};
 use crate::hostile::config;
-use crate::support::Client;
+use crate::support::{Client, context};
 
 fn asks_for_groups(request: &Request) -> bool {
     request.operation == SEARCH && request.mentions("groupOfNames")
@@ -73,6 +73,21 @@ async fn references_to_other_servers_are_passed_over() {
     .await;
     assert_eq!(why(&login), "complete");
     assert_eq!(login.groups.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_search_that_the_directory_cut_is_an_error_not_fewer_people() {
+    let fake = Fake::start(obliging(|request| {
+        (request.operation == SEARCH)
+            .then(|| Answer::Send([message(request.id, &alice()), message(request.id, &result(0x65, 4))].concat()))
+    }))
+    .await;
+    let client = Client::new(config(&[fake.port]));
+    let error = client.provider.search_principals(&context(), Search::new("a", 10)).await.unwrap_err();
+    assert!(error.to_string().contains("cut"), "{error}");
+    let page = client.provider.search_principals(&context(), Search::new("a", 1)).await.unwrap();
+    assert_eq!(page.principals.len(), 1, "what was asked for is there");
+    assert!(page.next.is_some());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,4 +1,4 @@
-use auth_core::{Current, PrincipalId, Refetch};
+use auth_core::{Current, PrincipalId, Refetch, Search};
 use serde_json::json;
 
 use crate::support::{Client, Directory, context, sorted};
@@ -113,6 +113,8 @@ async fn an_outage_is_an_error_and_nobody_is_gone() {
     assert_eq!(error.http_status(), 503);
     assert!(error.retry_after().is_some());
     assert_eq!(client.provider.get_principal(&context(), &id).await.unwrap_err().http_status(), 503);
+    let search = client.provider.search_principals(&context(), Search::new("a", 10)).await;
+    assert_eq!(search.unwrap_err().http_status(), 503);
     assert_eq!(client.login("alice", "alice-secret").await.unwrap_err().http_status(), 503);
     assert_eq!(client.login("nobody", "alice-secret").await.unwrap_err().http_status(), 503);
 }
