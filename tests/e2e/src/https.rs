@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
@@ -128,7 +129,7 @@ impl Https {
                 request.headers_mut().entry("host").or_insert(host.parse()?);
                 let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
                 let answer = async { read(sender.send_request(request.map(Full::new)).await?).await };
-                tokio::select! { answer = answer => answer, end = connection => bail!("closed: {end:?}") }
+                driven(answer, connection).await
             }
             Protocol::Http2 => {
                 let path = request.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
@@ -137,7 +138,7 @@ impl Https {
                 let mut http2 = hyper::client::conn::http2::Builder::new(TokioExecutor::new());
                 let (mut sender, connection) = http2.max_header_list_size(1 << 20).handshake(io).await?;
                 let answer = async { read(sender.send_request(request.map(Full::new)).await?).await };
-                tokio::select! { answer = answer => answer, end = connection => bail!("closed: {end:?}") }
+                driven(answer, connection).await
             }
         }
     }
@@ -157,6 +158,18 @@ impl Https {
             bail!("the server did not take {protocol:?}");
         }
         Ok(stream)
+    }
+}
+
+/// Waits for an answer while the connection runs. A connection that ends may have brought the whole answer before.
+async fn driven<E>(
+    answer: impl Future<Output = Result<Answer>>,
+    connection: impl Future<Output = E>,
+) -> Result<Answer> {
+    let mut answer = pin!(answer);
+    tokio::select! {
+        answer = &mut answer => answer,
+        _ = connection => answer.await,
     }
 }
 

@@ -165,7 +165,6 @@ fn cluster(dir: PathBuf) -> Result<Cluster> {
         ClusterOptions { node: testbed::nodes_unsupported().is_none(), ..ClusterOptions::default() },
     )?;
     let manifests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/rbac");
-    cluster.kubectl(&["create", "namespace", "gatewarden"])?;
     for manifest in ["constrained.yaml", "reviewer.yaml"] {
         let applied = cluster.kubectl(&["apply", "-f", &manifests.join(manifest).to_string_lossy()])?;
         ensure!(applied.contains("created"), "{applied}");

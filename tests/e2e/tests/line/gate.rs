@@ -112,11 +112,6 @@ impl Gate {
         format!("localhost:{}", self.place.port)
     }
 
-    /// The client port.
-    pub(crate) fn port(&self) -> u16 {
-        self.place.port
-    }
-
     /// Status and body of a path on the operations port.
     pub(crate) fn operations(&self, path: &str) -> Result<(u16, String)> {
         let response = testbed::http::get(&format!("{}{path}", self.place.operations_url()))?;
@@ -180,7 +175,7 @@ impl Gate {
             let value = body.pointer(at).and_then(|value| value.as_str());
             value.map(str::to_owned).with_context(|| format!("{at} in {body}"))
         };
-        Ok(Session { token: text("/token")?, user: text("/user/id")? })
+        Ok(Session { token: text("/token")?, user: text("/user")? })
     }
 
     /// kubectl with a session's token, in the namespace dev.

@@ -10,6 +10,7 @@ pub(crate) fn facts() -> Vec<Case<Bed>> {
     facts![
         a_wrong_password_and_an_unknown_user_are_told_apart_by_nobody,
         an_empty_password_is_refused,
+        guessing_is_slowed_down_for_that_account_alone,
         an_unknown_token_is_a_401_that_says_what_logs_in,
         kubectl_understands_a_refused_watch,
         a_token_in_a_cookie_or_query_is_no_token,
@@ -39,6 +40,19 @@ pub(crate) fn an_empty_password_is_refused(bed: &Bed) -> Result<()> {
         let answer = bed.gate().login("aplus", password)?;
         ensure!(matches!(answer.status.as_u16(), 400 | 401), "{password:?}: {} {}", answer.status, answer.text());
     }
+    Ok(())
+}
+
+pub(crate) fn guessing_is_slowed_down_for_that_account_alone(bed: &Bed) -> Result<()> {
+    let person = bed.new_person("guessed", &["dev"])?;
+    let slowed = (0..20).find_map(|_| match bed.gate().login(&person, "a guess") {
+        Ok(answer) if answer.status == 401 => None,
+        other => Some(other),
+    });
+    let answer = slowed.context("twenty guesses were all answered")??;
+    ensure!(answer.status == 429, "{} {}", answer.status, answer.text());
+    ensure!(answer.header("retry-after").parse::<u32>().is_ok(), "{:?}", answer.headers);
+    ensure!(bed.gate().login_as("bob")?.status == 201, "another account was hit");
     Ok(())
 }
 
