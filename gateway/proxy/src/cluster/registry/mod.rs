@@ -48,9 +48,9 @@ pub struct ClusterStatus {
     pub state: State,
 }
 
-type Table = HashMap<usize, Entry, foldhash::fast::RandomState>;
+type Table = HashMap<usize, Arc<Entry>, foldhash::fast::RandomState>;
 
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct Entry {
     // Keeps the address in use, so that it names no other value.
     cluster: Arc<Cluster>,
@@ -82,7 +82,7 @@ impl Clusters {
         self.change(|table| {
             snapshot.clusters().for_each(|cluster| enter(table, cluster));
             let current: Vec<usize> = snapshot.clusters().map(key).collect();
-            // One that requests still hold stays until they are done; nobody else can find it.
+            // One that requests still hold stays: theirs is a third reference, beside the entry's and the runtime's.
             table.retain(|key, entry| current.contains(key) || Arc::strong_count(&entry.cluster) > 2);
         });
     }
@@ -179,7 +179,7 @@ fn enter(table: &mut Table, cluster: &Arc<Cluster>) {
         Some(Ok(runtime)) => Ok(Arc::clone(runtime)),
         Some(Err(_)) | None => Runtime::new(Arc::clone(cluster)).map(Arc::new).map_err(Into::into),
     };
-    table.insert(key(cluster), Entry { cluster: Arc::clone(cluster), runtime });
+    table.insert(key(cluster), Arc::new(Entry { cluster: Arc::clone(cluster), runtime }));
 }
 
 /// Reads all token files, on a thread that may wait for a disk.
@@ -193,3 +193,6 @@ async fn renew(runtimes: Vec<Arc<Runtime>>, tasks: &TaskTracker) {
     });
     let _ = read.await;
 }
+
+#[cfg(test)]
+mod tests;
