@@ -125,6 +125,21 @@ async fn an_outage_is_503_with_a_time_and_the_instance() {
 }
 
 #[tokio::test]
+async fn whoever_guesses_is_told_when_to_come_back() {
+    let site = Site::open().await;
+    for _ in 0..1_000 {
+        let answer = post_login(&site, r#"{"username":"alice","password":"wrong"}"#).await;
+        if answer.status != 401 {
+            assert_eq!(answer.problem(), (429, "throttled"));
+            assert!(answer.headers.contains_key(header::RETRY_AFTER));
+            assert_eq!(answer.body["provider"], "corp");
+            return;
+        }
+    }
+    panic!("a thousand guesses were answered");
+}
+
+#[tokio::test]
 async fn a_taken_name_is_told_with_the_command_that_releases_it() {
     let site = Site::open().await;
     site.login("alice").await.expect("logged in");

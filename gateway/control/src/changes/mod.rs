@@ -9,6 +9,7 @@ pub(crate) use tail::Tail;
 
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
+use tokio_util::sync::CancellationToken;
 
 use crate::sessions::SessionId;
 use crate::store::Change;
@@ -64,12 +65,13 @@ impl ChangeEvent {
 #[derive(Debug)]
 pub struct Events {
     receiver: broadcast::Receiver<ChangeEvent>,
+    end: CancellationToken,
     started: bool,
 }
 
 impl Events {
-    pub(crate) const fn new(receiver: broadcast::Receiver<ChangeEvent>) -> Self {
-        Self { receiver, started: false }
+    pub(crate) const fn new(receiver: broadcast::Receiver<ChangeEvent>, end: CancellationToken) -> Self {
+        Self { receiver, end, started: false }
     }
 
     /// The next event; `None` when the gateway has stopped.
@@ -78,7 +80,13 @@ impl Events {
             self.started = true;
             return Some(ChangeEvent::Reset);
         }
-        match self.receiver.recv().await {
+        // What was told before the end is handed out before the end.
+        let received = tokio::select! {
+            biased;
+            received = self.receiver.recv() => received,
+            () = self.end.cancelled() => return None,
+        };
+        match received {
             Ok(event) => Some(event),
             Err(RecvError::Lagged(missed)) => {
                 tracing::warn!(missed, "a follower of changes was too slow and starts over");

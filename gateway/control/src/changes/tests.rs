@@ -57,7 +57,7 @@ async fn the_sessions_of_a_provider_that_is_taken_away_end() {
 #[tokio::test]
 async fn a_follower_too_slow_starts_over_instead_of_missing_an_ending() {
     let (sender, receiver) = broadcast::channel(2);
-    let mut events = Events::new(receiver);
+    let mut events = Events::new(receiver, CancellationToken::new());
     assert_eq!(events.next().await, Some(ChangeEvent::Reset));
     let session = SessionId::random();
     sender.send(ChangeEvent::SessionEnded(session)).expect("followed");
@@ -134,4 +134,16 @@ async fn rename(site: &Site, sql: &'static str) {
     let path = site.folder.path().join("gatewarden.db");
     let mut other = sqlx::sqlite::SqliteConnectOptions::new().filename(path).connect().await.expect("connected");
     sqlx::query(sql).execute(&mut other).await.expect("renamed");
+}
+
+#[tokio::test]
+async fn after_the_end_there_are_no_more_events_and_nothing_runs() {
+    let site = Site::open().await;
+    let mut events = site.control.events();
+    let login = site.login("alice").await.expect("logged in");
+    site.admin().end_session(login.session.as_str()).await.expect("ended");
+    site.until(&mut events, &ChangeEvent::SessionEnded(login.session)).await;
+    site.control.shutdown().await;
+    while events.next().await.is_some() {}
+    assert!(site.control.tasks().is_empty());
 }

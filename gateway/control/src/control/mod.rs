@@ -44,6 +44,9 @@ pub struct ControlParts {
 pub struct Settings {
     /// How long a login lasts.
     pub session_lifetime: Duration,
+    /// How many sessions a user may have; one more ends the oldest, so that a script that logs in for every request
+    /// fills neither the store nor the directory's day.
+    pub sessions_per_user: u32,
     /// How often the groups of a session are read anew.
     pub refresh_interval: Duration,
     /// How many refetches one provider gets at once.
@@ -56,10 +59,11 @@ pub struct Settings {
 }
 
 impl Default for Settings {
-    /// 12 hours, every 15 minutes, 4 at once, 10 seconds.
+    /// 12 hours, 200 sessions, every 15 minutes, 4 at once, 10 seconds.
     fn default() -> Self {
         Self {
             session_lifetime: Duration::from_secs(12 * 60 * 60),
+            sessions_per_user: 200,
             refresh_interval: Duration::from_secs(15 * 60),
             refresh_concurrency: 4,
             max_staleness: None,
@@ -115,7 +119,7 @@ impl Control {
     /// Follows what changes: first of all [`ChangeEvent::Reset`].
     #[must_use]
     pub fn events(&self) -> Events {
-        Events::new(self.events.subscribe())
+        Events::new(self.events.subscribe(), self.end.clone())
     }
 
     /// Puts a new configuration of providers in place of the old. The sessions of an instance that is gone end.
@@ -131,7 +135,7 @@ impl Control {
         if old.ids().all(|id| new.entry(id.as_str()).is_some()) {
             return Ok(());
         }
-        // Told first: whoever looks a token up from here on is judged by the new configuration.
+        // Whoever looks a token up from here on is judged by the new configuration; what was looked up before ends.
         let live = sessions::live(&mut *self.store.read().await?, self.clock.now()).await;
         let Ok(live) = live else {
             let _ = self.events.send(ChangeEvent::Reset);

@@ -154,10 +154,11 @@ impl Control {
         };
         sessions::insert(&mut write, new).await?;
         tokens::rows::insert(&mut write, &minted, &session, expires_at).await?;
+        let ended = sessions::end_oldest(&mut write, &user.id, self.settings().sessions_per_user).await?;
         let changes = Changes::from(Change::UserSaved(user.id.clone()))
             .and(Change::SessionStarted(session.clone()))
             .and(Change::TokenMinted(minted.name.clone()));
-        write.commit(changes).await?;
+        write.commit(ended.iter().flat_map(Changes::iter).cloned().fold(changes, Changes::and)).await?;
         log_withheld(&session, &identity);
         Ok(LoginDone { token: minted.plain, name: minted.name, expires_at, session, user: user.id, identity })
     }

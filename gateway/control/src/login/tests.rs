@@ -175,3 +175,36 @@ async fn the_same_person_keeps_one_id_over_many_logins() {
     assert_ne!(a.session, b.session);
     assert_eq!(site.admin().users().await.expect("listed").len(), 1);
 }
+
+#[tokio::test]
+async fn one_session_too_many_ends_the_oldest_and_nobody_elses() {
+    let settings = Settings { sessions_per_user: 2, ..Settings::default() };
+    let site = Site::with(AccessPolicy::default(), settings).await;
+    let bob = site.login("bob").await.expect("logged in");
+    let mut alice = Vec::new();
+    for _ in 0..3 {
+        alice.push(site.login("alice").await.expect("logged in"));
+    }
+    let mut valid = Vec::new();
+    for login in alice.iter().chain([&bob]) {
+        valid.push(site.control.resolve_token(login.token.expose()).await.is_ok());
+    }
+    assert_eq!(valid, [false, true, true, true]);
+}
+
+#[tokio::test]
+async fn many_log_in_at_once_while_a_command_writes_beside_the_server() {
+    let site = Site::open().await;
+    let beside = site.beside().await;
+    site.login("bob").await.expect("logged in");
+    let logins = futures_util::future::join_all((0..8).map(|_| site.login("alice")));
+    let command = async {
+        for _ in 0..8 {
+            beside.disable("bob").await.expect("disabled");
+            beside.enable("bob").await.expect("enabled");
+        }
+    };
+    let (logins, ()) = tokio::join!(logins, command);
+    assert!(logins.iter().all(Result::is_ok), "{logins:?}");
+    assert_eq!(sessions(&site).await, 9);
+}

@@ -176,6 +176,23 @@ pub(crate) async fn end(write: &mut Write, which: Which<'_>, why: &str) -> Resul
     changes(&ended, Change::SessionEnded)
 }
 
+/// Ends the oldest sessions of a user, so that `keep` stay.
+pub(crate) async fn end_oldest(write: &mut Write, user: &UserId, keep: u32) -> Result<Option<Changes>, StoreFault> {
+    let at = millis(write.at());
+    // An id begins with the time at which it was made.
+    let ended: Vec<String> = sqlx::query_scalar(
+        "UPDATE sessions SET ended_at = ?1, ended_why = 'the user has too many sessions' WHERE id IN \
+         (SELECT id FROM sessions WHERE user_id = ?2 AND ended_at IS NULL AND expires_at > ?1 \
+          ORDER BY id DESC LIMIT -1 OFFSET ?3) RETURNING id",
+    )
+    .bind(at)
+    .bind(user.as_str())
+    .bind(keep)
+    .fetch_all(write.connection())
+    .await?;
+    changes(&ended, Change::SessionEnded)
+}
+
 /// A session as commands list it.
 #[derive(Debug, Clone)]
 pub struct SessionInfo {
