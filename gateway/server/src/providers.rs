@@ -2,7 +2,8 @@
 //!
 //! `local` has no feature: every gateway keeps the accounts that work when every directory is down.
 
-use auth_core::ProviderKind;
+use auth_core::{BoxError, Password, PasswordHash, ProviderKind};
+use auth_local::LocalConfig;
 
 const KINDS: &[&dyn ProviderKind] = &[
     &auth_local::LocalKind,
@@ -19,4 +20,13 @@ pub fn kinds() -> impl Iterator<Item = &'static dyn ProviderKind> {
 #[must_use]
 pub fn kind(name: &str) -> Option<&'static dyn ProviderKind> {
     kinds().find(|kind| kind.kind() == name)
+}
+
+/// Hashes the password of a local account, at the cost that the provider's own configuration asks for.
+///
+/// # Errors
+/// The password is not fit, or the configuration is not the provider's.
+pub fn hash_local_password(password: &Password, config: Option<serde_json::Value>) -> Result<PasswordHash, BoxError> {
+    let config: LocalConfig = config.map(serde_json::from_value).transpose()?.unwrap_or_default();
+    Ok(auth_local::hash_password(password, config.argon2)?)
 }

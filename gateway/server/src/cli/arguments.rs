@@ -46,7 +46,7 @@ pub(super) enum Command {
     Serve(Serve),
     /// Report every fault of the configuration at once, each with its line and what to write instead.
     #[command(
-        after_help = "Examples:\n  gatewarden check --config gatewarden.yaml\n  gatewarden check --live      also asks every cluster what the gateway's accounts may do"
+        after_help = "Examples:\n  gatewarden check --config gatewarden.yaml\n  gatewarden check --live      also asks the directories and clusters"
     )]
     Check(Check),
     /// People that the gateway itself keeps.
@@ -84,7 +84,7 @@ pub(super) struct Serve {
 
 #[derive(Debug, Args)]
 pub(super) struct Check {
-    /// Also ask every cluster what the gateway's accounts may do.
+    /// Also ask every directory whether it answers, and every cluster what the gateway's accounts may do.
     #[arg(long)]
     pub(super) live: bool,
 }

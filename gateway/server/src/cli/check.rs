@@ -7,8 +7,8 @@ use serde_json::json;
 
 use super::arguments::Check;
 use super::output::{self, Output};
-use super::{CommandError, probe};
-use crate::config::{self, LoadError};
+use super::{CommandError, probe, reach};
+use crate::config::{self, LoadError, Loaded};
 use crate::wiring::ProviderSide;
 
 pub(super) fn run(path: &Path, check: &Check, output: &Output) -> Result<ExitCode, CommandError> {
@@ -31,20 +31,26 @@ pub(super) fn run(path: &Path, check: &Check, output: &Output) -> Result<ExitCod
             output::complain(&format!("warning: {warning}"));
         }
     }
-    let reports = if check.live { probe::ask(&loaded, None)? } else { Vec::new() };
-    let ok = reports.iter().all(probe::Report::is_ok);
-    let summary = format!(
-        "{}: {} providers, {} clusters, {} grants: {}",
-        path.display(),
-        loaded.config.providers.len(),
-        loaded.config.clusters.len(),
-        loaded.config.grants.len(),
-        if ok { "no fault" } else { "the configuration has no fault, but clusters do" },
-    );
+    let (reached, reports) =
+        if check.live { (reach::ask(&loaded)?, probe::ask(&loaded, None)?) } else { Default::default() };
+    let ok = reached.iter().all(reach::Reached::is_ok) && reports.iter().all(probe::Report::is_ok);
     if !output.is_json() {
+        reach::print(&reached, output)?;
         probe::print(&reports, output)?;
     }
-    output
-        .one(&json!({ "ok": ok, "file": path, "faults": [], "warnings": warnings, "clusters": reports }), &summary)?;
+    let result = json!({ "ok": ok, "file": path, "faults": [], "warnings": warnings, "providers": reached, "clusters": reports });
+    output.one(&result, &summary(path, &loaded, ok))?;
     Ok(if ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn summary(path: &Path, loaded: &Loaded, ok: bool) -> String {
+    let config = &loaded.config;
+    let verdict = if ok { "no fault" } else { "no fault in the file, but not all that it names is as it must be" };
+    format!(
+        "{}: {} providers, {} clusters, {} grants: {verdict}",
+        path.display(),
+        config.providers.len(),
+        config.clusters.len(),
+        config.grants.len()
+    )
 }

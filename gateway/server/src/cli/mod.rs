@@ -10,6 +10,7 @@ mod kubeconfig;
 mod output;
 mod password;
 mod probe;
+mod reach;
 mod serve;
 mod store;
 #[cfg(test)]

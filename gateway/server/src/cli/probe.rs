@@ -132,7 +132,7 @@ pub(super) fn print(reports: &[Report], output: &Output) -> Result<(), CommandEr
         output.text(&format!("{} ({version}): {verdict}\n", report.cluster))?;
         for check in report.checks.iter().filter(|check| !check.ok) {
             output.text(&format!(
-                "  {}: expected {}, found {}; apply {}\n",
+                "  {}: expected {}, found {}; {}\n",
                 check.name, check.expected, check.found, check.mend
             ))?;
         }

@@ -5,7 +5,6 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use auth_core::{Clock, PasswordHash};
-use auth_local::{LocalConfig, hash_password};
 use gatewarden_control::{Admin, KnownUser, NewUser, Outcome, RefreshAnswer};
 use serde::Serialize;
 use serde_json::json;
@@ -13,8 +12,8 @@ use serde_json::json;
 use super::arguments::UserCommand;
 use super::output::Output;
 use super::{CommandError, password, store};
-use crate::config;
 use crate::wiring::SystemClock;
+use crate::{config, providers};
 
 pub(super) fn run(path: &Path, command: UserCommand, output: &Output) -> Result<ExitCode, CommandError> {
     match command {
@@ -51,12 +50,8 @@ fn hash(path: &Path, from_stdin: bool) -> Result<PasswordHash, CommandError> {
     let config = config::load_file(path)?;
     let local = config.providers.iter().find(|provider| provider.kind == "local");
     let written = local.and_then(|provider| provider.config.as_ref()).map(config::Node::to_json);
-    let settings: LocalConfig = match written {
-        Some(written) => serde_json::from_value(written).map_err(CommandError::failed)?,
-        None => LocalConfig::default(),
-    };
     let password = password::read(from_stdin)?;
-    hash_password(&password, settings.argon2).map_err(CommandError::failed)
+    providers::hash_local_password(&password, written).map_err(CommandError::Failed)
 }
 
 fn list(path: &Path, output: &Output) -> Result<(), CommandError> {

@@ -82,10 +82,16 @@ pub struct Config {
 }
 
 impl Config {
-    /// Every host name that the gateway itself answers to.
+    /// Every host name that the gateway itself answers to. On a loopback address these are also the address and
+    /// `localhost`: nobody else can reach it by any name.
     #[must_use]
     pub fn served_hosts(&self) -> Vec<String> {
-        self.hosts.clusters.iter().chain(&self.hosts.console).cloned().collect()
+        let mut hosts: Vec<String> = self.hosts.clusters.iter().chain(&self.hosts.console).cloned().collect();
+        let address = self.listeners.main.address.ip();
+        if address.is_loopback() {
+            hosts.extend(["localhost".to_owned(), address.to_string()]);
+        }
+        hosts
     }
 
     /// What lowers security or surprises later; said at start and by `check`, and never a reason to stop.
@@ -103,6 +109,12 @@ impl Config {
                 )
             })
             .collect();
+        for provider in &self.providers {
+            let knobs = provider.config.as_ref().map(Node::dangerous).unwrap_or_default();
+            warnings.extend(
+                knobs.iter().map(|knob| format!("provider {}: {knob} is set, which lowers security", provider.id)),
+            );
+        }
         if self.hosts.console.is_none() {
             warnings.push(
                 "hosts.console is not set: there is no web console and no login page; kubectl and the API work without"

@@ -163,7 +163,7 @@ impl Gateway {
         let ports = Operations { readiness: Arc::clone(&readiness), observer: data_plane.observer() };
         tasks.spawn(serve_operations(operations, ports, end.clone()));
         Ok(Self {
-            drain: loaded.config.limits.timeouts.drain_short,
+            drain: loaded.config.limits.timeouts.drain,
             reload: Reload {
                 path: path.to_owned(),
                 ports: providers.ports().clone(),

@@ -63,6 +63,8 @@ fn a_good_folder_is_loaded_and_its_secrets_stay_unseen() {
     assert_eq!(loaded.providers.len(), 2);
     assert_eq!(loaded.providers[1].provider.transform_to_auth_provider().display_name, "Example");
     assert!(loaded.snapshot.cluster("east").is_some());
+    let warnings = loaded.config.warnings().join("\n");
+    assert!(warnings.contains("provider corp: dangerousNone is set"), "{warnings}");
     let shown = format!("{loaded:?}");
     assert!(!shown.contains("hunter2"), "{shown}");
 }

@@ -97,7 +97,7 @@ fn spans(settings: &Settings<'_>, limits: &mut Limits) {
     settings.span("requestHeader", &mut timeouts.head);
     settings.span("idle", &mut timeouts.idle);
     settings.maybe("connectionAge", &mut timeouts.connection_age);
-    settings.span("drain", &mut timeouts.drain_short);
+    settings.span("drain", &mut timeouts.drain);
     settings.span("drainWatches", &mut timeouts.drain_watches);
     settings.span("response", &mut limits.requests.response_timeout);
     settings.span("clusterConnect", &mut limits.pool.dial);

@@ -54,6 +54,13 @@ pub struct Entry {
     pub node: Node,
 }
 
+impl Entry {
+    fn dangerous(&self) -> Vec<&str> {
+        let is_off = matches!(self.node.value, Value::Bool(false) | Value::Null);
+        if self.key.starts_with("dangerous") && !is_off { vec![&self.key] } else { self.node.dangerous() }
+    }
+}
+
 /// Reads a document.
 ///
 /// # Errors
@@ -89,6 +96,17 @@ impl Node {
             node = next;
         }
         node
+    }
+
+    /// Every knob in here that lowers security, by its name: a key or a word that starts with `dangerous`.
+    #[must_use]
+    pub fn dangerous(&self) -> Vec<&str> {
+        match &self.value {
+            Value::Text(word) if word.starts_with("dangerous") => vec![word],
+            Value::List(items) => items.iter().flat_map(Self::dangerous).collect(),
+            Value::Map(entries) => entries.iter().flat_map(Entry::dangerous).collect(),
+            Value::Null | Value::Bool(_) | Value::Integer(_) | Value::Float(_) | Value::Text(_) => Vec::new(),
+        }
     }
 
     /// The same as JSON, for types that read themselves.
