@@ -91,8 +91,8 @@ impl Project {
 
     /// Compiles into a folder beside the final one and renames: whoever finds the folder finds it whole.
     fn build(&self) -> Result<()> {
-        fs::create_dir_all(cache())?;
-        let lock = File::create(cache().join("lock"))?;
+        fs::create_dir_all(cache()).with_context(|| format!("make {}", cache().display()))?;
+        let lock = File::create(cache().join("lock")).with_context(|| format!("write to {}", cache().display()))?;
         lock.lock().context("wait for another build")?;
         if self.dir().is_dir() {
             return Ok(());
