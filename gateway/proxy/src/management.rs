@@ -5,6 +5,7 @@ use std::sync::Arc;
 use http::header::{AUTHORIZATION, COOKIE};
 use http::request::Parts;
 use http::{HeaderName, Response};
+use tokio::time::timeout;
 
 use crate::admit::{Asked, Public};
 use crate::audit::{self, Record};
@@ -45,7 +46,9 @@ async fn call_with(
         audit_id: record.audit_id().to_owned(),
         client: asked.peer.ip(),
     };
-    Ok(record.upstream(gate.common.management.call(request)).await)
+    let limit = gate.common.snapshot.load().limits().response_timeout;
+    let answer = record.upstream(timeout(limit, gate.common.management.call(request))).await;
+    answer.map_err(|_elapsed| Refusal::TimedOut { cluster: "management".into() })
 }
 
 /// Leaves nothing by which the API behind could be told another caller or another address than ours.

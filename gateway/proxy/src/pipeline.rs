@@ -10,7 +10,7 @@
 //!   runs the tunnel, ends it with the session, and drops [`crate::audit::Hold`] when it is over.
 //! - [`management`] leads to the gateway's own API.
 //!
-//! Beside them, `cluster::review(&Gate, &Arc<Cluster>, Review)` asks a cluster whether a caller may act as another.
+//! Beside them, `cluster::review` asks a cluster whether a caller may act as another.
 
 use std::panic::AssertUnwindSafe;
 

@@ -10,7 +10,7 @@ use crate::admit::Sources;
 use crate::audit::{AuditConfig, Sink};
 use crate::authenticate::{Asks, Sessions};
 use crate::boundary::{Management, Resolve, Revoked, Snapshot, Time};
-use crate::cluster::{ClusterStatus, Clusters};
+use crate::cluster::{ClusterStatus, Clusters, State};
 use crate::gate::Common;
 use crate::impersonate::Reviews;
 use crate::listener::{self, ListenerConfig, Running, StartError};
@@ -99,6 +99,8 @@ impl Observer {
     /// All metrics, in the text format that Prometheus reads.
     #[must_use]
     pub fn metrics(&self) -> String {
+        let states = self.clusters();
+        self.0.metrics.clusters(states.iter().map(|status| (status.id.as_str(), status.state == State::Open)));
         self.0.metrics.encode()
     }
 

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::mpsc::{self, OwnedPermit};
 use tokio::sync::oneshot;
@@ -62,6 +63,7 @@ pub(crate) enum Message {
 }
 
 const QUEUE: usize = 16_384;
+const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Sink {
     /// Opens the file and starts the writer, which ends when the last clone is gone.
@@ -106,7 +108,11 @@ impl Sink {
             self.metrics.audit_lost(1);
             return Err(Lost);
         }
-        wait.await.map_err(|_| Lost)?
+        // A disk that hangs must not hold requests for ever. The line may still be written; the request was refused.
+        match tokio::time::timeout(PATIENCE, wait).await {
+            Ok(Ok(written)) => written,
+            Ok(Err(_)) | Err(_) => Err(Lost),
+        }
     }
 
     pub(super) fn seat(&self) -> Result<Seat, Lost> {

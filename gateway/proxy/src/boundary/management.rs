@@ -16,6 +16,20 @@ use crate::boundary::Resolved;
 ///
 /// A request arrives here by the same pipeline as one for a cluster: shaped, authenticated (unless its route is one of
 /// the few public ones), limited and audited.
+///
+/// ```
+/// use gatewarden_proxy::{Body, Management, ManagementFuture, ManagementRequest};
+///
+/// #[derive(Debug)]
+/// struct WhoAmI;
+///
+/// impl Management for WhoAmI {
+///     fn call(&self, request: ManagementRequest) -> ManagementFuture {
+///         let name = request.caller.map_or_else(|| "nobody".to_owned(), |caller| caller.session.user().to_owned());
+///         Box::pin(async move { http::Response::new(Body::full(name)) })
+///     }
+/// }
+/// ```
 pub trait Management: Debug + Send + Sync {
     /// Answers one request. It must not block its thread: the data plane's workers wait for it.
     fn call(&self, request: ManagementRequest) -> ManagementFuture;

@@ -13,6 +13,21 @@ use crate::boundary::Session;
 ///
 /// Called once per credential and cache life, never on the warm path. An implementation must read the state as it is
 /// at some moment *after* the call began: an answer that is older than the call could bring a revoked token back.
+///
+/// ```
+/// use async_trait::async_trait;
+/// use gatewarden_proxy::{Credential, Rejected, Resolve, ResolveError, Resolved};
+///
+/// #[derive(Debug)]
+/// struct Nobody;
+///
+/// #[async_trait]
+/// impl Resolve for Nobody {
+///     async fn resolve(&self, _: &Credential) -> Result<Resolved, ResolveError> {
+///         Err(ResolveError::Unauthenticated(Rejected::Unknown))
+///     }
+/// }
+/// ```
 #[async_trait]
 pub trait Resolve: Debug + Send + Sync {
     /// Resolves one credential.

@@ -34,6 +34,7 @@ pub(crate) struct Metrics {
     cache_hits: Counter,
     cache_misses: Counter,
     audit_lost: Counter,
+    clusters: Family<ByCluster, Gauge>,
 }
 
 /// Bounds of our own share of a request's time: a warm one takes some tens of microseconds.
@@ -55,6 +56,8 @@ impl Metrics {
         registry.register("session_cache", "Looks into the session cache", cache.clone());
         let audit_lost = Counter::default();
         registry.register("audit_lost", "Audit records that could not be written", audit_lost.clone());
+        let clusters = Family::default();
+        registry.register("cluster_open", "Whether requests to a cluster may pass", clusters.clone());
         Self {
             registry: Mutex::new(registry),
             handles,
@@ -66,12 +69,21 @@ impl Metrics {
             cache_hits: cache.get_or_create_owned(&Outcome { outcome: "hit" }),
             cache_misses: cache.get_or_create_owned(&Outcome { outcome: "miss" }),
             audit_lost,
+            clusters,
         }
     }
 
     /// Shows numbers that another part of the data plane keeps.
     pub(crate) fn register(&self, name: &str, help: &str, metric: impl Metric) {
         self.registry.lock().unwrap_or_else(PoisonError::into_inner).register(name, help, metric);
+    }
+
+    /// Takes in which clusters there are, and which of them are open.
+    pub(crate) fn clusters<'a>(&self, states: impl Iterator<Item = (&'a str, bool)>) {
+        self.clusters.clear();
+        for (cluster, open) in states {
+            self.clusters.get_or_create(&ByCluster { cluster: cluster.into() }).set(open.into());
+        }
     }
 
     /// All numbers, as Prometheus reads them.
@@ -118,6 +130,11 @@ impl Metrics {
     fn running(&self, long_running: bool) -> &Gauge {
         if long_running { &self.long } else { &self.short }
     }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByCluster {
+    cluster: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]

@@ -44,3 +44,13 @@ fn what_begins_and_ends_leaves_the_gauges_as_they_were() {
     let text = metrics.encode();
     assert!(text.contains(r#"gatewarden_requests_running{kind="short"} 0"#) && text.contains("requests_open 0"));
 }
+
+#[test]
+fn a_cluster_that_is_gone_is_shown_no_longer() {
+    let metrics = Metrics::new();
+    metrics.clusters([("east", true), ("west", false)].into_iter());
+    let text = metrics.encode();
+    assert!(text.contains(r#"cluster_open{cluster="east"} 1"#) && text.contains(r#"cluster_open{cluster="west"} 0"#));
+    metrics.clusters([("east", true)].into_iter());
+    assert!(!metrics.encode().contains("west"));
+}

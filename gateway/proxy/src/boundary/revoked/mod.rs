@@ -47,6 +47,19 @@ pub struct Revoked(Arc<Registry>);
 
 impl Revoked {
     /// Makes both sides. Not yet fresh: the first [`RevokedSender::heartbeat`] opens the gate.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// use gatewarden_proxy::{Revocation, Revoked, Time};
+    ///
+    /// # fn feed(clock: Arc<dyn Time>) {
+    /// let (sender, revoked) = Revoked::new(clock);
+    /// // `revoked` goes to the data plane. Whoever reads the changes of the store tells `sender`:
+    /// sender.send(&Revocation::Token("gwt-abc".to_owned()));
+    /// sender.heartbeat();
+    /// # drop(revoked);
+    /// # }
+    /// ```
     #[must_use]
     pub fn new(time: Arc<dyn Time>) -> (RevokedSender, Self) {
         let started = time.monotonic();

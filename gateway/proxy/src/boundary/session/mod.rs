@@ -53,6 +53,24 @@ pub(crate) struct Identity<'a> {
 impl Session {
     /// Checks the identity and renders it.
     ///
+    /// ```
+    /// use gatewarden_proxy::{RenderFault, Session, SessionParts};
+    /// use kube_wire::UserInfo;
+    ///
+    /// let parts = |username: &str| SessionParts {
+    ///     id: "s-1".to_owned(),
+    ///     user: "u-1".to_owned(),
+    ///     provider: "corp".to_owned(),
+    ///     principal: "corp_user://42".to_owned(),
+    ///     identity: UserInfo::named(username),
+    ///     subjects: vec!["corp_user://42".to_owned(), username.to_owned()],
+    /// };
+    /// assert_eq!(Session::new(parts("corp:alice"))?.identity().username, "corp:alice");
+    /// let fault = Session::new(parts("system:admin")).unwrap_err();
+    /// assert_eq!(fault, RenderFault::Reserved("system:admin".to_owned()));
+    /// # Ok::<(), RenderFault>(())
+    /// ```
+    ///
     /// # Errors
     /// When a name cannot travel in a header unchanged, claims a name that only Kubernetes may give, or when the whole
     /// is too large. Nothing is ever cut off: an identity with a group missing is another identity.

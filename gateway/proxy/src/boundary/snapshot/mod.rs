@@ -193,6 +193,18 @@ pub(crate) struct Granted {
 impl Snapshot {
     /// Builds a snapshot.
     ///
+    /// ```
+    /// use gatewarden_proxy::{GrantConfig, Snapshot, SnapshotConfig, SnapshotFault};
+    ///
+    /// let grant = GrantConfig {
+    ///     subjects: vec!["corp:dev".to_owned()],
+    ///     clusters: vec!["east".to_owned()],
+    ///     read_only: false,
+    /// };
+    /// let faults = Snapshot::build(SnapshotConfig { grants: vec![grant], ..SnapshotConfig::default() }).unwrap_err();
+    /// assert_eq!(faults, [SnapshotFault::UnknownCluster("east".to_owned())]);
+    /// ```
+    ///
     /// # Errors
     /// Every fault at once.
     pub fn build(config: SnapshotConfig) -> Result<Self, Vec<SnapshotFault>> {
