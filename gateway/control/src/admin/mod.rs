@@ -19,6 +19,31 @@ use crate::tokens::{TokenInfo, TokenName, rows};
 use crate::users::UserId;
 
 /// Acts on the store as an administrator. Whoever can open the file may.
+///
+/// ```
+/// use std::sync::Arc;
+/// use auth_core::testing::ManualClock;
+/// use gatewarden_control::{Admin, NewUser, Store};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("gatewarden.db");
+/// let admin = Admin::new(Store::open(&path, Arc::new(ManualClock::new())).await?);
+/// let carol = admin
+///     .add_user(NewUser {
+///         login: "carol".to_owned(),
+///         display_name: None,
+///         password_hash: None,
+///         must_change: false,
+///         groups: vec!["dev".to_owned()],
+///     })
+///     .await?;
+/// admin.disable("carol").await?; // a server on the same file ends her sessions
+/// assert_eq!(admin.find("carol").await?, carol);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Admin {
     store: Store,
@@ -83,6 +108,11 @@ impl Admin {
     #[must_use]
     pub const fn new(store: Store) -> Self {
         Self { store }
+    }
+
+    #[cfg(test)]
+    pub(crate) const fn store(&self) -> &Store {
+        &self.store
     }
 
     /// Lists the tokens of a user, or all.

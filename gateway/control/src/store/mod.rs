@@ -175,4 +175,6 @@ async fn migrate(pool: &SqlitePool) -> Result<(), StoreFault> {
 }
 
 #[cfg(test)]
+mod kill;
+#[cfg(test)]
 mod tests;
