@@ -25,7 +25,10 @@ pub(super) fn run(path: &Path, check: &Check, output: &Output) -> Result<ExitCod
         }
         Err(error) => return Err(error.into()),
     };
-    let warnings = loaded.config.warnings();
+    let mut warnings = loaded.config.warnings();
+    if check.live {
+        warnings.extend(reach::unknown_names(&loaded.config)?);
+    }
     if !output.is_json() {
         for warning in &warnings {
             output::complain(&format!("warning: {warning}"));

@@ -1,4 +1,6 @@
-//! Asking the directories behind the providers whether they answer.
+//! Asking what a configuration names whether it is there: directories, and host names.
+
+use std::collections::BTreeSet;
 
 use auth_core::{Clock, Context, Search};
 use serde::Serialize;
@@ -6,7 +8,7 @@ use tokio::runtime::Builder;
 
 use super::CommandError;
 use super::output::Output;
-use crate::config::Loaded;
+use crate::config::{Config, Loaded};
 use crate::wiring::SystemClock;
 
 /// Whether a provider answers.
@@ -39,6 +41,24 @@ pub(super) fn ask(loaded: &Loaded) -> Result<Vec<Reached>, CommandError> {
             reached.push(Reached { provider: entry.provider.name().to_string(), ok: why.is_none(), why });
         }
         Ok(reached)
+    })
+}
+
+/// The host names that lead nowhere from here. People need each in DNS, or in a hosts file.
+pub(super) fn unknown_names(config: &Config) -> Result<Vec<String>, CommandError> {
+    let names = config.hosts.clusters.iter().chain(&config.hosts.console);
+    let names: BTreeSet<&String> = names.chain(config.clusters.iter().flat_map(|cluster| &cluster.hosts)).collect();
+    let port = config.listeners.main.address.port();
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let mut unknown = Vec::new();
+        for name in names {
+            if tokio::net::lookup_host((name.as_str(), port)).await.is_err() {
+                unknown
+                    .push(format!("the host name {name} leads nowhere from here: add it to DNS, or to a hosts file"));
+            }
+        }
+        Ok(unknown)
     })
 }
 

@@ -15,7 +15,14 @@ pub(super) fn start(filter: &str) {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .try_init();
+    std::panic::set_hook(Box::new(tell_panic));
     if started.is_err() {
         tracing::debug!("logging was started before");
     }
+}
+
+/// Says where, and not what: a provider's panic may hold the very password that it was given.
+fn tell_panic(panic: &std::panic::PanicHookInfo<'_>) {
+    let place = panic.location().map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
+    tracing::error!(%place, thread = std::thread::current().name(), "panicked");
 }
