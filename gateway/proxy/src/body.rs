@@ -15,6 +15,7 @@ use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use crate::audit::Record;
 use crate::boundary::Life;
+use crate::upstream::Answer;
 
 /// What goes wrong inside a body.
 pub type BoxError = Box<dyn Error + Send + Sync>;
@@ -40,6 +41,7 @@ pin_project! {
     enum Frames {
         Whole { bytes: Option<Bytes> },
         Hyper { #[pin] body: Incoming },
+        Upstream { body: Answer },
         Boxed { body: UnsyncBoxBody<Bytes, BoxError> },
     }
 }
@@ -89,6 +91,12 @@ impl Body {
     }
 }
 
+impl From<Answer> for Body {
+    fn from(body: Answer) -> Self {
+        Self::of(Frames::Upstream { body })
+    }
+}
+
 impl From<Incoming> for Body {
     fn from(body: Incoming) -> Self {
         Self::of(Frames::Hyper { body })
@@ -123,7 +131,7 @@ impl HttpBody for Body {
                 Poll::Ready(Some(Ok(frame))) if !*this.trailers && frame.is_trailers() => {}
                 Poll::Ready(frame) => {
                     if let Some(record) = this.record {
-                        record.saw(&frame);
+                        record.saw(&frame, this.frames.is_complete());
                     }
                     return Poll::Ready(frame);
                 }
@@ -157,6 +165,7 @@ impl HttpBody for Frames {
         match self.project() {
             FramesProjection::Whole { bytes } => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             FramesProjection::Hyper { body } => body.poll_frame(cx).map_err(Into::into),
+            FramesProjection::Upstream { body } => Pin::new(body).poll_frame(cx),
             FramesProjection::Boxed { body } => Pin::new(body).poll_frame(cx),
         }
     }
@@ -165,6 +174,7 @@ impl HttpBody for Frames {
         match self {
             Self::Whole { bytes } => bytes.is_none(),
             Self::Hyper { body } => body.is_end_stream(),
+            Self::Upstream { body } => body.is_end_stream(),
             Self::Boxed { body } => body.is_end_stream(),
         }
     }
@@ -173,8 +183,17 @@ impl HttpBody for Frames {
         match self {
             Self::Whole { bytes } => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
             Self::Hyper { body } => body.size_hint(),
+            Self::Upstream { body } => body.size_hint(),
             Self::Boxed { body } => body.size_hint(),
         }
+    }
+}
+
+impl Frames {
+    /// Whether nothing more will come. hyper does not ask again once it has all the bytes that were announced, so the
+    /// end has to be told with the last of them.
+    fn is_complete(&self) -> bool {
+        self.is_end_stream() || self.size_hint().exact() == Some(0)
     }
 }
 
@@ -220,6 +239,17 @@ mod tests {
         assert!(body.frame().await.unwrap().is_ok());
         revoke.send(&Revocation::Token("gwt-alice".to_owned()));
         assert!(body.frame().await.unwrap().is_err());
+    }
+
+    #[test]
+    fn the_last_announced_byte_is_the_end() {
+        let mut whole = Body::full("all");
+        assert!(!whole.frames.is_complete());
+        whole.frames = Frames::Whole { bytes: None };
+        assert!(whole.frames.is_complete());
+        let announced = Body::boxed(http_body_util::Full::new(Bytes::new()));
+        assert!(announced.frames.is_complete(), "nothing was announced and nothing will come");
+        assert!(!streaming(Vec::new()).frames.is_complete(), "what is not announced ends when it says so");
     }
 
     #[tokio::test]

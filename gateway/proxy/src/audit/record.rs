@@ -225,13 +225,16 @@ impl Record {
         self.into_body_of(response)
     }
 
-    /// Looks at a frame of the answer as it passes.
-    pub(crate) fn saw(&mut self, frame: &Polled) {
+    /// Looks at a frame of the answer as it passes; `complete` says that it was the last.
+    pub(crate) fn saw(&mut self, frame: &Polled, complete: bool) {
         let Some(facts) = &mut self.facts else { return };
         match frame {
             Some(Ok(frame)) => facts.bytes += frame.data_ref().map_or(0, |data| data.len() as u64),
             Some(Err(_)) => facts.end = End::Broken,
             None => facts.end = End::Complete,
+        }
+        if complete && facts.end == End::Abandoned {
+            facts.end = End::Complete;
         }
     }
 

@@ -68,8 +68,8 @@ pub struct Timeouts {
     pub ping: Duration,
     /// After this age, give or take a tenth, a connection is asked to end, so that clients spread over new replicas.
     pub connection_age: Option<Duration>,
-    /// When draining: for short requests in flight.
-    pub drain_short: Duration,
+    /// When draining: for requests, logs and terminals to end by themselves. What is left then is cut.
+    pub drain: Duration,
     /// When draining: the span over which watches end, so that their clients do not all come back at once.
     pub drain_watches: Duration,
 }
@@ -83,7 +83,7 @@ impl Default for Timeouts {
             ping_interval: Duration::from_secs(30),
             ping: Duration::from_secs(15),
             connection_age: None,
-            drain_short: Duration::from_secs(60),
+            drain: Duration::from_secs(60),
             drain_watches: Duration::from_secs(30),
         }
     }

@@ -14,7 +14,7 @@ use crate::stream::Drain;
 
 /// An upstream's body. Frames pass as they come; an upstream's error becomes ours, so that hyper resets the client's
 /// stream and no client takes half an answer for a whole one.
-pub(super) struct Answer {
+pub(crate) struct Answer {
     frames: Incoming,
     lease: Option<Lease>,
     over: Option<Over>,

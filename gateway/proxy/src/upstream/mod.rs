@@ -27,13 +27,13 @@ use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use tokio::time::timeout;
 
+pub(crate) use answer::Answer;
 pub(crate) use endpoint::Endpoint;
 pub(crate) use fault::UpstreamFault;
 pub(crate) use meters::Meters;
 pub(crate) use pool::Pool;
 pub use settings::PoolSettings;
 
-use self::answer::Answer;
 use self::pool::Call;
 use self::road::{Class, Lease};
 use crate::body::Body;
@@ -74,7 +74,7 @@ pub(crate) async fn send(gate: &Gate, outbound: Outbound) -> Result<Response<Bod
             upgrade::Sides { client: upgrade.client, ended, hold, lease },
         ));
     }
-    Ok(response.map(|frames| Body::boxed(Answer::new(frames, lease, class, gate.pool.drain()))))
+    Ok(response.map(|frames| Answer::new(frames, lease, class, gate.pool.drain()).into()))
 }
 
 /// Sends a question of the gateway's own and reads the whole answer, which is small.
