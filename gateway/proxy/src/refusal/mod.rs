@@ -29,7 +29,7 @@ pub(crate) enum Refusal {
     #[error("the method is not allowed")]
     MethodNotAllowed,
     /// The connection was made for another host: 421, and the client opens one for this.
-    #[error("the host is not served on this connection")]
+    #[error("the gateway does not answer to this host name on this connection")]
     Misdirected,
     /// Nothing is at this path: 404.
     #[error("nothing is at this path")]

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING, UPGRADE};
 use http::request::Parts;
 use http::uri::Authority;
-use http::{HeaderMap, HeaderName, Method, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
 
 use crate::refusal::Refusal;
 
@@ -67,6 +67,11 @@ fn framing(head: &Parts) -> Result<(), Refusal> {
     }
     if head.headers.get_all(EXPECT).iter().any(|value| !value.as_bytes().eq_ignore_ascii_case(b"100-continue")) {
         return Err(Refusal::bad_request("only 100-continue may be expected"));
+    }
+    // Each option is looked for among all headers: with thousands of them, one request would cost as much as many.
+    let options = |line: &HeaderValue| line.as_bytes().split(|byte| *byte == b',').count();
+    if head.headers.get_all(CONNECTION).iter().map(options).sum::<usize>() > MAX_CONNECTION_OPTIONS {
+        return Err(Refusal::bad_request("too many connection options"));
     }
     // RFC 9113 §8.2.2: such a request is malformed.
     let hop_by_hop = [CONNECTION, UPGRADE, TRANSFER_ENCODING, KEEP_ALIVE, PROXY_CONNECTION];
@@ -136,6 +141,7 @@ fn bad_host() -> Refusal {
     Refusal::bad_request("the Host header is not a host name")
 }
 
+const MAX_CONNECTION_OPTIONS: usize = 32;
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 

@@ -125,3 +125,12 @@ fn a_head_beyond_the_limits_is_too_large() {
 fn a_target_that_is_no_path_is_refused() {
     assert!(host_of(|request| request.method("OPTIONS").uri("*").header("host", "a")).is_err());
 }
+
+#[test]
+fn a_connection_header_names_a_few_things_only() {
+    let named = |count: usize| host_of(|request| request.header("host", "a").header("connection", "x,".repeat(count)));
+    assert!(named(31).is_ok());
+    assert!(matches!(named(32), Err(Refusal::BadRequest(_))));
+    let lines = host_of(|r| (0..33).fold(r.header("host", "a"), |request, _| request.header("connection", "x")));
+    assert!(matches!(lines, Err(Refusal::BadRequest(_))));
+}

@@ -35,6 +35,7 @@ fn each_kind_of_revocation_ends_what_it_names_and_nothing_else() {
         (Revocation::Session("s-2".into()), false),
         (Revocation::User("u-alice".into()), true),
         (Revocation::User("u-bob".into()), false),
+        (Revocation::Everything, true),
         (Revocation::SessionChanged { session: "s-1".into(), lost: true }, true),
         (Revocation::SessionChanged { session: "s-2".into(), lost: true }, false),
     ] {
