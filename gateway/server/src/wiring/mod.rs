@@ -2,8 +2,8 @@
 //!
 //! Neither knows the other. They meet here in three things that the data plane defines and this folder implements over
 //! the control plane's types: a snapshot of the configuration, the resolving of cold credentials, and the feed of what
-//! ended. Three groups of threads keep apart what must not wait for one another: workers that carry requests, the
-//! control plane, and provider code.
+//! ended. Threads keep apart what must not wait for one another: workers that carry requests, the control
+//! plane, and the code of each provider instance.
 
 mod authority;
 mod certificate;
@@ -23,7 +23,7 @@ mod tasks;
 pub use authority::{AuthorityError, ca_file};
 pub use certificate::CertificateError;
 pub use clock::SystemClock;
-pub use ports::ProviderSide;
+pub use ports::ProviderPorts;
 pub use server::{ServeOptions, StartError, serve};
 
 use tasks::ProviderTasks;

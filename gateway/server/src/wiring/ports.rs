@@ -1,59 +1,34 @@
 //! What providers are given: clock, tasks, and the store of local people.
 
+use std::io;
 use std::sync::{Arc, OnceLock};
-use std::thread;
 
 use async_trait::async_trait;
-use auth_core::{PasswordHash, Ports, StoreError, StoredGroup, StoredPage, StoredUser, UserStore};
-use tokio::runtime::{Builder, Runtime};
+use auth_core::{InstanceId, PasswordHash, Ports, StoreError, StoredGroup, StoredPage, StoredUser, UserStore};
 
 use super::{ProviderTasks, SystemClock};
 
-/// Threads that provider code may block without anybody else noticing.
-const PROVIDER_THREADS: usize = 4;
-
-/// The ports, and the runtime that provider code runs on.
+/// Makes the ports of each provider instance.
 ///
-/// They exist before the store does: a configuration is checked, providers and all, before anything is opened.
-#[derive(Debug)]
-pub struct ProviderSide {
-    runtime: Runtime,
-    ports: Ports,
+/// It exists before the store does: a configuration is checked, providers and all, before anything is opened.
+#[derive(Clone, Debug, Default)]
+pub struct ProviderPorts {
     users: Arc<LateUsers>,
 }
 
-impl ProviderSide {
-    /// Starts the threads.
+impl ProviderPorts {
+    /// Ports for one instance, with threads of its own, which end when the last user of the ports is gone.
     ///
     /// # Errors
     /// The system gives no threads.
-    pub fn start() -> std::io::Result<Self> {
-        let runtime = Builder::new_multi_thread()
-            .worker_threads(PROVIDER_THREADS)
-            .thread_name("providers")
-            .enable_all()
-            .build()?;
-        let hashing = thread::available_parallelism().map_or(1, usize::from).min(4);
-        let tasks = ProviderTasks::start(runtime.handle().clone(), hashing)?;
-        let users = Arc::new(LateUsers::default());
-        let ports = Ports::new(Arc::new(SystemClock), tasks, Arc::clone(&users) as Arc<dyn UserStore>);
-        Ok(Self { runtime, ports, users })
-    }
-
-    /// What providers are given.
-    #[must_use]
-    pub const fn ports(&self) -> &Ports {
-        &self.ports
+    pub fn of(&self, instance: &InstanceId) -> io::Result<Ports> {
+        let tasks = ProviderTasks::start(instance.as_str())?;
+        Ok(Ports::new(Arc::new(SystemClock), tasks, Arc::clone(&self.users) as Arc<dyn UserStore>))
     }
 
     /// Gives the providers the store. A second one is ignored.
     pub fn open_users(&self, users: Arc<dyn UserStore>) {
         let _ = self.users.0.set(users);
-    }
-
-    /// Ends the threads without waiting for provider code, which may never return.
-    pub fn stop(self) {
-        self.runtime.shutdown_background();
     }
 }
 

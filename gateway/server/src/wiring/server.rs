@@ -21,7 +21,7 @@ use super::operations::{self, Operations, Readiness};
 use super::reload::{self, Reload};
 use super::resolve::ControlResolve;
 use super::signals::{Asked, Signals};
-use super::{ProviderSide, SystemClock, changes, logging};
+use super::{ProviderPorts, SystemClock, changes, logging};
 use crate::config::{self, LoadError, Loaded};
 
 /// What the command line adds to the configuration.
@@ -83,8 +83,8 @@ const NOTICE: Duration = Duration::from_secs(1);
 /// # Errors
 /// [`StartError`]; once it runs, nothing but a signal ends it.
 pub fn serve(path: &Path, options: &ServeOptions) -> Result<(), StartError> {
-    let providers = ProviderSide::start()?;
-    let loaded = config::load(path, providers.ports())?;
+    let providers = ProviderPorts::default();
+    let loaded = config::load(path, &providers)?;
     logging::start(options.log.as_deref().unwrap_or(&loaded.config.log_level));
     for warning in loaded.config.warnings() {
         tracing::warn!("{warning}");
@@ -102,7 +102,6 @@ pub fn serve(path: &Path, options: &ServeOptions) -> Result<(), StartError> {
         Ok(())
     });
     runtime.shutdown_background();
-    providers.stop();
     result
 }
 
@@ -126,7 +125,7 @@ impl Gateway {
         path: &Path,
         options: &ServeOptions,
         mut loaded: Loaded,
-        providers: &ProviderSide,
+        providers: &ProviderPorts,
     ) -> Result<Self, StartError> {
         let (tasks, end) = (TaskTracker::new(), CancellationToken::new());
         let certificate = certificate::open(&loaded)?;
@@ -166,7 +165,7 @@ impl Gateway {
             drain: loaded.config.limits.timeouts.drain,
             reload: Reload {
                 path: path.to_owned(),
-                ports: providers.ports().clone(),
+                ports: providers.clone(),
                 snapshot,
                 control: Arc::clone(&control),
                 issued: SystemClock.now(),
@@ -211,7 +210,7 @@ impl Gateway {
     }
 }
 
-async fn control(loaded: &mut Loaded, providers: &ProviderSide) -> Result<Arc<Control>, StartError> {
+async fn control(loaded: &mut Loaded, providers: &ProviderPorts) -> Result<Arc<Control>, StartError> {
     let config = &loaded.config;
     let store_path = config.store.display().to_string();
     let failed = |source| StartError::Store { path: store_path.clone(), source };

@@ -1,4 +1,4 @@
-//! Where provider code runs: threads of its own, so that one that blocks or spins starves nothing but providers.
+//! Where provider code runs: threads of each instance's own, so that one that blocks or spins starves nobody else.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -8,41 +8,56 @@ use std::thread;
 
 use async_trait::async_trait;
 use auth_core::{BoxFuture, Busy, Tasks};
-use tokio::runtime::Handle;
+use tokio::runtime::{Builder, Runtime};
 use tokio_util::task::TaskTracker;
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// Runs provider calls on a runtime of their own, and password hashes on a bounded pool.
+/// Runs one provider's calls on a runtime of its own, and its password hashes on a bounded pool.
 pub(super) struct ProviderTasks {
-    runtime: Handle,
+    // Taken when this is dropped, and never before.
+    runtime: Option<Runtime>,
     tracker: TaskTracker,
     queue: SyncSender<Job>,
 }
 
-/// Hashes of one size (19 MiB each) that may wait; more answer "busy" at once rather than late.
+/// Calls of one instance that may block their thread before its others wait for them.
+const THREADS: usize = 4;
+/// Jobs that may wait for the pool; more are told "busy" at once rather than late.
 const QUEUED: usize = 64;
 
 impl ProviderTasks {
-    /// Starts the pool. Its threads end when this is dropped and the queue has run dry.
+    /// Starts the threads, named after the instance. They end when this is dropped.
     ///
     /// # Errors
     /// The system gives no threads.
-    pub(super) fn start(runtime: Handle, threads: usize) -> std::io::Result<Arc<Self>> {
+    pub(super) fn start(instance: &str) -> std::io::Result<Arc<Self>> {
+        let runtime = Builder::new_multi_thread().worker_threads(THREADS).thread_name(instance).enable_all().build()?;
         let (queue, jobs) = sync_channel::<Job>(QUEUED);
         let jobs = Arc::new(Mutex::new(jobs));
-        for number in 0..threads.max(1) {
+        for _ in 0..thread::available_parallelism().map_or(1, usize::from).min(THREADS) {
             let jobs = Arc::clone(&jobs);
-            thread::Builder::new().name(format!("blocking-{number}")).spawn(move || work(&jobs))?;
+            thread::Builder::new().name(format!("{instance}-hash")).spawn(move || work(&jobs))?;
         }
-        Ok(Arc::new(Self { runtime, tracker: TaskTracker::new(), queue }))
+        Ok(Arc::new(Self { runtime: Some(runtime), tracker: TaskTracker::new(), queue }))
+    }
+}
+
+impl Drop for ProviderTasks {
+    fn drop(&mut self) {
+        // Without waiting for provider code, which may never return.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
     }
 }
 
 #[async_trait]
 impl Tasks for ProviderTasks {
     fn spawn(&self, _name: &'static str, task: BoxFuture<'static, ()>) {
-        self.tracker.spawn_on(task, &self.runtime);
+        if let Some(runtime) = &self.runtime {
+            self.tracker.spawn_on(task, runtime.handle());
+        }
     }
 
     async fn blocking(&self, job: Job) -> Result<(), Busy> {
@@ -75,24 +90,48 @@ mod tests {
 
     use super::*;
 
+    const GUARD: Duration = Duration::from_secs(30);
+
     #[tokio::test]
     async fn a_full_pool_answers_busy_and_a_panic_costs_no_thread() {
-        let tasks = ProviderTasks::start(Handle::current(), 1).unwrap();
-        tasks.blocking(Box::new(|| panic!("a provider's mistake"))).await.unwrap();
+        let tasks = ProviderTasks::start("test").unwrap();
         let (hold, held) = mpsc::channel::<()>();
+        let held = Arc::new(Mutex::new(held));
         let (started, has_started) = mpsc::channel();
-        tasks
-            .blocking(Box::new(move || {
+        let threads = thread::available_parallelism().map_or(1, usize::from).min(THREADS);
+        for _ in 0..threads {
+            tasks.blocking(Box::new(|| panic!("a provider's mistake"))).await.unwrap();
+        }
+        for _ in 0..threads {
+            let (held, started) = (Arc::clone(&held), started.clone());
+            let job = move || {
                 started.send(()).unwrap();
-                let _ = held.recv();
-            }))
-            .await
-            .unwrap();
-        has_started.recv_timeout(Duration::from_secs(30)).unwrap();
+                let _ = held.lock().map(|held| held.recv());
+            };
+            tasks.blocking(Box::new(job)).await.unwrap();
+        }
+        for _ in 0..threads {
+            has_started.recv_timeout(GUARD).unwrap();
+        }
         for _ in 0..QUEUED {
             tasks.blocking(Box::new(|| ())).await.unwrap();
         }
         assert!(tasks.blocking(Box::new(|| ())).await.is_err());
+        drop(hold);
+    }
+
+    #[tokio::test]
+    async fn an_instance_that_blocks_all_its_threads_holds_up_no_other() {
+        let (stuck, other) = (ProviderTasks::start("stuck").unwrap(), ProviderTasks::start("other").unwrap());
+        let (hold, held) = mpsc::channel::<()>();
+        let held = Arc::new(Mutex::new(held));
+        for _ in 0..THREADS * 2 {
+            let held = Arc::clone(&held);
+            stuck.spawn("blocks", Box::pin(async move { drop(held.lock().map(|held| held.recv())) }));
+        }
+        let (done, is_done) = mpsc::channel();
+        other.spawn("works", Box::pin(async move { done.send(()).unwrap() }));
+        is_done.recv_timeout(GUARD).unwrap();
         drop(hold);
     }
 }

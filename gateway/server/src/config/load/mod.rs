@@ -8,14 +8,14 @@ mod providers;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use auth_core::Ports;
 use gatewarden_control::ProviderEntry;
-use gatewarden_proxy::{CertificateFiles, GrantConfig, ServerCertificate, Snapshot, SnapshotConfig};
+use gatewarden_proxy::{CertificateFiles, GrantConfig, ServerCertificate, Snapshot, SnapshotConfig, Time};
 
 use super::sources::Sources;
 use super::yaml::{Faults, Field};
 use super::{Config, Fault};
 use crate::causes::with_causes;
+use crate::wiring::{ProviderPorts, SystemClock};
 
 /// Everything that a configuration names, read and built.
 #[derive(Debug)]
@@ -67,7 +67,7 @@ pub fn load_file(path: &Path) -> Result<Config, LoadError> {
 ///
 /// # Errors
 /// The file cannot be read, or anything in it or in what it names has a fault: every one at once.
-pub fn load(path: &Path, ports: &Ports) -> Result<Loaded, LoadError> {
+pub fn load(path: &Path, ports: &ProviderPorts) -> Result<Loaded, LoadError> {
     let mut sources = Sources::default();
     let text = sources.text(path).map_err(|problem| LoadError::Unreadable { problem })?;
     let faults = Faults::new(folder(path));
@@ -94,7 +94,7 @@ fn folder(path: &Path) -> &Path {
 /// What every part needs while it loads.
 struct Loading<'a> {
     root: &'a Field<'a>,
-    ports: &'a Ports,
+    ports: &'a ProviderPorts,
     sources: &'a mut Sources,
 }
 
@@ -128,7 +128,7 @@ impl Loading<'_> {
 
     fn certificate(&mut self, config: &Config) -> Option<Arc<ServerCertificate>> {
         let files = config.listeners.main.tls.as_ref()?;
-        let now = self.ports.clock.now().into();
+        let now = SystemClock.wall();
         let files = CertificateFiles { certificate: files.certificate.clone(), key: files.key.clone() };
         let read = ServerCertificate::load(files, now);
         read.map_err(|fault| self.root.fault_inside("listeners.main.tls", with_causes(&fault), "")).ok()

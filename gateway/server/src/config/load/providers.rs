@@ -30,9 +30,11 @@ fn build(loading: &mut Loading<'_>, provider: &Provider, at: &str) -> Option<Con
         // The kind's own reader stops at its first error and would repeat one of these.
         return None;
     }
-    let built = kind.build(provider.id.clone(), resolved, loading.ports);
-    let contained = built
-        .and_then(|built| Contained::new(built, loading.ports, ContainLimits::default()).map_err(|fault| vec![fault]));
+    let ports = loading.ports.of(&provider.id);
+    let ports = ports.map_err(|error| field.fault(format!("the system gives no threads: {error}"), "")).ok()?;
+    let built = kind.build(provider.id.clone(), resolved, &ports);
+    let contained =
+        built.and_then(|built| Contained::new(built, &ports, ContainLimits::default()).map_err(|fault| vec![fault]));
     let contained = contained.map_err(|faults| note(&field, faults)).ok()?;
     Some(match &provider.display_name {
         Some(name) => contained.called(name),

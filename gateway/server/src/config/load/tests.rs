@@ -5,7 +5,6 @@ use std::fs;
 use tempfile::TempDir;
 
 use super::*;
-use crate::wiring::ProviderSide;
 
 const CA: &str = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
 
@@ -43,10 +42,7 @@ fn site(text: &str) -> TempDir {
 }
 
 fn run(folder: &TempDir) -> Result<Loaded, LoadError> {
-    let side = ProviderSide::start().unwrap();
-    let loaded = load(&folder.path().join("gw.yaml"), side.ports());
-    side.stop();
-    loaded
+    load(&folder.path().join("gw.yaml"), &ProviderPorts::default())
 }
 
 /// The faults of a folder, with its own name taken out.

@@ -8,12 +8,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use auth_core::{Clock, Ports};
+use auth_core::Clock;
 use gatewarden_control::{Control, ProviderEntry, Registry};
 use gatewarden_proxy::Snapshot;
 use jiff::Timestamp;
 
-use super::{SystemClock, certificate};
+use super::{ProviderPorts, SystemClock, certificate};
 use crate::config::{self, Config, LoadError, Loaded, Sources};
 
 /// How often files are looked at. Contents are compared: the times of mounted secrets tell nothing.
@@ -26,7 +26,7 @@ const RENEW_HOURS: i64 = 30 * 24;
 #[derive(Debug)]
 pub(super) struct Reload {
     pub(super) path: PathBuf,
-    pub(super) ports: Ports,
+    pub(super) ports: ProviderPorts,
     pub(super) snapshot: Arc<ArcSwap<Snapshot>>,
     pub(super) control: Arc<Control>,
     pub(super) issued: Timestamp,

@@ -7,7 +7,6 @@ use gatewarden_control::{ControlParts, KeyFile, Settings, Store};
 use tempfile::TempDir;
 
 use super::*;
-use crate::wiring::ProviderSide;
 
 const GOOD: &str = "\
 apiVersion: gatewarden/v1
@@ -26,7 +25,6 @@ whomToAsk: Ask Alice.
 
 struct Site {
     folder: TempDir,
-    side: ProviderSide,
     reload: Reload,
 }
 
@@ -38,18 +36,18 @@ impl Site {
         fs::write(folder.path().join("ca.crt"), "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
             .unwrap();
         fs::write(folder.path().join("token"), "t").unwrap();
-        let side = ProviderSide::start().unwrap();
-        let loaded = config::load(&path, side.ports()).unwrap();
+        let ports = ProviderPorts::default();
+        let loaded = config::load(&path, &ports).unwrap();
         let reload = Reload {
             path,
-            ports: side.ports().clone(),
+            ports,
             snapshot: Arc::new(ArcSwap::new(Arc::clone(&loaded.snapshot))),
             control: control(folder.path(), registry(&loaded.config, loaded.providers)).await,
             issued: SystemClock.now(),
             current: loaded.config,
             sources: loaded.sources,
         };
-        Self { folder, side, reload }
+        Self { folder, reload }
     }
 
     fn write(&self, name: &str, text: &str) {
@@ -62,7 +60,6 @@ impl Site {
 
     async fn stop(self) {
         self.reload.control.shutdown().await;
-        self.side.stop();
     }
 }
 
