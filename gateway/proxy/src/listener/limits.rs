@@ -39,8 +39,8 @@ impl Default for Limits {
         Self {
             connections: 20_000,
             connections_per_source: 5_000,
-            handshakes: 512,
-            handshakes_per_source: 128,
+            handshakes: 2_048,
+            handshakes_per_source: 512,
             streams: 250,
             head_bytes: 128 * 1024,
             head_lines: 512,

@@ -60,27 +60,29 @@ impl Breaker {
         }
     }
 
-    /// The endpoint took a connection.
-    pub(crate) fn succeeded(&self) {
-        *self.rest() = None;
+    /// The endpoint took a connection; true when it rested before.
+    pub(crate) fn succeeded(&self) -> bool {
+        let rested = self.rest().take().is_some();
         self.failures.store(0, Ordering::Relaxed);
+        rested
     }
 
-    /// The endpoint could not be reached.
-    pub(crate) fn failed(&self, now: Instant) {
+    /// The endpoint could not be reached; true when it rests from now on and did not before.
+    pub(crate) fn failed(&self, now: Instant) -> bool {
         let failures = self.failures.fetch_add(1, Ordering::Relaxed).saturating_add(1);
         if failures < THRESHOLD {
-            return;
+            return false;
         }
         let mut rest = self.rest();
         let length = match *rest {
             None => FIRST_REST,
             Some(rest) if rest.trying => (rest.length * 2).min(LONGEST_REST),
             // Late news of dials that began before the rest: they are one outage, not many.
-            Some(_) => return,
+            Some(_) => return false,
         };
         // Spread by a fifth, so that replicas do not all try in the same moment.
-        *rest = Some(Rest { until: now + length.mul_f64(0.9 + 0.2 * jitter()), length, trying: false });
+        let until = now + length.mul_f64(0.9 + 0.2 * jitter());
+        rest.replace(Rest { until, length, trying: false }).is_none()
     }
 
     fn rest(&self) -> MutexGuard<'_, Option<Rest>> {
@@ -94,7 +96,8 @@ mod tests {
 
     fn failing(now: Instant) -> Breaker {
         let breaker = Breaker::default();
-        (0..THRESHOLD).for_each(|_| breaker.failed(now));
+        let opened: Vec<bool> = (0..THRESHOLD).map(|_| breaker.failed(now)).collect();
+        assert_eq!(opened, [false, false, true], "told once");
         breaker
     }
 
@@ -102,7 +105,7 @@ mod tests {
     fn a_few_failures_are_forgiven() {
         let now = Instant::now();
         let breaker = Breaker::default();
-        (1..THRESHOLD).for_each(|_| breaker.failed(now));
+        (1..THRESHOLD).for_each(|_| assert!(!breaker.failed(now)));
         assert_eq!(breaker.advice(now), Advice::Use);
     }
 
@@ -124,10 +127,10 @@ mod tests {
         let Advice::Rest(first) = breaker.advice(now) else { panic!("must rest") };
         let due = now + first;
         assert_eq!(breaker.advice(due), Advice::Try);
-        breaker.failed(due);
+        assert!(!breaker.failed(due), "it rested before");
         let Advice::Rest(second) = breaker.advice(due) else { panic!("must rest") };
         assert!(second > first, "{second:?} > {first:?}");
-        breaker.succeeded();
+        assert!(breaker.succeeded());
         assert_eq!(breaker.advice(due), Advice::Use);
     }
 
@@ -135,7 +138,7 @@ mod tests {
     fn many_failures_of_one_outage_are_one() {
         let now = Instant::now();
         let breaker = failing(now);
-        (0..50).for_each(|_| breaker.failed(now));
+        (0..50).for_each(|_| assert!(!breaker.failed(now)));
         assert!(matches!(breaker.advice(now), Advice::Rest(rest) if rest < Duration::from_secs(1)));
     }
 }

@@ -127,10 +127,9 @@ fn not_open(cluster: &Cluster, state: &State) -> Refusal {
     }
 }
 
-/// The one place where a fault of the line becomes an answer. The log gets the whole chain, the client the kind.
+/// The one place where a fault of the line becomes an answer. The access log gets the whole chain, the client the kind.
 fn refusal(cluster: &Cluster, fault: &UpstreamFault) -> Refusal {
     let chain = fault.chain();
-    tracing::warn!(cluster = cluster.id(), fault = %chain, "a cluster gave no answer");
     match fault {
         UpstreamFault::Unreachable(_) | UpstreamFault::Credential => {
             unavailable(cluster, &chain, Duration::from_secs(2))

@@ -192,16 +192,26 @@ impl Road {
     async fn dial(&self, alpn: Alpn) -> Result<Dialed, UpstreamFault> {
         let dialed = dial(&self.endpoint, self.tls.offering(alpn), &self.means.settings).await;
         match &dialed {
-            Ok(_) => {
-                self.means.meters.dialed.inc();
-                self.endpoint.breaker.succeeded();
-            }
-            Err(_) => {
-                self.means.meters.failed.inc();
-                self.endpoint.breaker.failed(Instant::now());
-            }
+            Ok(_) => self.reached(),
+            Err(fault) => self.missed(fault),
         }
         dialed
+    }
+
+    fn reached(&self) {
+        self.means.meters.dialed.inc();
+        if self.endpoint.breaker.succeeded() {
+            tracing::info!(endpoint = self.endpoint.authority().as_str(), "an endpoint is back");
+        }
+    }
+
+    /// Told once per outage, and not once per request.
+    fn missed(&self, fault: &UpstreamFault) {
+        self.means.meters.failed.inc();
+        if self.endpoint.breaker.failed(Instant::now()) {
+            let endpoint = self.endpoint.authority().as_str();
+            tracing::warn!(endpoint, fault = %fault.chain(), "an endpoint cannot be reached and rests");
+        }
     }
 
     fn lane(&self, class: Class) -> &Lane {
