@@ -19,8 +19,9 @@ use crate::sessions;
 use crate::store::{self, Store, StoreFault};
 use crate::tokens::Tokens;
 
-/// Events that a slow follower may be behind before it has to start over.
-const EVENTS: usize = 1_024;
+/// Events that a follower may be behind before it has to start over, which ends everybody's streams: more than one
+/// command can cause at once, such as the release of a group name that thousands carry.
+const EVENTS: usize = 16_384;
 /// Tokens looked up at once. Each waits for a connection to the store, so a longer queue only makes older answers.
 const LOOKUPS: usize = 256;
 
@@ -195,7 +196,9 @@ impl Control {
     }
 
     pub(crate) fn end_of_session(&self, now: Timestamp) -> Timestamp {
-        now.saturating_add(self.settings.session_lifetime).unwrap_or(Timestamp::MAX)
+        // Cut to what the store keeps: the login and everything after it name the same moment.
+        let end = now.saturating_add(self.settings.session_lifetime).unwrap_or(Timestamp::MAX);
+        store::moment(store::millis(end))
     }
 
     pub(crate) fn fresh(&self, refreshed_at: Timestamp, now: Timestamp) -> bool {

@@ -10,7 +10,6 @@ use std::net::IpAddr;
 
 use auth_core::{AuthError, Completeness, InstanceId, LoginInput, MappingError};
 use jiff::Timestamp;
-use tracing::Instrument;
 
 use crate::control::Control;
 use crate::identity::{self, NameTaken, Person, SessionIdentity};
@@ -97,11 +96,12 @@ impl Control {
     /// # Errors
     /// As [`LoginError`] says. An unknown user and a wrong password are one and the same error.
     pub async fn login(&self, request: LoginRequest) -> Result<LoginDone, LoginError> {
-        let attempt = tracing::info_span!(
-            "login", provider = ?request.provider, trace = ?request.trace_id, client = ?request.client
-        );
-        let result = self.try_login(request).instrument(attempt.clone()).await;
-        attempt.in_scope(|| result.as_ref().map_or_else(log_refused, log_done));
+        let attempt = Attempt::of(&request);
+        let result = self.try_login(request).await;
+        match &result {
+            Ok(done) => attempt.log_done(done),
+            Err(error) => attempt.log_refused(error),
+        }
         result
     }
 
@@ -176,12 +176,34 @@ impl LoginError {
     }
 }
 
-fn log_done(done: &LoginDone) {
-    tracing::info!(user = %done.user, session = %done.session, token = %done.name, "logged in");
+/// What the log says of every attempt. Not the login name: people type passwords into that field.
+struct Attempt {
+    audit_id: String,
+    provider: String,
+    client: Option<String>,
 }
 
-fn log_refused(error: &LoginError) {
-    tracing::warn!(why = %error.audit_text(), "login refused");
+impl Attempt {
+    fn of(request: &LoginRequest) -> Self {
+        Self {
+            audit_id: request.trace_id.clone(),
+            provider: request.provider.clone(),
+            client: request.client.map(|client| client.to_string()),
+        }
+    }
+
+    fn log_done(&self, done: &LoginDone) {
+        let Self { audit_id, provider, client } = self;
+        tracing::info!(
+            audit_id, provider, client, user = %done.user, username = done.identity.user.username,
+            session = %done.session, token = %done.name, "logged in"
+        );
+    }
+
+    fn log_refused(&self, error: &LoginError) {
+        let Self { audit_id, provider, client } = self;
+        tracing::warn!(audit_id, provider, client, why = error.audit_text(), "login refused");
+    }
 }
 
 /// Tells the operator of groups that clusters do not see, since the person cannot know why a right is missing.

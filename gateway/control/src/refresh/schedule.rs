@@ -93,3 +93,30 @@ fn is_due(session: &Live, interval: Duration, now: Timestamp) -> bool {
     let share = 0.9 + 0.2 * f64::from(spread % 1_000) / 1_000.0;
     store::since(session.refreshed_at, now) >= interval.mul_f64(share)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sessions::SessionId;
+
+    #[test]
+    fn sessions_come_due_spread_around_the_interval_and_never_far_from_it() {
+        let interval = Duration::from_secs(900);
+        let due_at = |session: &Live| {
+            let mut seconds = 0..2_000;
+            seconds.find(|second| {
+                let now = session.refreshed_at.saturating_add(Duration::from_secs(*second)).expect("a moment");
+                is_due(session, interval, now)
+            })
+        };
+        let sessions = (0..200).map(|_| Live {
+            id: SessionId::random(),
+            user: UserId::of(&"corp_user://1".parse().expect("an id")),
+            principal: "corp_user://1".parse().expect("an id"),
+            refreshed_at: Timestamp::UNIX_EPOCH,
+        });
+        let due: HashSet<u64> = sessions.map(|session| due_at(&session).expect("due some time")).collect();
+        assert!(due.iter().all(|second| (810..=990).contains(second)), "{due:?}");
+        assert!(due.len() > 20, "they would all ask at once: {due:?}");
+    }
+}

@@ -158,6 +158,29 @@ async fn the_timer_reads_everybody_anew_without_being_asked() {
 }
 
 #[tokio::test]
+async fn a_directory_is_asked_about_few_at_a_time_however_many_are_due() {
+    let site = Site::open().await;
+    let mut events = site.control.events();
+    let mut sessions = Vec::new();
+    for name in ["u0", "u1", "u2", "u3", "u4", "u5", "u6", "u7", "u8", "u9", "u10", "u11"] {
+        site.corp.set(name, person(&[("1", "dev")]));
+        sessions.push(site.login(name).await.expect("logged in").session);
+        site.corp.set(name, person(&[]));
+    }
+    site.clock.advance(Duration::from_secs(17 * 60));
+    let mut told = std::collections::BTreeSet::new();
+    while told.len() < sessions.len() {
+        let next = ChangeEvent::Heartbeat;
+        for event in site.until(&mut events, &next).await {
+            if let ChangeEvent::SessionChanged { session, lost: true } = event {
+                told.insert(session);
+            }
+        }
+    }
+    assert_eq!(site.corp.most_at_once(), 4);
+}
+
+#[tokio::test]
 async fn a_login_after_the_question_knows_better_than_its_answer() {
     let site = Site::open().await;
     let asked_at = site.control.store().now();

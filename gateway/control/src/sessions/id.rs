@@ -44,3 +44,27 @@ impl fmt::Display for SessionId {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a session id reads s- and a UUID in lower case")]
 pub struct InvalidSessionId;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_has_one_spelling() {
+        let id = SessionId::random();
+        assert_eq!(id.as_str().parse(), Ok(id.clone()));
+        let bare = id.as_str().trim_start_matches(PREFIX);
+        for other in
+            [bare.to_owned(), format!("S-{bare}"), format!("s-{}", bare.to_uppercase()), format!("s-{{{bare}}}")]
+        {
+            assert_eq!(other.parse::<SessionId>(), Err(InvalidSessionId), "{other}");
+        }
+        assert!(format!("s-{}", bare.replace('-', "")).parse::<SessionId>().is_err());
+    }
+
+    #[test]
+    fn a_later_id_sorts_later() {
+        let ids: Vec<SessionId> = (0..50).map(|_| SessionId::random()).collect();
+        assert!(ids.is_sorted());
+    }
+}

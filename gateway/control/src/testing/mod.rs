@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
@@ -46,9 +47,16 @@ pub(crate) struct Scripted {
     id: InstanceId,
     people: Mutex<HashMap<String, Person>>,
     mood: Mutex<Mood>,
+    asked: AtomicUsize,
+    most_at_once: AtomicUsize,
 }
 
 impl Scripted {
+    /// How many refetches were under way at once, at most.
+    pub(crate) fn most_at_once(&self) -> usize {
+        self.most_at_once.load(Ordering::SeqCst)
+    }
+
     pub(crate) fn set(&self, login: &str, person: Person) {
         self.people.lock().expect("lock").insert(login.to_owned(), person);
     }
@@ -100,6 +108,13 @@ impl AuthProvider for Scripted {
         id: &PrincipalId,
         _: Option<&ProviderSecret>,
     ) -> Result<Refetch, AuthError> {
+        let now = self.asked.fetch_add(1, Ordering::SeqCst) + 1;
+        self.most_at_once.fetch_max(now, Ordering::SeqCst);
+        // Long enough for everybody else who may ask to ask too.
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        self.asked.fetch_sub(1, Ordering::SeqCst);
         let login = match *self.mood() {
             Mood::Down => return Err(AuthError::unavailable("the directory is down")),
             Mood::Gone => return Ok(Refetch::UserGone),
@@ -153,6 +168,8 @@ impl Site {
             id: "corp".parse().expect("an id"),
             people: Mutex::new(people),
             mood: Mutex::default(),
+            asked: AtomicUsize::new(0),
+            most_at_once: AtomicUsize::new(0),
         });
         let store = Store::open(&folder.path().join("gatewarden.db"), Arc::<ManualClock>::clone(&clock))
             .await

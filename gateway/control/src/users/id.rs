@@ -76,3 +76,19 @@ impl fmt::Display for UserId {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a user id reads u- and 20 characters from a-z and 2-7")]
 pub struct InvalidUserId;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_the_same_on_every_machine_for_ever() {
+        let id = UserId::of(&"local://x".parse().expect("an id"));
+        // printf local://x | sha256sum | xxd -r -p | base32 | cut -c1-20, in lower case
+        assert_eq!(id.as_str(), "u-onkjrn3v26lirrn3jjjt");
+        assert_eq!(id.as_str().parse(), Ok(id.clone()));
+        for other in ["u-", "u-ABCDEFGHIJKLMNOPQRST", "u-aaaaaaaaaaaaaaaaaaa1", "aaaaaaaaaaaaaaaaaaaa"] {
+            assert_eq!(other.parse::<UserId>(), Err(InvalidUserId), "{other}");
+        }
+    }
+}
