@@ -84,6 +84,13 @@ fn check_reports_every_fault_with_file_and_line_and_fails() {
 }
 
 #[test]
+fn the_first_command_on_a_fresh_machine_makes_the_state_folder() {
+    let folder = site();
+    fs::remove_dir_all(folder.path().join("state")).unwrap();
+    assert_eq!(json(&folder, &["user", "list"], ""), Value::Array(Vec::new()));
+}
+
+#[test]
 fn people_are_added_listed_switched_off_and_on_again() {
     let folder = site();
     let password = "correct horse battery";

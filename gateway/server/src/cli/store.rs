@@ -8,7 +8,7 @@ use tokio::runtime::Builder;
 
 use super::CommandError;
 use crate::config;
-use crate::wiring::SystemClock;
+use crate::wiring::{SystemClock, make_state_dir};
 
 /// Opens the configured store, works on it, and closes it. A running server sees what was written within a second.
 pub(super) fn with<T>(
@@ -16,6 +16,9 @@ pub(super) fn with<T>(
     work: impl AsyncFnOnce(Admin) -> Result<T, CommandError>,
 ) -> Result<T, CommandError> {
     let config = config::load_file(path)?;
+    make_state_dir(&config.state_dir).map_err(|error| {
+        CommandError::Input(format!("cannot create the state folder {}: {error}", config.state_dir.display()))
+    })?;
     let runtime = Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let opened = Store::open(&config.store, Arc::new(SystemClock)).await;

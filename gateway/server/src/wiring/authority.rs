@@ -26,7 +26,7 @@ pub fn ca_file(state_dir: &Path) -> PathBuf {
 /// The state folder cannot be written, or a key in it is no key.
 pub(super) fn issue(state_dir: &Path, names: &[String], now: Timestamp) -> Result<CertificateFiles, AuthorityError> {
     let failed = |what: &'static str| move |source| AuthorityError::Io { what, folder: state_dir.to_owned(), source };
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(state_dir).map_err(failed("create"))?;
+    make_state_dir(state_dir).map_err(failed("create"))?;
     let key = authority_key(state_dir, now)?;
     let issuer = Issuer::new(authority_params(now), key);
     let server_key = KeyPair::generate()?;
@@ -35,6 +35,14 @@ pub(super) fn issue(state_dir: &Path, names: &[String], now: Timestamp) -> Resul
     write(&files.key, &server_key.serialize_pem(), 0o600).map_err(failed("write into"))?;
     write(&files.certificate, &certificate.pem(), 0o644).map_err(failed("write into"))?;
     Ok(files)
+}
+
+/// Makes the state folder, for its owner alone, where there is none.
+///
+/// # Errors
+/// The system does not let us.
+pub(crate) fn make_state_dir(state_dir: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(state_dir)
 }
 
 /// Why there is no certificate of our own.

@@ -20,6 +20,7 @@ mod server;
 mod signals;
 mod tasks;
 
+pub(crate) use authority::make_state_dir;
 pub use authority::{AuthorityError, ca_file};
 pub use certificate::CertificateError;
 pub use clock::SystemClock;

@@ -2,14 +2,14 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use auth_core::Clock;
 use gatewarden_control::{Control, ControlParts, KeyFault, KeyFile, Settings, Store, StoreFault};
-use gatewarden_proxy::{ListenerConfig, Revoked, Server, ServerConfig};
+use gatewarden_proxy::{ListenerConfig, Revoked, Server, ServerCertificate, ServerConfig};
 use tokio::runtime::{Builder, Handle};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -21,8 +21,8 @@ use super::operations::{self, Operations, Readiness};
 use super::reload::{self, Reload};
 use super::resolve::ControlResolve;
 use super::signals::{Asked, Signals};
-use super::{ProviderPorts, SystemClock, changes, logging};
-use crate::config::{self, LoadError, Loaded};
+use super::{ProviderPorts, SystemClock, changes, logging, make_state_dir};
+use crate::config::{self, Config, LoadError, Loaded};
 
 /// What the command line adds to the configuration.
 #[derive(Clone, Debug, Default)]
@@ -39,6 +39,15 @@ pub enum StartError {
     /// The configuration cannot be used.
     #[error(transparent)]
     Config(#[from] LoadError),
+    /// The state folder cannot be made.
+    #[error("cannot create the state folder {}", path.display())]
+    StateDir {
+        /// The folder.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
     /// The certificate cannot be shown.
     #[error(transparent)]
     Certificate(#[from] CertificateError),
@@ -73,7 +82,7 @@ pub enum StartError {
 
 /// Threads of the control plane. Its work waits for the store and for providers, and computes little.
 const CONTROL_THREADS: usize = 2;
-/// Cold credentials, and requests for the management API, that may be under way at once.
+/// Cold credentials that may be under way at once, and as many requests for the management API.
 const CROSSING: usize = 256;
 /// After a stop was asked for: the time in which load balancers see `/readyz` fail before connections are closed.
 const NOTICE: Duration = Duration::from_secs(1);
@@ -128,6 +137,9 @@ impl Gateway {
         providers: &ProviderPorts,
     ) -> Result<Self, StartError> {
         let (tasks, end) = (TaskTracker::new(), CancellationToken::new());
+        let state_dir = &loaded.config.state_dir;
+        let failed = |source| StartError::StateDir { path: state_dir.clone(), source };
+        make_state_dir(state_dir).map_err(failed)?;
         let certificate = certificate::open(&loaded)?;
         let readiness = Arc::new(Readiness::default());
         let address = loaded.config.listeners.operations;
@@ -136,24 +148,18 @@ impl Gateway {
         let control = control(&mut loaded, providers).await?;
         let (revoked_sender, revoked) = Revoked::new(Arc::new(SystemClock));
         let snapshot = Arc::new(ArcSwap::new(Arc::clone(&loaded.snapshot)));
-        let crossing = Crossing::new(Handle::current(), tasks.clone(), CROSSING);
+        // Two of them: logins that wait for a slow directory must not keep tokens from being looked up.
+        let crossing = || Crossing::new(Handle::current(), tasks.clone(), CROSSING);
         readiness.waiting("changes", "not read yet");
         let following = changes::follow(control.events(), revoked_sender, Arc::clone(&readiness));
         // By the token: whoever can still make events outlives this task.
         tasks.spawn(end.clone().run_until_cancelled_owned(following));
         let data_plane = Server::start(ServerConfig {
-            listener: ListenerConfig {
-                address: loaded.config.listeners.main.address,
-                certificate,
-                workers: options.workers,
-                limits: loaded.config.limits.listener.clone(),
-                timeouts: loaded.config.limits.timeouts.clone(),
-                pool: loaded.config.limits.pool.clone(),
-            },
+            listener: listener(&loaded.config, certificate, options.workers),
             snapshot: Arc::clone(&snapshot),
-            resolve: Arc::new(ControlResolve { control: Arc::clone(&control), crossing: crossing.clone() }),
+            resolve: Arc::new(ControlResolve { control: Arc::clone(&control), crossing: crossing() }),
             revoked,
-            management: Arc::new(Api::new(Arc::clone(&control), crossing)),
+            management: Arc::new(Api::new(Arc::clone(&control), crossing())),
             audit: loaded.config.audit.clone(),
             time: Arc::new(SystemClock),
         })?;
@@ -207,6 +213,17 @@ impl Gateway {
         self.end.cancel();
         self.tasks.close();
         self.tasks.wait().await;
+    }
+}
+
+fn listener(config: &Config, certificate: Arc<ServerCertificate>, workers: usize) -> ListenerConfig {
+    ListenerConfig {
+        address: config.listeners.main.address,
+        certificate,
+        workers,
+        limits: config.limits.listener.clone(),
+        timeouts: config.limits.timeouts.clone(),
+        pool: config.limits.pool.clone(),
     }
 }
 
