@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use hyper::server::conn::{http1, http2};
@@ -75,10 +75,13 @@ impl Drop for Open<'_> {
 async fn serve_http2(worker: Arc<Worker>, io: TlsStream<TcpStream>, peer: Arc<Peer>) {
     let shared = Arc::clone(&worker.shared);
     let builder = http2_builder(&worker);
+    let read = Arc::new(AtomicU64::new(0));
+    let io = TokioIo::new(Counted::new(io, Arc::clone(&read)));
     let service = service_fn(move |request| Arc::clone(&worker).answer(request, Arc::clone(&peer)));
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(io), service));
+    let mut connection = pin!(builder.serve_connection(io, service));
     tokio::select! {
         ended = connection.as_mut() => return note(ended),
+        () = never_began(&read, shared.timeouts.head) => return,
         () = asked_to_end(&shared) => connection.as_mut().graceful_shutdown(), // GOAWAY
     }
     tokio::select! {
@@ -135,6 +138,18 @@ fn http1_builder(shared: &Shared, read: Arc<AtomicU64>) -> http1::Builder {
         .half_close(true);
     builder
 }
+
+/// Resolves when a client has not even greeted in time. hyper waits for the greeting without end, and its pings begin
+/// only after it.
+async fn never_began(read: &AtomicU64, limit: Duration) {
+    tokio::time::sleep(limit).await;
+    if read.load(Ordering::Relaxed) >= GREETING {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Bytes of HTTP/2's greeting and of the frame head behind it.
+const GREETING: u64 = 24 + 9;
 
 /// The gateway stops, or the connection has reached its age.
 async fn asked_to_end(shared: &Shared) {

@@ -124,9 +124,26 @@ async fn a_head_that_drips_in_is_hung_up_on() {
     let mut settings = Settings::default();
     settings.timeouts.head = Duration::from_millis(50);
     let gateway = Gateway::start_with(Vec::new(), settings);
-    let mut io = client::tls(&gateway, Protocol::H1).await;
-    io.write_all(b"GET / HTTP/1.1\r\nHost: gw").await.unwrap();
-    assert!(closed(io).await);
+    for (protocol, begun) in [(Protocol::H1, "GET / HTTP/1.1\r\nHost: gw"), (Protocol::H2, "PRI * HTTP/2.0\r\n")] {
+        let mut io = client::tls(&gateway, protocol).await;
+        io.write_all(begun.as_bytes()).await.unwrap();
+        assert!(closed(io).await, "{protocol:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_has_greeted_may_be_silent() {
+    let upstream = Upstream::start(H2, echo()).await;
+    let mut settings = Settings::default();
+    settings.timeouts.head = Duration::from_millis(50);
+    let gateway = Gateway::start_with(vec![upstream.cluster("east")], settings);
+    gateway.opened().await;
+    for protocol in [Protocol::H1, Protocol::H2] {
+        let mut client = Client::connect(&gateway, protocol).await;
+        client::bytes(client.get(NODES).await).await;
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        assert_eq!(client.get(NODES).await.status(), StatusCode::OK, "{protocol:?}");
+    }
 }
 
 /// Whether the other side hangs up (or says something last and hangs up).

@@ -2,12 +2,12 @@
 
 use std::sync::atomic::Ordering;
 
-use gatewarden_proxy::{Mode, State, probe};
+use gatewarden_proxy::{Account, ClusterConfig, Mode, State, probe};
 use http::StatusCode;
 
 use crate::client::{self, Client, Protocol};
 use crate::gateway::{Gateway, Settings, until};
-use crate::upstream::{H2, Upstream, cluster, echo};
+use crate::upstream::{H2, Pki, Upstream, cluster, echo};
 
 const NODES: &str = "/k8s/clusters/east/api/v1/nodes";
 
@@ -67,4 +67,21 @@ async fn a_cluster_that_was_down_at_the_start_opens_when_it_comes() {
     let _upstream = Upstream::start_at(address, pki, H2, echo()).await;
     gateway.opened().await;
     assert_eq!(client.get(NODES).await.status(), StatusCode::OK);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_certificate_speaks_for_an_account_without_a_token() {
+    let account = rcgen::generate_simple_self_signed(["gatewarden".to_owned()]).unwrap();
+    let upstream = Upstream::start_with(Pki::new().for_client(&account.cert.pem()), H2, echo()).await;
+    let certificate = || Account::ClientCertificate {
+        cert_pem: account.cert.pem().into_bytes(),
+        key_pem: account.signing_key.serialize_pem().into(),
+    };
+    let by_token = probe(upstream.cluster("east")).await.unwrap();
+    assert!(by_token.unanswered.is_some(), "the server asks for a certificate");
+    let config = ClusterConfig { impersonator: certificate(), reviewer: certificate(), ..upstream.cluster("east") };
+    let gateway = Gateway::start(vec![config]).await;
+    let mut client = Client::connect(&gateway, Protocol::H1).await;
+    let seen = client::json(client.get(NODES).await).await;
+    assert!(!seen.to_string().contains("authorization"), "{seen}");
 }

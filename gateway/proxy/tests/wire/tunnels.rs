@@ -12,7 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_util::task::TaskTracker;
 
 use crate::client::{self, Client, Protocol};
-use crate::gateway::{ALICE, GUARD, Gateway, Settings};
+use crate::gateway::{ALICE, GUARD, Gateway, Settings, until};
 use crate::upstream::{H1, H2, Handler, Upstream, json_response};
 
 const EXEC: &str = "/k8s/clusters/east/api/v1/namespaces/a/pods/p/exec?command=sh";
@@ -138,6 +138,20 @@ async fn a_revoked_token_ends_its_tunnel() {
     assert_eq!(read(&mut io, 1).await, b"x");
     gateway.revoke("gwt-alice");
     assert_eq!(rest(&mut io).await, b"");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_lets_a_tunnel_go_on_until_its_deadline() {
+    let upstream = Upstream::start(H2, echoing()).await;
+    let mut gateway = Gateway::start(vec![upstream.cluster("east")]).await;
+    let address = gateway.address;
+    let mut io = tunnel(&gateway, "websocket").await;
+    let stopping = TaskTracker::new().spawn(async move { gateway.drain(Duration::from_secs(3)).await });
+    until("nobody listens", || std::net::TcpStream::connect(address).is_err()).await;
+    io.write_all(b"still here").await.unwrap();
+    assert_eq!(read(&mut io, 10).await, b"still here");
+    assert_eq!(rest(&mut io).await, b"");
+    stopping.await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

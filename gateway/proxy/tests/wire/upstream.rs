@@ -16,6 +16,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls::ServerConfig;
+use rustls::server::WebPkiClientVerifier;
 use rustls_pki_types::PrivateKeyDer;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -51,12 +52,19 @@ pub(crate) struct Seen {
 pub(crate) struct Pki {
     certificate: String,
     key: Vec<u8>,
+    /// Who may connect by certificate; everybody may when nobody is named.
+    clients: Option<String>,
 }
 
 impl Pki {
     pub(crate) fn new() -> Self {
         let CertifiedKey { cert, signing_key } = generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
-        Self { certificate: cert.pem(), key: signing_key.serialize_der() }
+        Self { certificate: cert.pem(), key: signing_key.serialize_der(), clients: None }
+    }
+
+    /// Lets in only the holder of this certificate.
+    pub(crate) fn for_client(self, certificate: &str) -> Self {
+        Self { clients: Some(certificate.to_owned()), ..self }
     }
 }
 
@@ -160,12 +168,18 @@ fn server_config(pki: &Pki, alpn: &[&[u8]]) -> Arc<ServerConfig> {
     use rustls_pki_types::pem::PemObject;
     let certificate = rustls_pki_types::CertificateDer::from_pem_slice(pki.certificate.as_bytes()).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let mut config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate], PrivateKeyDer::try_from(pki.key.clone()).unwrap())
-        .unwrap();
+    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions();
+    let builder = match &pki.clients {
+        None => builder.unwrap().with_no_client_auth(),
+        Some(trusted) => {
+            let mut roots = rustls::RootCertStore::empty();
+            roots.add(rustls_pki_types::CertificateDer::from_pem_slice(trusted.as_bytes()).unwrap()).unwrap();
+            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build().unwrap();
+            builder.unwrap().with_client_cert_verifier(verifier)
+        }
+    };
+    let mut config =
+        builder.with_single_cert(vec![certificate], PrivateKeyDer::try_from(pki.key.clone()).unwrap()).unwrap();
     config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
     Arc::new(config)
 }
@@ -230,7 +244,8 @@ async fn answer(
 }
 
 async fn access_review(seen: &Seen, request: Request<Incoming>) -> Response<Body> {
-    let reviewer = request.headers()["authorization"] == "Bearer reviewer";
+    // An account that comes by certificate is the impersonator here.
+    let reviewer = request.headers().get("authorization").is_some_and(|value| value == "Bearer reviewer");
     let body: Bytes = request.into_body().collect().await.unwrap().to_bytes();
     let review: Value = serde_json::from_slice(&body).unwrap();
     let text = |field: &str| {
