@@ -71,7 +71,8 @@ impl From<LoginError> for Problem {
                 "name-taken",
                 format!(
                     "The cluster user name {name:?} belongs to another account. \
-                     An administrator releases it with: gatewarden cluster release-name {name:?}"
+                     An administrator releases it with: gatewarden cluster release-name {}",
+                    quoted(&name)
                 ),
             )
             .of(provider),
@@ -82,6 +83,11 @@ impl From<LoginError> for Problem {
             }
         }
     }
+}
+
+/// As one word of a shell: the name may come from a directory that others fill, and the command is there to be copied.
+fn quoted(name: &str) -> String {
+    format!("'{}'", name.replace('\'', r"'\''"))
 }
 
 fn mapping(error: &MappingError) -> Problem {
@@ -122,4 +128,15 @@ impl IntoResponse for Problem {
 /// Rounded up: whoever comes back too early is refused again.
 fn seconds(wait: Duration) -> HeaderValue {
     HeaderValue::from(wait.as_secs() + u64::from(wait.subsec_nanos() > 0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_in_a_command_is_one_word_whatever_it_holds() {
+        assert_eq!(quoted("corp:alice"), "'corp:alice'");
+        assert_eq!(quoted("a'; $(reboot) `x`"), r"'a'\''; $(reboot) `x`'");
+    }
 }

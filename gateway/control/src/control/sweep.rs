@@ -10,8 +10,11 @@ use tokio_util::sync::CancellationToken;
 use crate::store::{self, Change, Store, StoreFault, millis};
 
 const INTERVAL: Duration = Duration::from_secs(60 * 60);
-/// Longer than a session, so that lists still show what ended lately; a follower asleep for longer starts over.
+/// Longer than a session, so that lists still show what ended lately.
 const KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// Followers are behind by seconds; one asleep for longer than this starts over. Ten thousand sessions leave some
+/// forty thousand changes an hour.
+const CHANGES_KEPT: Duration = Duration::from_secs(2 * 60 * 60);
 
 pub(super) async fn run(store: Store, clock: Arc<dyn Clock>, end: CancellationToken) {
     loop {
@@ -27,15 +30,19 @@ pub(super) async fn run(store: Store, clock: Arc<dyn Clock>, end: CancellationTo
 
 pub(crate) async fn sweep(store: &Store) -> Result<(), StoreFault> {
     let mut write = store.write().await?;
-    let before = millis(write.at().saturating_sub(KEPT).unwrap_or(Timestamp::MIN));
+    let ago = |kept| millis(write.at().saturating_sub(kept).unwrap_or(Timestamp::MIN));
+    let (old, told) = (ago(KEPT), ago(CHANGES_KEPT));
     let mut removed = 0;
     // Children first: a token points at its session.
-    for sql in [
-        "DELETE FROM tokens WHERE expires_at < ?1 \
-         OR session_id IN (SELECT id FROM sessions WHERE expires_at < ?1 OR ended_at < ?1)",
-        "DELETE FROM sessions WHERE expires_at < ?1 OR ended_at < ?1",
-        "DELETE FROM refreshes WHERE requested_at < ?1",
-        "DELETE FROM changes WHERE at < ?1",
+    for (sql, before) in [
+        (
+            "DELETE FROM tokens WHERE expires_at < ?1 \
+             OR session_id IN (SELECT id FROM sessions WHERE expires_at < ?1 OR ended_at < ?1)",
+            old,
+        ),
+        ("DELETE FROM sessions WHERE expires_at < ?1 OR ended_at < ?1", old),
+        ("DELETE FROM refreshes WHERE requested_at < ?1", old),
+        ("DELETE FROM changes WHERE at < ?1", told),
     ] {
         removed += sqlx::query(sql).bind(before).execute(write.connection()).await?.rows_affected();
     }
@@ -48,6 +55,7 @@ pub(crate) async fn sweep(store: &Store) -> Result<(), StoreFault> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ChangeEvent;
     use crate::testing::Site;
 
     #[tokio::test]
@@ -60,5 +68,24 @@ mod tests {
         let left = site.admin().sessions(None).await.expect("listed");
         assert_eq!(left.into_iter().map(|session| session.id).collect::<Vec<_>>(), [kept.session]);
         site.control.resolve_token(kept.token.expose()).await.expect("the living one works");
+    }
+
+    #[tokio::test]
+    async fn nobody_who_has_kept_up_starts_over() {
+        let site = Site::open().await;
+        let mut events = site.control.events();
+        site.login("alice").await.expect("logged in");
+        site.until(&mut events, &ChangeEvent::Heartbeat).await;
+        site.clock.advance(CHANGES_KEPT + Duration::from_secs(1));
+        site.until(&mut events, &ChangeEvent::Heartbeat).await;
+        sweep(site.control.store()).await.expect("swept");
+        let session = site.login("bob").await.expect("logged in").session;
+        site.admin().end_session(session.as_str()).await.expect("ended");
+        let seen = site.until(&mut events, &ChangeEvent::SessionEnded(session)).await;
+        assert!(!seen.contains(&ChangeEvent::Reset), "{seen:?}");
+        let mut reader = site.control.store().read().await.expect("a reader");
+        let first: i64 =
+            sqlx::query_scalar("SELECT min(seq) FROM changes").fetch_one(&mut *reader).await.expect("asked");
+        assert!(first > 1, "nothing was swept");
     }
 }
