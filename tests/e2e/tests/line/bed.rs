@@ -52,6 +52,7 @@ impl Bed {
         let (east, west) = (east.context("east")?, west.context("west")?);
         east.admin().apply(people::EAST)?;
         west.admin().apply(people::WEST)?;
+        east.kubectl(&["apply", "-f", &manifest("impersonate-serviceaccounts.yaml")])?;
         let mut bed = Self {
             gate: None,
             directory: directory.context("directory")?,
@@ -62,7 +63,9 @@ impl Bed {
             _own: own,
         };
         bed.start_pods()?;
-        bed.gate = Some(Gate::start(&bed, &Plan::default())?);
+        let gate = Gate::start(&bed, &Plan::default())?;
+        gate.wait_until_proven()?;
+        bed.gate = Some(gate);
         Ok(bed)
     }
 
@@ -134,6 +137,11 @@ impl Bed {
         Ok(uid)
     }
 
+    /// Puts a person into a group.
+    pub(crate) fn join_group(&self, person: &str, group: &str) -> Result<()> {
+        self.directory.modify(&membership("add", person, group))
+    }
+
     /// Takes a person out of a group.
     pub(crate) fn leave_group(&self, person: &str, group: &str) -> Result<()> {
         self.directory.modify(&membership("delete", person, group))
@@ -164,9 +172,8 @@ fn cluster(dir: PathBuf) -> Result<Cluster> {
         &dir,
         ClusterOptions { node: testbed::nodes_unsupported().is_none(), ..ClusterOptions::default() },
     )?;
-    let manifests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/rbac");
-    for manifest in ["constrained.yaml", "reviewer.yaml"] {
-        let applied = cluster.kubectl(&["apply", "-f", &manifests.join(manifest).to_string_lossy()])?;
+    for name in ["constrained.yaml", "reviewer.yaml", "reviewer-flowschema.yaml"] {
+        let applied = cluster.kubectl(&["apply", "-f", &manifest(name)])?;
         ensure!(applied.contains("created"), "{applied}");
     }
     for account in ["impersonator", "reviewer"] {
@@ -174,6 +181,11 @@ fn cluster(dir: PathBuf) -> Result<Cluster> {
         cluster.service_account_token("gatewarden", &format!("gatewarden-{account}"), &token)?;
     }
     Ok(cluster)
+}
+
+/// What an operator applies to a cluster.
+fn manifest(name: &str) -> String {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/rbac").join(name).to_string_lossy().into_owned()
 }
 
 fn membership(change: &str, person: &str, group: &str) -> String {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context as _, Result, ensure};
@@ -26,6 +26,12 @@ pub(crate) struct Plan<'a> {
     pub(crate) grants: &'a str,
     /// More lines for the directory's groups.
     pub(crate) groups: &'a str,
+    /// More limits, each with a comma behind it.
+    pub(crate) limits: &'a str,
+    /// More lines for the west cluster.
+    pub(crate) west_lines: &'a str,
+    /// Another impersonator for the west cluster.
+    pub(crate) west_impersonator: Option<&'a Path>,
     /// More top-level keys.
     pub(crate) extra: &'a str,
 }
@@ -48,6 +54,17 @@ pub(crate) struct Session {
 }
 
 impl Session {
+    /// Reads the answer to a login.
+    pub(crate) fn of(answer: &Answer) -> Result<Self> {
+        ensure!(answer.status == 201, "{} {}", answer.status, answer.text());
+        let body = answer.json()?;
+        let text = |at: &str| {
+            let value = body.pointer(at).and_then(|value| value.as_str());
+            value.map(str::to_owned).with_context(|| format!("{at} in {body}"))
+        };
+        Ok(Self { token: text("/token")?, user: text("/user")? })
+    }
+
     /// The token's public part.
     pub(crate) fn token_name(&self) -> Result<&str> {
         Ok(self.token.split_once(':').context("name:secret")?.0)
@@ -61,6 +78,18 @@ impl Gate {
         place.write("directory-password", Slapd::SERVICE_PASSWORD)?;
         let server = Gateway::start(&place, &config(bed, &place, plan)?)?;
         Ok(Self { place, server: Mutex::new(server), sessions: Mutex::default() })
+    }
+
+    /// Waits until the gateway has proven both clusters; before, it answers 503.
+    pub(crate) fn wait_until_proven(&self) -> Result<()> {
+        let alice = self.session("alice")?;
+        for cluster in ["east", "west"] {
+            e2e::eventually(cluster, || {
+                let answer = self.get(Protocol::Http2, &format!("/k8s/clusters/{cluster}/version"), &alice)?;
+                Ok((answer.status != 503).then_some(()))
+            })?;
+        }
+        Ok(())
     }
 
     /// Writes another configuration, and leaves it to the case to tell the gateway.
@@ -112,6 +141,11 @@ impl Gate {
         format!("localhost:{}", self.place.port)
     }
 
+    /// The client port.
+    pub(crate) fn port(&self) -> u16 {
+        self.place.port
+    }
+
     /// Status and body of a path on the operations port.
     pub(crate) fn operations(&self, path: &str) -> Result<(u16, String)> {
         let response = testbed::http::get(&format!("{}{path}", self.place.operations_url()))?;
@@ -123,6 +157,12 @@ impl Gate {
         self.place.run(arguments)
     }
 
+    /// Runs a command that reads a password, and must succeed.
+    pub(crate) fn ok_with_input(&self, arguments: &[&str], input: &str) -> Result<String> {
+        let outcome = self.place.run_with_input(arguments, input.as_bytes())?;
+        outcome.ok().with_context(|| format!("gatewarden {}", arguments.join(" ")))
+    }
+
     /// Runs a command that must succeed.
     pub(crate) fn ok(&self, arguments: &[&str]) -> Result<String> {
         self.command(arguments)?.ok().with_context(|| format!("gatewarden {}", arguments.join(" ")))
@@ -130,7 +170,12 @@ impl Gate {
 
     /// A client that trusts this gateway.
     pub(crate) fn https(&self) -> Result<Https> {
-        Https::new("localhost", self.place.port, &self.place.path("state/ca.crt"))
+        self.https_of("localhost")
+    }
+
+    /// The same under another of its names.
+    pub(crate) fn https_of(&self, host: &str) -> Result<Https> {
+        Https::new(host, self.place.port, &self.place.path("state/ca.crt"))
     }
 
     /// A request with a session's token.
@@ -143,10 +188,16 @@ impl Gate {
         self.https()?.send(protocol, self.request("GET", path, session).body(Bytes::new())?)
     }
 
-    /// Tries to log in.
+    /// Tries to log in at the directory.
     pub(crate) fn login(&self, person: &str, password: &str) -> Result<Answer> {
+        self.login_at("corp", person, password)
+    }
+
+    /// Tries to log in at any provider.
+    pub(crate) fn login_at(&self, provider: &str, person: &str, password: &str) -> Result<Answer> {
         let body = json!({"username": person, "password": password}).to_string();
-        let request = http::Request::post("/api/v1/providers/corp/login").header("content-type", "application/json");
+        let request = http::Request::post(format!("/api/v1/providers/{provider}/login"));
+        let request = request.header("content-type", "application/json");
         self.https()?.send(Protocol::Http2, request.body(body.into())?)
     }
 
@@ -168,14 +219,7 @@ impl Gate {
 
     /// A new login.
     pub(crate) fn fresh_session(&self, person: &str) -> Result<Session> {
-        let answer = self.login_as(person)?;
-        ensure!(answer.status == 201, "login of {person}: {} {}", answer.status, answer.text());
-        let body = answer.json()?;
-        let text = |at: &str| {
-            let value = body.pointer(at).and_then(|value| value.as_str());
-            value.map(str::to_owned).with_context(|| format!("{at} in {body}"))
-        };
-        Ok(Session { token: text("/token")?, user: text("/user")? })
+        Session::of(&self.login_as(person)?).with_context(|| format!("login of {person}"))
     }
 
     /// kubectl with a session's token, in the namespace dev.
@@ -200,7 +244,10 @@ impl Gate {
 fn config(bed: &Bed, place: &Place, plan: &Plan<'_>) -> Result<String> {
     let directory = plan.directory.unwrap_or_else(|| bed.directory_addr()).port();
     let west = plan.west.unwrap_or_else(|| bed.cluster_addr("west"));
-    let clusters = cluster(bed, "east", bed.cluster_addr("east"))? + &cluster(bed, "west", west)?;
+    let impersonator = |id| Ok::<_, anyhow::Error>(bed.cluster(id)?.dir().join("impersonator.token"));
+    let west_impersonator = plan.west_impersonator.map_or_else(|| impersonator("west"), |path| Ok(path.to_owned()))?;
+    let east = cluster(bed, "east", bed.cluster_addr("east"), &impersonator("east")?)?;
+    let west = cluster(bed, "west", west, &west_impersonator)?;
     Ok(format!(
         r#"apiVersion: gatewarden/v1
 listeners:
@@ -227,13 +274,15 @@ providers:
         {groups}
     mapping: {{ username: {{ prefix: "corp:" }}, groups: {{ prefix: "corp:" }} }}
 clusters:
-{clusters}grants:
-  - {{ subjects: ["corp:dev"], clusters: ["*"] }}
-  - {{ subjects: ["corp:ops", "corp:erin", "corp:개발팀"], clusters: [east] }}
+{east}    hosts: [east.test]
+{west}    {west_lines}
+grants:
+  - {{ subjects: ["corp:dev", "corp:erin"], clusters: ["*"] }}
+  - {{ subjects: ["corp:ops", "corp:개발팀"], clusters: [east] }}
   {grants}
 whomToAsk: {WHOM_TO_ASK}
 audit: {{ file: ./audit.log }}
-limits: {{ userRate: 100000, userBurst: 100000, sourceRate: 100000, sourceBurst: 100000, sourceFailureRate: 10000, sourceFailureBurst: 10000 }}
+limits: {{ {limits} userRate: 100000, userBurst: 100000, sourceRate: 100000, sourceBurst: 100000, sourceFailureRate: 10000, sourceFailureBurst: 10000 }}
 {extra}
 "#,
         port = place.port,
@@ -242,17 +291,20 @@ limits: {{ userRate: 100000, userBurst: 100000, sourceRate: 100000, sourceBurst:
         service = Slapd::SERVICE_DN,
         base = Slapd::BASE,
         groups = plan.groups,
+        limits = plan.limits,
+        west_lines = plan.west_lines,
         grants = plan.grants,
         extra = plan.extra,
     ))
 }
 
-fn cluster(bed: &Bed, id: &str, addr: SocketAddr) -> Result<String> {
+fn cluster(bed: &Bed, id: &str, addr: SocketAddr, impersonator: &Path) -> Result<String> {
     let cluster = bed.cluster(id)?;
     let dir = cluster.dir().display();
     Ok(format!(
         "  - id: {id}\n    server: https://{addr}\n    caFile: {ca}\n    \
-         impersonator: {{ tokenFile: {dir}/impersonator.token }}\n    reviewer: {{ tokenFile: {dir}/reviewer.token }}\n",
-        ca = cluster.ca_file().display()
+         impersonator: {{ tokenFile: {impersonator} }}\n    reviewer: {{ tokenFile: {dir}/reviewer.token }}\n",
+        ca = cluster.ca_file().display(),
+        impersonator = impersonator.display(),
     ))
 }

@@ -22,6 +22,7 @@ pub(crate) fn facts() -> Vec<Case<Bed>> {
         every_call_that_a_cluster_recorded_carries_a_whole_identity,
         both_logs_tell_the_same_of_every_call,
         a_name_in_korean_arrives_whole,
+        many_callers_at_once_are_never_mixed,
     ]
 }
 
@@ -100,6 +101,8 @@ pub(crate) fn every_call_that_a_cluster_recorded_carries_a_whole_identity(bed: &
                 Some(person) if person.username.starts_with("corp:") => whole(person).with_context(|| told(event))?,
                 // As somebody else: the cluster is told by whom.
                 Some(other) if other.extra.contains_key("gatewarden/original-user") => {}
+                // The impersonation itself was refused: its headers were there.
+                None if refusal(event).contains("impersonate") => {}
                 // The gateway asks what its own account may do, as nobody of a provider.
                 _ => ensure!(is_probe(event), "a call without a person: {}", told(event)),
             }
@@ -209,6 +212,33 @@ pub(crate) fn a_name_in_korean_arrives_whole(bed: &Bed) -> Result<()> {
     Ok(())
 }
 
+pub(crate) fn many_callers_at_once_are_never_mixed(bed: &Bed) -> Result<()> {
+    // All of them share the gateway's few connections to the cluster.
+    const REVIEWS: &str = "/k8s/clusters/east/apis/authentication.k8s.io/v1/selfsubjectreviews";
+    const REVIEW: &str = r#"{"apiVersion":"authentication.k8s.io/v1","kind":"SelfSubjectReview"}"#;
+    let people = ["alice", "bob", "carol", "erin"];
+    let review = |person: &str, protocol: Protocol| -> Result<()> {
+        let session = bed.gate().session(person)?;
+        let request = bed.gate().request("POST", REVIEWS, &session).header("content-type", "application/json");
+        let answer = bed.gate().https()?.send(protocol, request.body(REVIEW.into())?)?;
+        let name = answer.json()?["status"]["userInfo"]["username"].clone();
+        ensure!(name == format!("corp:{person}"), "{person} was taken for {name}: {}", answer.text());
+        Ok(())
+    };
+    std::thread::scope(|scope| {
+        let hands: Vec<_> = (0..8)
+            .map(|hand| {
+                let review = &review;
+                scope.spawn(move || -> Result<()> {
+                    let protocol = if hand % 2 == 0 { Protocol::Http1 } else { Protocol::Http2 };
+                    (0..40).try_for_each(|turn| review(people[(hand + turn) % people.len()], protocol))
+                })
+            })
+            .collect();
+        hands.into_iter().try_for_each(|hand| hand.join().map_err(|_| anyhow::anyhow!("panicked"))?)
+    })
+}
+
 /// A uid of ours, and the extras that say where the identity comes from.
 fn whole(user: &UserInfo) -> Result<()> {
     let uid = user.uid.as_deref().unwrap_or_default();
@@ -218,6 +248,10 @@ fn whole(user: &UserInfo) -> Result<()> {
     }
     ensure!(user.extra.get("gatewarden/provider").is_some_and(|values| values == &["corp"]), "{user:?}");
     Ok(())
+}
+
+fn refusal(event: &Event) -> &str {
+    event.response_status.as_ref().map_or("", |status| &status.message)
 }
 
 fn is_probe(event: &Event) -> bool {

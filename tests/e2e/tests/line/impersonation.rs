@@ -12,6 +12,7 @@ pub(crate) fn facts() -> Vec<Case<Bed>> {
         as_somebody_else_is_refused_with_both_names,
         as_system_masters_is_always_refused,
         as_a_reserved_user_is_always_refused,
+        as_a_service_account_takes_the_opt_in,
         a_group_without_a_user_is_a_bad_request,
         two_users_are_a_bad_request,
         a_connection_header_takes_no_identity_away,
@@ -38,7 +39,9 @@ pub(crate) fn as_somebody_is_allowed_where_the_cluster_allows_it(bed: &Bed) -> R
 pub(crate) fn as_somebody_else_is_refused_with_both_names(bed: &Bed) -> Result<()> {
     // carol may read pods herself; as somebody else she may not even ask.
     for arguments in [["get", "pods", "--as=jane"], ["get", "pods", "--as=corp:alice"]] {
-        let refused = bed.kubectl("carol", "east")?.refused(&arguments)?;
+        let carol = bed.kubectl("carol", "east")?;
+        carol.ok(&["get", "pods"])?;
+        let refused = carol.refused(&arguments)?;
         let target = arguments.last().and_then(|flag| flag.strip_prefix("--as=")).unwrap_or_default();
         ensure!(refused.contains("(Forbidden)"), "{refused}");
         ensure!(refused.contains("corp:carol") && refused.contains(target), "{refused}");
@@ -63,6 +66,24 @@ pub(crate) fn as_a_reserved_user_is_always_refused(bed: &Bed) -> Result<()> {
     erin.ok(&["get", "pods", "--as=jane"])?;
     let refused = erin.refused(&["get", "pods", "--as=system:kube-controller-manager"])?;
     ensure!(refused.contains("(Forbidden)"), "{refused}");
+    Ok(())
+}
+
+pub(crate) fn as_a_service_account_takes_the_opt_in(bed: &Bed) -> Result<()> {
+    let name = "system:serviceaccount:dev:default";
+    let flag = format!("--as={name}");
+    let whoami = ["auth", "whoami", "-o", "jsonpath={.status.userInfo}", &flag];
+    let told = bed.kubectl("erin", "east")?.ok(&whoami)?;
+    ensure!(told.contains(name) && told.contains("system:serviceaccounts:dev"), "{told}");
+    // The west cluster gives erin the same right, and the gateway's account has none.
+    let refused = bed.kubectl("erin", "west")?.refused(&["get", "pods", &flag])?;
+    ensure!(refused.contains("(Forbidden)"), "{refused}");
+    // Where alice may not, the opt-in gives her nothing.
+    let alice = bed.kubectl("alice", "east")?;
+    // kubectl keeps the words of a refusal to itself while it still discovers what the cluster serves.
+    alice.ok(&["get", "pods"])?;
+    let refused = alice.refused(&["get", "pods", &flag])?;
+    ensure!(refused.contains("(Forbidden)") && refused.contains("corp:alice"), "{refused}");
     Ok(())
 }
 

@@ -12,6 +12,7 @@ pub(crate) fn facts() -> Vec<Case<Bed>> {
         clusters_share_no_object_and_no_right,
         no_grant_and_no_such_cluster_answer_the_same,
         a_person_granted_one_cluster_has_no_other,
+        a_host_name_leads_to_its_cluster_alone,
     ]
 }
 
@@ -52,5 +53,30 @@ pub(crate) fn a_person_granted_one_cluster_has_no_other(bed: &Bed) -> Result<()>
     let ours = bed.gate().audit().wait_for("the refusal", |event| event.audit_id == id)?;
     ensure!(ours.user.username == "corp:carol", "{ours:?}");
     ensure!(!bed.audit("west").events()?.iter().any(|event| event.audit_id == id), "west was asked");
+    Ok(())
+}
+
+pub(crate) fn a_host_name_leads_to_its_cluster_alone(bed: &Bed) -> Result<()> {
+    let alice = bed.gate().session("alice")?;
+    for protocol in [Protocol::Http1, Protocol::Http2] {
+        let ask = |connected: &str, named: &str, path: &str| {
+            let mut request = bed.gate().request("GET", path, &alice);
+            if connected != named {
+                request = request.header("host", format!("{named}:{}", bed.gate().port()));
+            }
+            bed.gate().https_of(connected)?.send(protocol, request.body(Default::default())?)
+        };
+        let pods = ask("east.test", "east.test", "/api/v1/namespaces/dev/pods")?;
+        ensure!(pods.status == 200 && pods.json()?["kind"] == "PodList", "{} {}", pods.status, pods.text());
+        // Under a cluster's name even the gateway's own paths are the cluster's.
+        let other = ask("east.test", "east.test", "/k8s/clusters/west/api/v1/namespaces/dev/pods")?;
+        ensure!(other.status == 403 || other.status == 404, "{} {}", other.status, other.text());
+        if protocol == Protocol::Http1 {
+            let crossed = ask("localhost", "east.test", "/api/v1/namespaces/dev/pods")?;
+            ensure!(crossed.status == 421, "{} {}", crossed.status, crossed.text());
+            let stranger = ask("localhost", "elsewhere.test", "/k8s/clusters/east/version")?;
+            ensure!(stranger.status == 421, "{} {}", stranger.status, stranger.text());
+        }
+    }
     Ok(())
 }

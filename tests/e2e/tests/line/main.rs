@@ -16,6 +16,7 @@ mod bed;
 mod gate;
 mod people;
 
+mod access;
 mod identity;
 mod impersonation;
 mod isolation;
@@ -44,6 +45,7 @@ fn cases() -> Vec<Case<Bed>> {
     // The longest waits first.
     let modules = [
         revocation::facts(),
+        access::facts(),
         outages::facts(),
         lifecycle::facts(),
         streams::facts(),

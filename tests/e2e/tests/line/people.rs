@@ -70,7 +70,7 @@ subjects: [{apiGroup: rbac.authorization.k8s.io, kind: Group, name: "corp:dev"}]
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRole
 metadata: {name: act-as-anybody}
-rules: [{apiGroups: [""], resources: [users, groups], verbs: [impersonate]}]
+rules: [{apiGroups: [""], resources: [users, groups, serviceaccounts], verbs: [impersonate]}]
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRoleBinding
@@ -90,6 +90,17 @@ kind: RoleBinding
 metadata: {name: readers, namespace: dev}
 roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: view}
 subjects: [{apiGroup: rbac.authorization.k8s.io, kind: Group, name: "corp:dev"}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: act-as-anybody}
+rules: [{apiGroups: [""], resources: [users, groups, serviceaccounts], verbs: [impersonate]}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: act-as-anybody}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: act-as-anybody}
+subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: "corp:erin"}]
 "#;
 
 /// A pod that ticks, serves a page, and takes commands.

@@ -14,6 +14,8 @@ pub(crate) fn facts() -> Vec<Case<Bed>> {
         explain_reads_the_schema,
         logs_are_told_and_followed,
         the_bytes_after_the_prefix_are_untouched,
+        a_streaming_list_begins_with_what_is_there,
+        a_compressed_answer_and_its_tag_pass_as_they_are,
     ]
 }
 
@@ -78,6 +80,38 @@ pub(crate) fn the_bytes_after_the_prefix_are_untouched(bed: &Bed) -> Result<()> 
     let answer = bed.gate().get(Protocol::Http1, &format!("/k8s/clusters/east{odd}"), &alice)?;
     ensure!(answer.status == 200, "{} {}", answer.status, answer.text());
     bed.audit("east").wait_for("the very same target", |event| event.request_uri == odd)?;
+    Ok(())
+}
+
+pub(crate) fn a_streaming_list_begins_with_what_is_there(bed: &Bed) -> Result<()> {
+    let alice = bed.gate().session("alice")?;
+    let query =
+        "watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true&timeoutSeconds=1";
+    for protocol in [Protocol::Http1, Protocol::Http2] {
+        let path = format!("/k8s/clusters/east/api/v1/namespaces/dev/pods?{query}");
+        let answer = bed.gate().get(protocol, &path, &alice)?;
+        ensure!(answer.status == 200, "{} {}", answer.status, answer.text());
+        let events = answer.text();
+        ensure!(events.contains(POD) && events.contains("k8s.io/initial-events-end"), "{events}");
+    }
+    Ok(())
+}
+
+pub(crate) fn a_compressed_answer_and_its_tag_pass_as_they_are(bed: &Bed) -> Result<()> {
+    let alice = bed.gate().session("alice")?;
+    for protocol in [Protocol::Http1, Protocol::Http2] {
+        let ask = |name: &str, value: &str| {
+            let request = bed.gate().request("GET", "/k8s/clusters/east/openapi/v2", &alice).header(name, value);
+            bed.gate().https()?.send(protocol, request.body(Default::default())?)
+        };
+        let packed = ask("accept-encoding", "gzip")?;
+        ensure!(packed.status == 200 && packed.header("content-encoding") == "gzip", "{:?}", packed.headers);
+        ensure!(packed.body.starts_with(&[0x1f, 0x8b]), "not the cluster's bytes");
+        let tag = packed.header("etag").to_owned();
+        ensure!(!tag.is_empty(), "{:?}", packed.headers);
+        let again = ask("if-none-match", &tag)?;
+        ensure!(again.status == 304 && again.body.is_empty(), "{} {}", again.status, again.body.len());
+    }
     Ok(())
 }
 
