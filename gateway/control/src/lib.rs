@@ -8,7 +8,7 @@
 //! | the question | the answer |
 //! |---|---|
 //! | What is kept, and how? | `store/` ([`Store`]), `users/`, `sessions/`, `tokens/`, `names/` |
-//! | Where do secrets come from? | `keys/` ([`KeyFile`]), `tokens/` ([`Tokens`]) |
+//! | Where do secrets come from? | `keys/` ([`KeyFile`]), `tokens/` ([`TokenName`]) |
 //! | How does somebody get in? | `registry/` ([`ProviderEntry`]), `identity/`, `login/` |
 //! | Who stands behind a token? | `resolve/` |
 //! | How does it end? | `changes/` ([`Events`]), `refresh/`, `admin/` ([`Admin`]) |
@@ -51,15 +51,15 @@ pub use api::{Arrival, Caller, enter, router};
 pub use changes::{ChangeEvent, Events};
 pub use control::{Control, ControlParts, Settings};
 pub use identity::{SessionIdentity, WithheldGroup};
-pub use keys::{KeyFault, KeyFile, MAC_LENGTH, Mac, Macs, Purpose};
+pub use keys::{KeyFault, KeyFile};
 pub use login::{LoginDone, LoginError, LoginRequest};
 pub use names::NameKind;
 pub use refresh::{Outcome, PrincipalAnswer, RefreshAnswer};
 pub use registry::{ProviderEntry, Registry};
 pub use resolve::{Rejected, ResolveError, ResolvedToken};
 pub use sessions::{InvalidSessionId, SessionId, SessionInfo};
-pub use store::{Change, Changes, Store, StoreFault};
-pub use tokens::{InvalidTokenName, Minted, PlainToken, Presented, TokenInfo, TokenName, TokenScope, Tokens};
+pub use store::{Store, StoreFault};
+pub use tokens::{InvalidTokenName, PlainToken, TokenInfo, TokenName, TokenScope};
 pub use users::{InvalidUserId, UserId};
 
 #[cfg(test)]

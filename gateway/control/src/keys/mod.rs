@@ -16,7 +16,7 @@ use aws_lc_rs::{hkdf, hmac};
 use zeroize::Zeroizing;
 
 /// The length of a message authentication code. 128 bits: nobody can try them out against a server.
-pub const MAC_LENGTH: usize = 16;
+pub(crate) const MAC_LENGTH: usize = 16;
 
 /// The keys of a gateway, derived for each purpose; what the file holds is forgotten once it was read.
 ///
@@ -46,7 +46,7 @@ impl KeyFile {
 
     /// What makes and checks message authentication codes for one purpose.
     #[must_use]
-    pub fn macs(&self, purpose: Purpose) -> Macs {
+    pub(crate) fn macs(&self, purpose: Purpose) -> Macs {
         match purpose {
             Purpose::TokenMac => self.tokens.clone(),
         }
@@ -61,7 +61,7 @@ impl Debug for KeyFile {
 
 /// What a derived key is for. A text is never used for two things, and never changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Purpose {
+pub(crate) enum Purpose {
     /// The end of an API token.
     TokenMac,
 }
@@ -76,7 +76,7 @@ impl Purpose {
 
 /// Makes and checks codes for one purpose.
 #[derive(Clone)]
-pub struct Macs {
+pub(crate) struct Macs {
     keys: Vec<(u8, hmac::Key)>,
 }
 
@@ -88,14 +88,14 @@ impl Macs {
 
     /// The code for a message, by the first key.
     #[must_use]
-    pub fn make(&self, message: &[&[u8]]) -> Option<Mac> {
+    pub(crate) fn make(&self, message: &[&[u8]]) -> Option<Mac> {
         let (id, key) = self.keys.first()?;
         Some(Mac { key: *id, code: code(key, message) })
     }
 
     /// Whether `found` is the code for the message by the key `id`. Takes as long for a wrong code as for a right one.
     #[must_use]
-    pub fn verify(&self, id: u8, message: &[&[u8]], found: &[u8]) -> bool {
+    pub(crate) fn verify(&self, id: u8, message: &[&[u8]], found: &[u8]) -> bool {
         let Some((_, key)) = self.keys.iter().find(|(known, _)| *known == id) else { return false };
         verify_slices_are_equal(&code(key, message), found).is_ok()
     }
@@ -103,11 +103,11 @@ impl Macs {
 
 /// A message authentication code, and which key made it.
 #[derive(Debug, Clone, Copy)]
-pub struct Mac {
+pub(crate) struct Mac {
     /// The id of the key.
-    pub key: u8,
+    pub(crate) key: u8,
     /// The code.
-    pub code: [u8; MAC_LENGTH],
+    pub(crate) code: [u8; MAC_LENGTH],
 }
 
 impl Debug for Macs {

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::*;
 use crate::testing::Site;
-use crate::{KeyFile, Registry, Settings, Tokens};
+use crate::tokens::Tokens;
+use crate::{KeyFile, Registry, Settings};
 
 async fn rejected(site: &Site, token: &str) -> Rejected {
     match site.control.resolve_token(token).await {

@@ -9,7 +9,7 @@ use crate::users::UserId;
 /// A version that does not know a kind treats it as "anything may have changed" (see `changes/`), so kinds may be
 /// added, but a kind never changes its meaning.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Change {
+pub(crate) enum Change {
     /// A user or a local account was added or altered, but keeps its access.
     UserSaved(UserId),
     /// A user was switched off: sessions end.
@@ -43,7 +43,7 @@ pub enum Change {
 impl Change {
     /// The kind, as the table spells it.
     #[must_use]
-    pub const fn kind(&self) -> &'static str {
+    pub(crate) const fn kind(&self) -> &'static str {
         match self {
             Self::UserSaved(_) => "user-saved",
             Self::UserDisabled(_) => "user-disabled",
@@ -64,7 +64,7 @@ impl Change {
 
     /// Whom or what it is about.
     #[must_use]
-    pub fn key(&self) -> &str {
+    pub(crate) fn key(&self) -> &str {
         match self {
             Self::UserSaved(id) | Self::UserDisabled(id) | Self::UserEnabled(id) => id.as_str(),
             Self::SessionStarted(id)
@@ -103,7 +103,7 @@ impl Change {
 
 /// All that one write did: at least one change.
 #[derive(Debug, Clone)]
-pub struct Changes {
+pub(crate) struct Changes {
     first: Change,
     rest: Vec<Change>,
 }
@@ -111,13 +111,13 @@ pub struct Changes {
 impl Changes {
     /// Adds one more.
     #[must_use]
-    pub fn and(mut self, change: Change) -> Self {
+    pub(crate) fn and(mut self, change: Change) -> Self {
         self.rest.push(change);
         self
     }
 
     /// Collects changes; `None` when there are none, and then there is nothing to commit.
-    pub fn collect(changes: impl IntoIterator<Item = Change>) -> Option<Self> {
+    pub(crate) fn collect(changes: impl IntoIterator<Item = Change>) -> Option<Self> {
         let mut changes = changes.into_iter();
         let first = changes.next()?;
         Some(Self { first, rest: changes.collect() })

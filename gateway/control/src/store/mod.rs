@@ -7,7 +7,7 @@ mod change;
 mod fault;
 mod write;
 
-pub use change::{Change, Changes};
+pub(crate) use change::{Change, Changes};
 pub use fault::StoreFault;
 pub(crate) use fault::chain;
 pub(crate) use write::Write;

@@ -26,14 +26,14 @@ const LENGTH: usize = 16 + 1 + 66;
 
 /// Makes tokens and recognizes its own.
 #[derive(Debug)]
-pub struct Tokens {
+pub(crate) struct Tokens {
     macs: Macs,
 }
 
 impl Tokens {
     /// Makes and recognizes tokens with these keys.
     #[must_use]
-    pub fn new(keys: &KeyFile) -> Self {
+    pub(crate) fn new(keys: &KeyFile) -> Self {
         Self { macs: keys.macs(Purpose::TokenMac) }
     }
 
@@ -41,7 +41,7 @@ impl Tokens {
     ///
     /// # Errors
     /// When the system gives no randomness.
-    pub fn mint(&self) -> Result<Minted, KeyFault> {
+    pub(crate) fn mint(&self) -> Result<Minted, KeyFault> {
         let mut seed = [0; 8];
         let mut random = Zeroizing::new([0; RANDOM]);
         aws_lc_rs::rand::fill(&mut seed).map_err(|_| KeyFault::Crypto)?;
@@ -58,7 +58,7 @@ impl Tokens {
     ///
     /// Whether it still holds is for the store to say. `None`: it was never ours.
     #[must_use]
-    pub fn parse(&self, presented: &str) -> Option<Presented> {
+    pub(crate) fn parse(&self, presented: &str) -> Option<Presented> {
         if presented.len() != LENGTH {
             return None;
         }
@@ -78,11 +78,11 @@ impl Tokens {
 
 /// A token just made.
 #[derive(Debug)]
-pub struct Minted {
+pub(crate) struct Minted {
     /// Its public half.
-    pub name: TokenName,
+    pub(crate) name: TokenName,
     /// What its owner gets.
-    pub plain: PlainToken,
+    pub(crate) plain: PlainToken,
     pub(crate) hash: TokenHash,
 }
 
@@ -100,17 +100,9 @@ impl PlainToken {
 
 /// A token with a right code: ours, but perhaps long over.
 #[derive(Debug)]
-pub struct Presented {
+pub(crate) struct Presented {
     pub(crate) name: TokenName,
     pub(crate) hash: TokenHash,
-}
-
-impl Presented {
-    /// Its public half.
-    #[must_use]
-    pub const fn name(&self) -> &TokenName {
-        &self.name
-    }
 }
 
 /// What is kept of a token. The secret has 256 random bits, so a fast hash is enough.
