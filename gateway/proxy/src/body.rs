@@ -124,7 +124,7 @@ impl HttpBody for Body {
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Polled> {
         let mut this = self.project();
         if this.life.as_ref().is_some_and(Life::is_over) {
-            return Poll::Ready(Some(Err(SessionEnded.into())));
+            return broken_off(this.record);
         }
         loop {
             match this.frames.as_mut().poll_frame(cx) {
@@ -145,7 +145,7 @@ impl HttpBody for Body {
         }
         let Some(ended) = this.ended.as_pin_mut() else { return Poll::Pending };
         ready!(ended.poll(cx));
-        Poll::Ready(Some(Err(SessionEnded.into())))
+        broken_off(this.record)
     }
 
     fn is_end_stream(&self) -> bool {
@@ -155,6 +155,14 @@ impl HttpBody for Body {
     fn size_hint(&self) -> SizeHint {
         self.frames.size_hint()
     }
+}
+
+fn broken_off(record: &mut Option<Record>) -> Poll<Polled> {
+    let end = Some(Err(SessionEnded.into()));
+    if let Some(record) = record {
+        record.saw(&end, true);
+    }
+    Poll::Ready(end)
 }
 
 impl HttpBody for Frames {

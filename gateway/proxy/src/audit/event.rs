@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use kube_wire::RequestInfo;
 use kube_wire::audit::{Event, ResponseStatus, Stage};
 
-use crate::audit::record::{End, Facts};
+use crate::audit::facts::{End, Facts};
 use crate::refusal::Surface;
 
 /// The event of a request at some stage.
@@ -49,6 +49,9 @@ pub(super) fn closing(facts: &Facts) -> Event {
     let stage = if facts.panicked { Stage::Panic } else { Stage::ResponseComplete };
     let mut event = at(facts, stage, facts.closed);
     event.response_status = Some(ResponseStatus::from(facts.code));
+    if facts.end != End::Complete {
+        event.annotate("gatewarden/end", facts.end.word());
+    }
     if let Some((code, reason)) = &facts.refusal {
         event.annotate("authorization.k8s.io/decision", "forbid");
         event.annotate("gatewarden/deny-reason", format!("{code}: {reason}"));
@@ -78,7 +81,7 @@ pub(super) fn access_line(facts: &Facts) {
         bytes = facts.bytes,
         seconds = facts.took.as_secs_f64(),
         upstream_seconds = facts.waited.as_secs_f64(),
-        end = match facts.end { End::Complete => "complete", End::Broken => "broken", End::Abandoned => "abandoned" },
+        end = facts.end.word(),
         refused,
         reason,
         "request"

@@ -1,6 +1,8 @@
 //! The record of every request: audit event, access line and metrics from one place, for every outcome.
 
 mod event;
+mod facts;
+mod hold;
 mod record;
 mod sink;
 mod writer;
@@ -10,7 +12,8 @@ use kube_wire::audit::Stage;
 use crate::gate::Gate;
 use crate::refusal::Refusal;
 
-pub(crate) use record::{Closed, Hold, Record};
+pub(crate) use hold::Hold;
+pub(crate) use record::{Closed, Record};
 use sink::Lost;
 pub(crate) use sink::Sink;
 pub use sink::{AuditConfig, WhenFull};

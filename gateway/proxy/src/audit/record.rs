@@ -1,21 +1,19 @@
 //! One request's record, from the first byte to the last.
 
-use std::borrow::Cow;
 use std::future::Future;
-use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::sync::Arc;
+use std::time::Duration;
 
-use http::header::USER_AGENT;
-use http::uri::PathAndQuery;
-use http::{HeaderValue, Method, Response, StatusCode};
+use http::{HeaderValue, Response, StatusCode};
 use http_body::Body as _;
-use kube_wire::audit::{Event, Stage, audit_id, client_audit_id};
+use kube_wire::audit::{Event, Stage};
 use kube_wire::header::AUDIT_ID;
 use kube_wire::{RequestInfo, UserInfo};
 
 use crate::admit::{Incoming, Place, Target};
 use crate::audit::event;
+use crate::audit::facts::{End, Facts};
+use crate::audit::hold::{Hold, Tunnel};
 use crate::audit::sink::{Lost, Message, Seat, Sink};
 use crate::authenticate::{Caller, Slot};
 use crate::body::{Body, Polled};
@@ -29,90 +27,14 @@ pub(crate) struct Record {
     facts: Option<Box<Facts>>,
     slot: Option<Slot>,
     seat: Option<Seat>,
-    tunnel: Option<Arc<Mutex<Tunnel>>>,
-}
-
-/// What is known of a request.
-#[derive(Debug)]
-pub(crate) struct Facts {
-    audit_header: HeaderValue,
-    user_agent: Option<HeaderValue>,
-    path: Option<PathAndQuery>,
-    started: Instant,
-    long_running: bool,
-    pub(super) client_audit_id: Option<Box<str>>,
-    pub(super) received: SystemTime,
-    pub(super) method: Method,
-    pub(super) client: IpAddr,
-    pub(super) surface: Surface,
-    place: Option<Place>,
-    pub(super) info: Option<Arc<RequestInfo>>,
-    pub(super) caller: Option<Arc<Caller>>,
-    pub(super) acting_as: Option<UserInfo>,
-    pub(super) refusal: Option<(&'static str, String)>,
-    pub(super) panicked: bool,
-    pub(super) code: StatusCode,
-    pub(super) bytes: u64,
-    pub(super) end: End,
-    pub(super) waited: Duration,
-    pub(super) took: Duration,
-    pub(super) closed: SystemTime,
-}
-
-/// How an answer ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum End {
-    /// With its last byte.
-    Complete,
-    /// With an error of the cluster's, or with the session.
-    Broken,
-    /// The client went away first.
-    Abandoned,
-}
-
-/// Kept by a tunnel to its end, which closes the record of the request that opened it.
-#[derive(Debug)]
-pub(crate) struct Hold(Option<Arc<Mutex<Tunnel>>>);
-
-#[derive(Debug, Default)]
-struct Tunnel {
-    record: Option<Record>,
-    over: bool,
+    tunnel: Option<Arc<Tunnel>>,
 }
 
 impl Record {
     /// Opens the record of a request that has just arrived.
     pub(crate) fn open(common: &Arc<Common>, incoming: &Incoming) -> Self {
-        let head = incoming.head();
-        let proposed = head.headers.get(AUDIT_ID).and_then(client_audit_id);
         common.metrics.opened();
-        let received = common.time.wall();
-        let facts = Facts {
-            // A UUID is always a header value.
-            audit_header: HeaderValue::try_from(audit_id()).unwrap_or(HeaderValue::from_static("none")),
-            client_audit_id: proposed.map(Box::from),
-            user_agent: head.headers.get(USER_AGENT).cloned(),
-            path: head.uri.path_and_query().cloned(),
-            started: common.time.monotonic(),
-            received,
-            long_running: false,
-            method: head.method.clone(),
-            client: incoming.peer().ip(),
-            surface: Surface::Cluster,
-            place: None,
-            info: None,
-            caller: None,
-            acting_as: None,
-            refusal: None,
-            panicked: false,
-            // Stands when the client goes away before there is an answer, as nginx writes it.
-            code: StatusCode::from_u16(499).unwrap_or(StatusCode::BAD_REQUEST),
-            bytes: 0,
-            end: End::Abandoned,
-            waited: Duration::ZERO,
-            took: Duration::ZERO,
-            closed: received,
-        };
+        let facts = Facts::open(incoming, common.time.wall(), common.time.monotonic());
         Self { common: Arc::clone(common), facts: Some(Box::new(facts)), slot: None, seat: None, tunnel: None }
     }
 
@@ -195,7 +117,7 @@ impl Record {
             // The answer's body is empty; the tunnel is what runs, and what closes the record.
             self.ended(End::Complete);
             if let Some(tunnel) = self.tunnel.take() {
-                Tunnel::keep(&tunnel, self);
+                tunnel.keep(self);
             }
             return response;
         }
@@ -215,7 +137,7 @@ impl Record {
             about.user = facts.caller.as_ref().map(|caller| caller.session().identity().username.as_str());
         }
         let mut response = refusal.respond(about);
-        if self.facts.as_ref().is_some_and(|facts| facts.method == Method::HEAD) {
+        if self.facts.as_ref().is_some_and(|facts| facts.method == http::Method::HEAD) {
             // hyper sends on HTTP/2 what it is given, and clients break off at a body that answers HEAD.
             *response.body_mut() = Body::empty();
         }
@@ -297,64 +219,4 @@ pub(crate) struct Closed<'a> {
     pub(crate) waited: Duration,
     /// `None` when the request was not understood.
     pub(crate) long_running: Option<bool>,
-}
-
-impl Facts {
-    pub(super) fn audit_id(&self) -> &str {
-        self.audit_header.to_str().unwrap_or_default()
-    }
-
-    pub(super) fn cluster(&self) -> Option<&str> {
-        self.place.as_ref().map(Place::id)
-    }
-
-    /// What the client calls itself, as far as it is text.
-    pub(super) fn user_agent(&self) -> String {
-        self.user_agent.as_ref().map(|agent| String::from_utf8_lossy(agent.as_bytes()).into_owned()).unwrap_or_default()
-    }
-
-    /// The target as the upstream sees it, without what some clients wrongly put into it.
-    pub(super) fn request_uri(&self) -> Cow<'_, str> {
-        let Some(path) = &self.path else { return Cow::Borrowed("") };
-        match path.query() {
-            Some(query) if query.split('&').any(is_secret) => Cow::Owned(format!("{}?{}", path.path(), hide(query))),
-            _ => Cow::Borrowed(path.as_str()),
-        }
-    }
-}
-
-fn hide(query: &str) -> String {
-    let pairs = query.split('&').map(|pair| match pair.split_once('=') {
-        Some((name, _)) if is_secret(pair) => Cow::Owned(format!("{name}=hidden")),
-        _ => Cow::Borrowed(pair),
-    });
-    pairs.collect::<Vec<_>>().join("&")
-}
-
-fn is_secret(pair: &str) -> bool {
-    let name = pair.split('=').next().unwrap_or_default();
-    ["access_token", "token", "id_token", "refresh_token", "code", "ticket", "password", "client_secret"]
-        .iter()
-        .any(|secret| name.eq_ignore_ascii_case(secret))
-}
-
-impl Tunnel {
-    fn keep(tunnel: &Mutex<Self>, record: Record) {
-        let mut tunnel = tunnel.lock().unwrap_or_else(PoisonError::into_inner);
-        if !tunnel.over {
-            tunnel.record = Some(record);
-        }
-    }
-}
-
-impl Drop for Hold {
-    fn drop(&mut self) {
-        let Some(tunnel) = &self.0 else { return };
-        let record = {
-            let mut tunnel = tunnel.lock().unwrap_or_else(PoisonError::into_inner);
-            tunnel.over = true;
-            tunnel.record.take()
-        };
-        drop(record);
-    }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::{self, OwnedPermit};
 use tokio::sync::oneshot;
 
-use crate::audit::record::Facts;
+use crate::audit::facts::Facts;
 use crate::audit::writer::Writer;
 use crate::metrics::Metrics;
 

@@ -7,9 +7,10 @@ use kube_wire::audit::Event;
 
 use super::*;
 use crate::admit;
-use crate::body::Body;
+use crate::body::{Body, BoxError};
+use crate::boundary::{Revocation, Revoked};
 use crate::gate::{Common, Gate};
-use crate::testing::{World, request};
+use crate::testing::{TestTime, World, alice, request};
 use crate::{authenticate, pipeline};
 
 /// A gate that keeps its audit events in a file.
@@ -178,4 +179,27 @@ async fn a_cluster_name_that_a_client_invents_makes_no_label() {
     answered(&world, request("/k8s/clusters/west/api")).await;
     let text = world.gate.common.metrics.encode();
     assert!(text.contains(r#"cluster="west""#) && !text.contains("invented"), "{text}");
+}
+
+#[tokio::test]
+async fn how_an_answer_ended_is_on_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.log");
+    let world = world_with(&config(&path, WhenFull::Refuse));
+    let watch = || {
+        let incoming = world.incoming(request("/api/v1/me").body(Body::empty()).unwrap());
+        let silent = futures_util::stream::pending::<Result<http_body::Frame<bytes::Bytes>, BoxError>>();
+        let (revoke, revoked) = Revoked::new(Arc::new(TestTime::new()));
+        let life = revoked.enroll(&alice("gwt-alice"), 0).unwrap();
+        let body = Body::boxed(http_body_util::StreamBody::new(silent)).until(life);
+        (world.record(&incoming).answered(http::Response::new(body)).into_body(), revoke)
+    };
+    let (gone, _revoke) = watch();
+    drop(gone);
+    let (cut, revoke) = watch();
+    revoke.send(&Revocation::Everything);
+    assert!(cut.collect().await.is_err());
+    let ends: Vec<String> =
+        events(&world, &path).await.iter().map(|event| event.annotations["gatewarden/end"].clone()).collect();
+    assert_eq!(ends, ["abandoned", "broken"]);
 }

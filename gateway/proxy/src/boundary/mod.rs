@@ -4,6 +4,7 @@
 //! [`Resolve`] for cold credentials, a feed of [`Revocation`]s, a [`Management`] upstream and a [`Time`].
 
 mod cluster;
+mod limits;
 mod management;
 mod resolve;
 mod revoked;
@@ -13,6 +14,7 @@ mod time;
 
 pub(crate) use cluster::is_id;
 pub use cluster::{Account, ClusterConfig, ClusterFault};
+pub use limits::RequestLimits;
 pub use management::{Management, ManagementFuture, ManagementRequest};
 pub use resolve::{Credential, Rejected, Resolve, ResolveError, Resolved, Scope};
 pub(crate) use revoked::Life;
@@ -20,5 +22,5 @@ pub use revoked::{Revocation, Revoked, RevokedSender};
 pub(crate) use session::header_value;
 pub use session::{RenderFault, Session, SessionParts};
 pub(crate) use snapshot::Granted;
-pub use snapshot::{Cluster, GrantConfig, RequestLimits, Snapshot, SnapshotConfig, SnapshotFault};
+pub use snapshot::{Cluster, GrantConfig, Snapshot, SnapshotConfig, SnapshotFault};
 pub use time::Time;

@@ -1,3 +1,5 @@
+use kube_wire::UserInfo;
+
 use super::*;
 use crate::boundary::SessionParts;
 use crate::testing::{cluster, snapshot_config};
@@ -75,10 +77,4 @@ fn an_identity_is_sent_over_verified_tls_only() {
         let config = ClusterConfig { endpoints: vec![endpoint.parse().unwrap()], ..cluster("east") };
         assert!(matches!(config.check().unwrap_err().as_slice(), [ClusterFault::Endpoint(_)]), "{endpoint}");
     }
-}
-
-#[test]
-fn a_pattern_is_a_name_or_its_beginning() {
-    assert!(matches_pattern("a:*", "a:b") && matches_pattern("a", "a") && matches_pattern("*", "x"));
-    assert!(!matches_pattern("a", "ab") && !matches_pattern("a:*", "b:a:"));
 }

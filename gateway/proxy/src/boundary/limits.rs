@@ -1,0 +1,44 @@
+//! How much one user and one address may ask for.
+
+use std::time::Duration;
+
+/// How much one user and one address may ask for.
+///
+/// The defaults let one kubectl's discovery burst (some forty parallel requests) and a dashboard pass unnoticed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RequestLimits {
+    /// Requests a second of one user, over time.
+    pub user_rate: u32,
+    /// Requests that one user may save up for a burst.
+    pub user_burst: u32,
+    /// Short requests of one user at once.
+    pub user_in_flight: usize,
+    /// Watches, logs and terminals of one user at once.
+    pub user_long_running: usize,
+    /// Requests a second of one address, over time. Large offices share one.
+    pub source_rate: u32,
+    /// Requests that one address may save up for a burst.
+    pub source_burst: u32,
+    /// Refused credentials and public requests a second of one address, over time.
+    pub source_failure_rate: u32,
+    /// Refused credentials and public requests that one address may save up.
+    pub source_failure_burst: u32,
+    /// How long a cluster may take to begin its answer to a short request.
+    pub response_timeout: Duration,
+}
+
+impl Default for RequestLimits {
+    fn default() -> Self {
+        Self {
+            user_rate: 400,
+            user_burst: 2_000,
+            user_in_flight: 400,
+            user_long_running: 2_000,
+            source_rate: 5_000,
+            source_burst: 20_000,
+            source_failure_rate: 10,
+            source_failure_burst: 200,
+            response_timeout: Duration::from_secs(60),
+        }
+    }
+}

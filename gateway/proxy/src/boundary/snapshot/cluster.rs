@@ -1,0 +1,86 @@
+//! A cluster as requests meet it.
+
+use http::HeaderName;
+use kube_wire::UserInfo;
+
+use crate::boundary::ClusterConfig;
+use crate::boundary::session::{RESERVED, extra_name};
+use crate::boundary::snapshot::SnapshotFault;
+
+/// One cluster of a [`Snapshot`].
+#[derive(Debug)]
+pub struct Cluster {
+    config: ClusterConfig,
+    extra: ExtraNames,
+}
+
+/// The header names of the extra keys that we add for this cluster.
+#[derive(Debug)]
+pub(crate) struct ExtraNames {
+    pub(crate) session_id: HeaderName,
+    pub(crate) provider: HeaderName,
+    pub(crate) principal: HeaderName,
+    pub(crate) original_user: HeaderName,
+}
+
+impl Cluster {
+    pub(super) fn new(config: ClusterConfig) -> Result<Self, Vec<SnapshotFault>> {
+        config.check().map_err(|faults| {
+            faults.into_iter().map(|fault| SnapshotFault::Cluster(config.id.clone(), fault)).collect::<Vec<_>>()
+        })?;
+        let key = |name: &str| {
+            extra_name(&format!("{}/{name}", config.extra_prefix))
+                .map_err(|fault| vec![SnapshotFault::Extra(config.id.clone(), fault)])
+        };
+        let extra = ExtraNames {
+            session_id: key("session-id")?,
+            provider: key("provider")?,
+            principal: key("principal")?,
+            original_user: key("original-user")?,
+        };
+        Ok(Self { config, extra })
+    }
+
+    /// The cluster's id.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.config.id
+    }
+
+    /// How to reach it, and as whom.
+    #[must_use]
+    pub fn config(&self) -> &ClusterConfig {
+        &self.config
+    }
+
+    /// Whether nobody may have this name here: the cluster may keep more to itself than every cluster does.
+    pub(crate) fn reserves(&self, name: &str) -> bool {
+        RESERVED.iter().any(|prefix| name.starts_with(prefix))
+            || self.config.reserved.iter().any(|pattern| matches_pattern(pattern, name))
+    }
+
+    /// A name of this identity that the cluster keeps to itself.
+    pub(super) fn reserved_among<'a>(&self, identity: &'a UserInfo) -> Option<&'a str> {
+        std::iter::once(&identity.username).chain(&identity.groups).find(|name| self.reserves(name)).map(String::as_str)
+    }
+
+    pub(crate) fn extra(&self) -> &ExtraNames {
+        &self.extra
+    }
+}
+
+/// Whether a name is the pattern, or begins with it when it ends in `*`.
+fn matches_pattern(pattern: &str, name: &str) -> bool {
+    pattern.strip_suffix('*').map_or(name == pattern, |prefix| name.starts_with(prefix))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_is_a_name_or_its_beginning() {
+        assert!(matches_pattern("a:*", "a:b") && matches_pattern("a", "a") && matches_pattern("*", "x"));
+        assert!(!matches_pattern("a", "ab") && !matches_pattern("a:*", "b:a:"));
+    }
+}

@@ -1,0 +1,87 @@
+//! Who may enter which cluster, found by subject.
+
+use std::collections::HashMap;
+
+/// Lets subjects into clusters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GrantConfig {
+    /// Principal ids or rendered names, such as `corp:dev`.
+    pub subjects: Vec<String>,
+    /// Cluster ids; `*` stands for all.
+    pub clusters: Vec<String>,
+    /// Only get, list, watch and reviews of oneself.
+    pub read_only: bool,
+}
+
+/// The grants of a snapshot.
+#[derive(Debug)]
+pub(super) struct Grants {
+    grants: Vec<GrantConfig>,
+    by_subject: HashMap<String, Vec<usize>>,
+}
+
+impl Grants {
+    pub(super) fn new(grants: Vec<GrantConfig>) -> Self {
+        let mut by_subject: HashMap<String, Vec<usize>> = HashMap::new();
+        for (index, grant) in grants.iter().enumerate() {
+            for subject in &grant.subjects {
+                by_subject.entry(subject.clone()).or_default().push(index);
+            }
+        }
+        Self { grants, by_subject }
+    }
+
+    /// The cluster ids that some grant names.
+    pub(super) fn clusters(&self) -> impl Iterator<Item = &String> {
+        self.grants.iter().flat_map(|grant| &grant.clusters).filter(|id| *id != "*")
+    }
+
+    /// What these subjects may enter together.
+    pub(super) fn of(&self, subjects: &[String]) -> Entries {
+        let mut entries = Entries::default();
+        let indices = subjects.iter().filter_map(|subject| self.by_subject.get(subject)).flatten();
+        indices.filter_map(|index| self.grants.get(*index)).for_each(|grant| entries.add(grant));
+        entries
+    }
+}
+
+/// Clusters that may be entered, and how far.
+#[derive(Debug, Default)]
+pub(super) struct Entries {
+    everywhere: Option<Access>,
+    clusters: HashMap<String, Access>,
+}
+
+/// How far one may enter a cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Access {
+    pub(crate) read_only: bool,
+}
+
+impl Entries {
+    pub(super) fn on(&self, cluster: &str) -> Option<Access> {
+        match (self.everywhere, self.clusters.get(cluster).copied()) {
+            (Some(one), Some(other)) => Some(one.or(other)),
+            (one, other) => one.or(other),
+        }
+    }
+
+    fn add(&mut self, grant: &GrantConfig) {
+        let access = Access { read_only: grant.read_only };
+        for cluster in &grant.clusters {
+            if cluster == "*" {
+                self.everywhere = Some(self.everywhere.map_or(access, |had| had.or(access)));
+            } else {
+                let had = self.clusters.entry(cluster.clone()).or_insert(access);
+                *had = had.or(access);
+            }
+        }
+    }
+}
+
+impl Access {
+    /// Grants add up: the wider one counts.
+    fn or(self, other: Self) -> Self {
+        Self { read_only: self.read_only && other.read_only }
+    }
+}
