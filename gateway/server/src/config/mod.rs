@@ -15,7 +15,6 @@ mod sources;
 mod tests;
 mod yaml;
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use gatewarden_proxy::AuditConfig;
@@ -23,6 +22,7 @@ use gatewarden_proxy::AuditConfig;
 pub use environment::CONFIG_VARIABLE;
 pub use fault::Fault;
 pub use load::{LoadError, Loaded, load, load_file};
+use sections::grants::Known;
 pub use sections::{
     AccountSource, Cluster, ClusterSource, Grant, Hosts, KubeconfigRef, Limits, Listeners, MainListener, Provider,
     Sessions, TlsFiles,
@@ -153,12 +153,12 @@ fn document(root: &Field<'_>) -> Option<Config> {
         version.word(&[("gatewarden/v1", ())]);
     }
     let listeners = listeners::read(&file);
-    let hosts = hosts::read(&file);
+    let hosts = hosts::read(&file, &listeners);
     let providers = providers::read(&file);
     let clusters = clusters::read(&file, &hosts);
-    let known: BTreeSet<String> =
-        file.optional("clusters").map(|field| clusters::ids_as_written(&field)).unwrap_or_default();
-    let grants = grants::read(&file, &known);
+    // As written: what has a fault of its own is no second fault where it is named.
+    let ids = |key| file.optional(key).map(|field| field.ids_inside()).unwrap_or_default();
+    let grants = grants::read(&file, &Known { clusters: ids("clusters"), providers: ids("providers") });
     let (state_dir, store, key_file) = store::read(&file);
     Some(Config {
         listeners,

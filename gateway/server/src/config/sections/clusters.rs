@@ -1,13 +1,13 @@
 //! `clusters`: the Kubernetes APIs behind the gateway.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use http::Uri;
 use url::Url;
 
 use super::hosts::{Hosts, host};
-use crate::config::yaml::{Field, Section, Spot, Value};
+use crate::config::yaml::{Field, Section, Spot};
 
 /// A Kubernetes API behind the gateway.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,7 +79,7 @@ pub enum AccountSource {
     Kubeconfig(KubeconfigRef),
 }
 
-const KEYS: &[&str] = &[
+pub(in crate::config) const KEYS: &[&str] = &[
     "id",
     "kubeconfig",
     "server",
@@ -128,19 +128,6 @@ pub(in crate::config) fn read(file: &Section<'_>, names: &Hosts) -> Vec<Cluster>
     clusters
 }
 
-/// All ids, also of clusters that have faults, so that a grant for one of them is not a second fault.
-pub(in crate::config) fn ids_as_written(field: &Field<'_>) -> BTreeSet<String> {
-    let Value::List(items) = &field.node.value else { return BTreeSet::new() };
-    items
-        .iter()
-        .filter_map(|item| match &item.value {
-            Value::Map(entries) => entries.iter().find(|entry| entry.key == "id").map(|entry| &entry.node.value),
-            _ => None,
-        })
-        .filter_map(|value| if let Value::Text(text) = value { Some(text.clone()) } else { None })
-        .collect()
-}
-
 fn cluster(field: &Field<'_>, index: usize) -> Option<Cluster> {
     let section = field.section(KEYS)?;
     let id = section.required("id", "east").and_then(|field| {
@@ -158,7 +145,6 @@ fn cluster(field: &Field<'_>, index: usize) -> Option<Cluster> {
         .required("reviewer", "{ tokenFile: /etc/gatewarden/east/reviewer.token }")
         .and_then(|field| account(&field));
     let flag = |key, default| section.optional(key).and_then(|field| field.flag()).unwrap_or(default);
-    let text = |key| section.optional(key).and_then(|field| field.text());
     Some(Cluster {
         tls_server_name: section.optional("tlsServerName").and_then(|field| host(&field)),
         hosts: section
@@ -167,7 +153,10 @@ fn cluster(field: &Field<'_>, index: usize) -> Option<Cluster> {
             .unwrap_or_default(),
         dangerous_privileged_account: flag("dangerousPrivilegedAccount", false),
         reserved: section.optional("reservedNames").map(|field| field.texts()).unwrap_or_default(),
-        extra_prefix: text("extraPrefix").unwrap_or_else(|| "gatewarden".to_owned()),
+        extra_prefix: section
+            .optional("extraPrefix")
+            .and_then(|field| host(&field))
+            .unwrap_or_else(|| "gatewarden".to_owned()),
         send_session_extra: flag("sendSessionExtra", true),
         id: id?,
         source: source?,

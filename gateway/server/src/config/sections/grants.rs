@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::config::yaml::{Field, Section};
+use auth_core::PrincipalId;
+
+use crate::config::yaml::{Field, Section, meant};
 
 /// Lets some people into some clusters. What they may do inside is the cluster's own RBAC.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,23 +17,28 @@ pub struct Grant {
     pub read_only: bool,
 }
 
-const KEYS: &[&str] = &["subjects", "clusters", "role", "readOnly"];
+pub(in crate::config) const KEYS: &[&str] = &["subjects", "clusters", "readOnly"];
 
-/// Reads the grants; `known` holds the ids of the clusters as written, also of those that have faults.
-pub(in crate::config) fn read(file: &Section<'_>, known: &BTreeSet<String>) -> Vec<Grant> {
+/// The ids that a grant may name.
+#[derive(Debug)]
+pub(in crate::config) struct Known {
+    pub(in crate::config) clusters: BTreeSet<String>,
+    pub(in crate::config) providers: BTreeSet<String>,
+}
+
+pub(in crate::config) fn read(file: &Section<'_>, known: &Known) -> Vec<Grant> {
     let Some(field) = file.optional("grants") else { return Vec::new() };
     field.list().iter().filter_map(|field| grant(field, known)).collect()
 }
 
-fn grant(field: &Field<'_>, known: &BTreeSet<String>) -> Option<Grant> {
+fn grant(field: &Field<'_>, known: &Known) -> Option<Grant> {
     let section = field.section(KEYS)?;
     let subjects = section.required("subjects", "[\"corp:developers\"]");
     let clusters = section.required("clusters", "[\"*\"]");
-    section.optional("role").and_then(|field| field.word(&[("user", ())]));
     let read_only = section.optional("readOnly").and_then(|field| field.flag()).unwrap_or(false);
     Some(Grant {
-        subjects: subjects.map(|field| names(&field, subject)).unwrap_or_default(),
-        clusters: clusters.map(|field| names(&field, |field| cluster(field, known))).unwrap_or_default(),
+        subjects: subjects.map(|field| names(&field, |field| subject(field, &known.providers))).unwrap_or_default(),
+        clusters: clusters.map(|field| names(&field, |field| cluster(field, &known.clusters))).unwrap_or_default(),
         read_only,
     })
 }
@@ -45,7 +52,7 @@ fn names(field: &Field<'_>, read: impl Fn(&Field<'_>) -> Option<String>) -> Vec<
     items.iter().filter_map(read).collect()
 }
 
-fn subject(field: &Field<'_>) -> Option<String> {
+fn subject(field: &Field<'_>, known: &BTreeSet<String>) -> Option<String> {
     let text = field.text()?;
     if text.trim() != text || text.chars().any(char::is_control) {
         field.fault(
@@ -65,6 +72,12 @@ fn subject(field: &Field<'_>) -> Option<String> {
         );
         return None;
     }
+    let instance = text.parse::<PrincipalId>().ok().map(|id| id.instance().to_string());
+    if let Some(instance) = instance.filter(|instance| !known.contains(instance)) {
+        let known: Vec<&str> = known.iter().map(String::as_str).collect();
+        field.fault(format!("there is no provider `{instance}`"), meant(&instance, &known));
+        return None;
+    }
     Some(text)
 }
 
@@ -72,7 +85,7 @@ fn cluster(field: &Field<'_>, known: &BTreeSet<String>) -> Option<String> {
     let text = field.text()?;
     if text != "*" && !known.contains(&text) {
         let known: Vec<&str> = known.iter().map(String::as_str).collect();
-        field.fault(format!("there is no cluster `{text}`"), crate::config::yaml::meant(&text, &known));
+        field.fault(format!("there is no cluster `{text}`"), meant(&text, &known));
         return None;
     }
     Some(text)

@@ -1,5 +1,6 @@
 //! `hosts`: the names under which people reach the gateway.
 
+use super::listeners::Listeners;
 use crate::config::yaml::{Field, Section};
 
 /// Names of the gateway.
@@ -12,12 +13,18 @@ pub struct Hosts {
     pub console: Option<String>,
 }
 
-pub(in crate::config) fn read(file: &Section<'_>) -> Hosts {
+pub(in crate::config) fn read(file: &Section<'_>, listeners: &Listeners) -> Hosts {
     let section = file.optional("hosts").and_then(|field| field.section(&["clusters", "console"]));
     let part = |key| section.as_ref().and_then(|section| section.optional(key));
     let mut clusters: Vec<String> =
         part("clusters").map(|field| field.list().iter().filter_map(host).collect()).unwrap_or_default();
     if clusters.is_empty() {
+        if !listeners.main.address.ip().is_loopback() {
+            file.fault(
+                "`hosts.clusters` is missing: the gateway answers only to names that it knows",
+                "write the names by which kubectl reaches it: `hosts: { clusters: [gatewarden.example.org] }`",
+            );
+        }
         clusters.push("localhost".to_owned());
     }
     let console_field = part("console");

@@ -24,7 +24,7 @@ pub struct Limits {
     pub identity: MappingLimits,
 }
 
-const LIMITS: &[&str] = &[
+pub(in crate::config) const LIMITS: &[&str] = &[
     "connections",
     "connectionsPerSource",
     "handshakes",
@@ -43,7 +43,7 @@ const LIMITS: &[&str] = &[
     "groups",
     "identityBytes",
 ];
-const TIMEOUTS: &[&str] = &[
+pub(in crate::config) const TIMEOUTS: &[&str] = &[
     "handshake",
     "requestHeader",
     "idle",

@@ -27,7 +27,7 @@ pub struct Provider {
     pub index: usize,
 }
 
-const KEYS: &[&str] = &["id", "kind", "displayName", "config", "access", "mapping"];
+pub(in crate::config) const KEYS: &[&str] = &["id", "kind", "displayName", "config", "access", "mapping"];
 
 pub(in crate::config) fn read(file: &Section<'_>) -> Vec<Provider> {
     let Some(field) = file.required("providers", "[{ id: local, kind: local }]") else { return Vec::new() };

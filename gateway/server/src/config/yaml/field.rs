@@ -138,6 +138,16 @@ impl<'a> Field<'a> {
         self.list().iter().filter_map(Field::text).collect()
     }
 
+    /// Every `id` in a list of maps, whatever else is wrong with them.
+    pub(in crate::config) fn ids_inside(&self) -> BTreeSet<String> {
+        let Value::List(items) = &self.node.value else { return BTreeSet::new() };
+        let id = |item: &Node| match (&item.value, &item.nearest("id").value) {
+            (Value::Map(_), Value::Text(id)) => Some(id.clone()),
+            _ => None,
+        };
+        items.iter().filter_map(id).collect()
+    }
+
     /// Reads text that is not empty.
     pub(in crate::config) fn text(&self) -> Option<String> {
         match &self.node.value {
