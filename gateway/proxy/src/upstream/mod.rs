@@ -54,6 +54,7 @@ pub(crate) async fn send(gate: &Gate, outbound: Outbound) -> Result<Response<Bod
         return Err(not_open(&cluster, &runtime.state()));
     }
     let class = class(&sending);
+    let proxied = is_proxied(&sending.path);
     let Sending { method, path, headers, body, upgrade, timeout: limit, life, hold, .. } = sending;
     let mut request = Request::new(());
     *request.method_mut() = method;
@@ -63,6 +64,11 @@ pub(crate) async fn send(gate: &Gate, outbound: Outbound) -> Result<Response<Bod
     let call = Call { runtime: &runtime, role: Role::Impersonator, class, head, body: body.into() };
     let sent = begin(&gate.pool, call, (class == Class::Short).then_some(limit)).await;
     let (response, lease) = sent.map_err(|fault| refusal(&cluster, &fault))?;
+    if response.status() == StatusCode::UNAUTHORIZED && !proxied {
+        // It refused us, not the caller, whose client must not throw a good login away. The state of the cluster stays
+        // what it was: one API behind it that answers so must not close the others.
+        return Err(unavailable(&cluster, "it refuses the impersonator's credential", Duration::from_secs(10)));
+    }
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         let Some(upgrade) = upgrade else {
             return Err(bad_gateway(&cluster, "it switched protocols unasked"));
@@ -117,6 +123,11 @@ fn class(sending: &Sending) -> Class {
 fn is_watch(path: &PathAndQuery) -> bool {
     let asks = |pair: &str| pair.split('=').next() == Some("watch");
     path.query().is_some_and(|query| query.split('&').any(asks)) || path.path().split('/').any(|part| part == "watch")
+}
+
+/// Whether a server behind the API server answers, which may well want a login of its own.
+fn is_proxied(path: &PathAndQuery) -> bool {
+    path.path().split('/').any(|part| part == "proxy")
 }
 
 fn not_open(cluster: &Cluster, state: &State) -> Refusal {

@@ -128,3 +128,19 @@ async fn reopened(address: std::net::SocketAddr) -> TcpListener {
     }
     panic!("{address} stays in use");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_credential_of_ours_that_the_cluster_refuses_costs_no_caller_the_login() {
+    let handler: Handler =
+        Arc::new(|_| Box::pin(async { json_response(StatusCode::UNAUTHORIZED, &json!({"who": "the other side"})) }));
+    let upstream = Upstream::start(H2, handler).await;
+    let gateway = Gateway::start(vec![upstream.cluster("east")]).await;
+    let mut client = Client::connect(&gateway, Protocol::H2).await;
+    let response = client.get(NODES).await;
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(response.headers().contains_key("retry-after"));
+    // What is behind a service proxy may want a login of its own.
+    let response = client.get("/k8s/clusters/east/api/v1/namespaces/a/services/s/proxy/x").await;
+    assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(client::json(response).await["who"], "the other side");
+}
