@@ -13,7 +13,7 @@ use super::operations::Readiness;
 const LATE: std::time::Duration = std::time::Duration::from_secs(10);
 
 /// Tells the data plane every ending in its order, until the control plane stops.
-pub(super) async fn follow(mut events: Events, revoked: RevokedSender, readiness: Arc<Readiness>) {
+pub(super) async fn follow(mut events: Events, revoked: Arc<RevokedSender>, readiness: Arc<Readiness>) {
     loop {
         tokio::select! {
             event = events.next() => match event {

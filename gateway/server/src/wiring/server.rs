@@ -151,7 +151,8 @@ impl Gateway {
         // Two of them: logins that wait for a slow directory must not keep tokens from being looked up.
         let crossing = || Crossing::new(Handle::current(), tasks.clone(), CROSSING);
         readiness.waiting("changes", "not read yet");
-        let following = changes::follow(control.events(), revoked_sender, Arc::clone(&readiness));
+        let revoked_sender = Arc::new(revoked_sender);
+        let following = changes::follow(control.events(), Arc::clone(&revoked_sender), Arc::clone(&readiness));
         // By the token: whoever can still make events outlives this task.
         tasks.spawn(end.clone().run_until_cancelled_owned(following));
         let data_plane = Server::start(ServerConfig {
@@ -174,6 +175,7 @@ impl Gateway {
                 ports: providers.clone(),
                 snapshot,
                 control: Arc::clone(&control),
+                revoked: revoked_sender,
                 issued: SystemClock.now(),
                 current: loaded.config,
                 sources: loaded.sources,

@@ -10,7 +10,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use auth_core::Clock;
 use gatewarden_control::{Control, ProviderEntry, Registry};
-use gatewarden_proxy::Snapshot;
+use gatewarden_proxy::{Revocation, RevokedSender, Snapshot};
 use jiff::Timestamp;
 
 use super::{ProviderPorts, SystemClock, certificate};
@@ -29,6 +29,7 @@ pub(super) struct Reload {
     pub(super) ports: ProviderPorts,
     pub(super) snapshot: Arc<ArcSwap<Snapshot>>,
     pub(super) control: Arc<Control>,
+    pub(super) revoked: Arc<RevokedSender>,
     pub(super) issued: Timestamp,
     pub(super) current: Config,
     pub(super) sources: Sources,
@@ -62,6 +63,10 @@ impl Reload {
         warn(&self.current, &loaded.config);
         self.replace_providers(registry(&loaded.config, loaded.providers)).await;
         self.snapshot.store(loaded.snapshot);
+        if narrows(&self.current, &loaded.config) {
+            // Streams that run were let in by what is gone. Whoever still may comes back by itself.
+            self.revoked.send(&Revocation::Everything);
+        }
         self.current = loaded.config;
         self.sources = loaded.sources;
         tracing::info!(file = %self.path.display(), "configuration taken");
@@ -105,6 +110,12 @@ fn tell(error: &LoadError) {
         }
         LoadError::Unreadable { .. } => tracing::error!("{error}; the old configuration stays in use"),
     }
+}
+
+/// Whether somebody may enter less than before: a grant is gone or was changed, or a cluster is gone.
+fn narrows(old: &Config, new: &Config) -> bool {
+    let stays = |id: &str| new.clusters.iter().any(|cluster| cluster.id == id);
+    old.grants.iter().any(|grant| !new.grants.contains(grant)) || !old.clusters.iter().all(|cluster| stays(&cluster.id))
 }
 
 /// Settings that differ and cannot change while the gateway runs.

@@ -43,6 +43,7 @@ impl Site {
             ports,
             snapshot: Arc::new(ArcSwap::new(Arc::clone(&loaded.snapshot))),
             control: control(folder.path(), registry(&loaded.config, loaded.providers)).await,
+            revoked: Arc::new(gatewarden_proxy::Revoked::new(Arc::new(SystemClock)).0),
             issued: SystemClock.now(),
             current: loaded.config,
             sources: loaded.sources,
@@ -107,6 +108,17 @@ async fn a_file_that_appears_mends_the_configuration_that_names_it() {
     site.reload.look().await;
     assert_eq!(site.whom_to_ask(), "Ask Bob.");
     site.stop().await;
+}
+
+#[test]
+fn a_grant_or_cluster_that_goes_narrows_and_one_that_comes_does_not() {
+    let read = |text: &str| config::parse(text, Path::new("/")).unwrap();
+    let old = read(GOOD);
+    let wider = read(&GOOD.replace("grants:\n", "grants:\n  - { subjects: [\"local:bob\"], clusters: [\"*\"] }\n"));
+    assert!(!narrows(&old, &read(&GOOD.replace("Alice.", "Bob."))) && !narrows(&old, &wider));
+    assert!(narrows(&wider, &old));
+    assert!(narrows(&old, &read(&GOOD.replace("clusters: [east] }", "clusters: [east], readOnly: true }"))));
+    assert!(narrows(&old, &read(&GOOD.replace("east", "west"))));
 }
 
 #[test]
