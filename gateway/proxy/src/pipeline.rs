@@ -98,6 +98,18 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_is_wrong_with_the_headers_is_told_in_the_words_of_the_place() {
+        let world = World::new();
+        let large = "x".repeat(70_000);
+        for (path, word) in [("/api/v1/me", "urn:gatewarden:error:"), ("/k8s/clusters/east/api", "\"kind\":\"Status\"")]
+        {
+            let (status, body) = told(&world, request(path).header("x", &large)).await;
+            assert_eq!(status, 431);
+            assert!(body.contains(word), "{body}");
+        }
+    }
+
+    #[tokio::test]
     async fn nobody_acts_as_another_on_the_management_api() {
         let world = World::new();
         for path in ["/api/v1/me", "/api/v1/providers"] {

@@ -63,9 +63,10 @@ pub(crate) fn run(gate: &Gate, incoming: Incoming, record: &mut Record) -> Resul
     let now = gate.common.time.monotonic();
     let Incoming { head, body, upgrade, peer } = incoming;
     peer.source().take(now, snapshot.limits())?;
-    let host = shape::check(&head)?;
+    let host = shape::check_target(&head)?;
     let target = route::find(&snapshot, &head, &host, &peer)?;
     record.routed(&target);
+    shape::check_headers(&head)?;
     let path = target.path();
     let info = RequestInfo::parse(&head.method, path.path(), path.query())
         .map_err(|fault| Refusal::bad_request(fault.to_string()))?;

@@ -108,3 +108,48 @@ impl Hash {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::World;
+
+    fn user(name: &str, groups: &[&str]) -> UserInfo {
+        UserInfo { groups: groups.iter().map(|group| (*group).to_owned()).collect(), ..UserInfo::named(name) }
+    }
+
+    #[test]
+    fn no_two_questions_share_an_answer() {
+        let reviews = Reviews::new().unwrap();
+        let pods = RequestInfo::parse(&http::Method::GET, "/api/v1/namespaces/a/pods/b", None).unwrap();
+        let other = RequestInfo::parse(&http::Method::GET, "/api/v1/namespaces/ab/pods", None).unwrap();
+        let users = [user("a", &[]), user("a", &["b"]), user("a", &["b", "c"]), user("a", &["bc"]), user("ab", &[])];
+        let mut keys = std::collections::HashSet::new();
+        let mut asked = 0;
+        for cluster in ["east", "west"] {
+            for (caller, target) in users.iter().flat_map(|caller| users.iter().map(move |target| (caller, target))) {
+                for purpose in [None, Some(&pods), Some(&other)] {
+                    keys.insert(reviews.key(Question { cluster, caller, target, asked: purpose }));
+                    asked += 1;
+                }
+            }
+        }
+        assert_eq!(keys.len(), asked);
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_forgotten_after_ten_seconds() {
+        let world = World::new();
+        let (caller, target) = (user("a", &[]), user("b", &[]));
+        let question = Question { cluster: "east", caller: &caller, target: &target, asked: None };
+        let ask = async |verdict| {
+            let common = &world.gate.common;
+            common.reviews.answer(common, question, async { Ok(verdict) }).await.unwrap()
+        };
+        assert_eq!(ask(Verdict::Allowed).await, Verdict::Allowed);
+        let denied = Verdict::Denied("no".into());
+        assert_eq!(ask(denied.clone()).await, Verdict::Allowed, "remembered");
+        world.time.pass(REMEMBERED);
+        assert_eq!(ask(denied.clone()).await, denied);
+    }
+}

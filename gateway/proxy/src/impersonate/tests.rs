@@ -182,6 +182,32 @@ fn a_target_is_sent_whole_with_the_caller_beside_it() {
 }
 
 #[test]
+fn what_a_mapping_writes_under_our_keys_is_not_sent_beside_ours() {
+    let world = World::new();
+    let cluster = Arc::clone(world.gate.common.snapshot.load().cluster("east").unwrap());
+    let key = |name: &str| (format!("gatewarden/{name}"), vec!["forged".to_owned(), "twice".to_owned()]);
+    let identity =
+        UserInfo { extra: ["provider", "principal", "session-id"].map(key).into(), ..UserInfo::named("corp:mallory") };
+    let parts = crate::boundary::SessionParts {
+        id: "s-2".to_owned(),
+        user: "u-2".to_owned(),
+        provider: "corp".to_owned(),
+        principal: "corp_user://2".to_owned(),
+        identity,
+        subjects: Vec::new(),
+    };
+    let mut headers = HeaderMap::new();
+    add_session(&mut headers, &Session::new(parts).unwrap(), &cluster).unwrap();
+    let values: Vec<&str> = identity_of(&headers, "impersonate-extra-gatewarden");
+    assert_eq!(values, ["corp_user://2", "corp", "s-2"]);
+}
+
+fn identity_of<'a>(headers: &'a HeaderMap, prefix: &str) -> Vec<&'a str> {
+    let lines = identity(headers).into_iter().filter(|(name, _)| name.starts_with(prefix));
+    lines.map(|(_, value)| value).collect()
+}
+
+#[test]
 fn headers_without_exactly_one_identity_never_leave() {
     let user = HeaderValue::from_static("a");
     let mut headers = HeaderMap::new();

@@ -16,20 +16,26 @@ pub(crate) const MAX_HEADER_BYTES: usize = 64 * 1024;
 /// The longest target.
 pub(crate) const MAX_URI_BYTES: usize = 16 * 1024;
 
-/// Refuses what two servers could read differently; returns the host name in lower case, without its port.
-pub(super) fn check(head: &Parts) -> Result<Cow<'_, str>, Refusal> {
-    size(head)?;
-    method(&head.method)?;
-    target(head)?;
-    framing(head)?;
-    names(&head.headers)?;
-    host(head)
-}
-
-fn size(head: &Parts) -> Result<(), Refusal> {
+/// Refuses a request line that has no one meaning; returns the host name in lower case, without its port.
+///
+/// It is all that routing needs, so what else is refused can be told in the words of the place it was meant for.
+pub(super) fn check_target(head: &Parts) -> Result<Cow<'_, str>, Refusal> {
     if head.uri.path_and_query().map_or(0, |path| path.as_str().len()) > MAX_URI_BYTES {
         return Err(Refusal::UriTooLong);
     }
+    method(&head.method)?;
+    target(head)?;
+    host(head)
+}
+
+/// Refuses headers that two servers could read differently.
+pub(super) fn check_headers(head: &Parts) -> Result<(), Refusal> {
+    size(head)?;
+    framing(head)?;
+    names(&head.headers)
+}
+
+fn size(head: &Parts) -> Result<(), Refusal> {
     let bytes: usize = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
     if head.headers.len() > MAX_HEADER_LINES || bytes > MAX_HEADER_BYTES {
         return Err(Refusal::HeadersTooLarge);

@@ -9,7 +9,9 @@ fn head(build: impl FnOnce(http::request::Builder) -> http::request::Builder) ->
 type Line = (&'static str, &'static str);
 
 fn host_of(build: impl FnOnce(http::request::Builder) -> http::request::Builder) -> Result<String, Refusal> {
-    check(&head(build)).map(Cow::into_owned)
+    let head = head(build);
+    let host = check_target(&head).map(Cow::into_owned)?;
+    check_headers(&head).map(|()| host)
 }
 
 #[test]
