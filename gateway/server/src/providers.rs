@@ -25,8 +25,11 @@ pub fn kind(name: &str) -> Option<&'static dyn ProviderKind> {
 /// Hashes the password of a local account, at the cost that the provider's own configuration asks for.
 ///
 /// # Errors
-/// The password is not fit, or the configuration is not the provider's.
+/// The password is not fit, or an instance would not be built from the configuration.
 pub fn hash_local_password(password: &Password, config: Option<serde_json::Value>) -> Result<PasswordHash, BoxError> {
-    let config: LocalConfig = config.map(serde_json::from_value).transpose()?.unwrap_or_default();
+    let config = LocalConfig::read(config.unwrap_or_default()).map_err(|faults| {
+        let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        format!("the configuration of the local provider cannot be used: {}", told.join("; "))
+    })?;
     Ok(auth_local::hash_password(password, config.argon2)?)
 }

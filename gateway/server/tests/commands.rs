@@ -109,6 +109,15 @@ fn people_are_added_listed_switched_off_and_on_again() {
 }
 
 #[test]
+fn a_cost_that_serve_refuses_hashes_no_password() {
+    let folder = site();
+    let weak = CONFIG.replace("kind: local }", "kind: local, config: { argon2: { memoryKib: 8 } } }");
+    fs::write(folder.path().join("gw.yaml"), weak).unwrap();
+    let told = refused(&folder, &["user", "add", "alice", "--password-stdin"], "correct horse battery");
+    assert!(told.contains("argon2.memoryKib"), "{told}");
+}
+
+#[test]
 fn a_password_is_never_repeated() {
     let folder = site();
     for bad in ["hunter2", "", "hunter2\0hunter2hunter2"] {

@@ -1,8 +1,9 @@
 //! What an operator may set for local users.
 
-use auth_core::Fault;
+use auth_core::{Fault, read_config};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::Value;
 
 /// The `config:` of a provider of kind `local`. All of it may be left out.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -46,6 +47,16 @@ const MINIMUM: Cost = Cost { memory_kib: 19 * 1024, iterations: 2, parallelism: 
 const MAXIMUM: Cost = Cost { memory_kib: 1024 * 1024, iterations: 16, parallelism: 16 };
 
 impl LocalConfig {
+    /// Reads and checks what stands under `config:`, for whoever makes hashes without an instance.
+    ///
+    /// # Errors
+    /// Every fault at once, the same that keep an instance from being built.
+    pub fn read(config: Value) -> Result<Self, Vec<Fault>> {
+        let read: Self = read_config(config)?;
+        let faults = read.faults();
+        if faults.is_empty() { Ok(read) } else { Err(faults) }
+    }
+
     /// Lists what cannot be used as it stands.
     pub(crate) fn faults(&self) -> Vec<Fault> {
         let mut faults = self.argon2.faults();
