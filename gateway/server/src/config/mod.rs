@@ -82,16 +82,23 @@ pub struct Config {
 }
 
 impl Config {
-    /// Every host name that the gateway itself answers to. On a loopback address these are also the address and
+    /// Every host name under which kubectl reaches the gateway. On a loopback address these are also the address and
     /// `localhost`: nobody else can reach it by any name.
     #[must_use]
     pub fn served_hosts(&self) -> Vec<String> {
-        let mut hosts: Vec<String> = self.hosts.clusters.iter().chain(&self.hosts.console).cloned().collect();
+        let mut hosts = self.hosts.clusters.clone();
         let address = self.listeners.main.address.ip();
         if address.is_loopback() {
             hosts.extend(["localhost".to_owned(), address.to_string()]);
         }
         hosts
+    }
+
+    /// What is absent and need not be there; `check` says so, a start does not.
+    #[must_use]
+    pub fn hints(&self) -> Vec<String> {
+        let console = "hosts.console is not set: there is no web console; kubectl and the API work without";
+        self.hosts.console.is_none().then(|| console.to_owned()).into_iter().collect()
     }
 
     /// What lowers security or surprises later; said at start and by `check`, and never a reason to stop.
@@ -115,11 +122,9 @@ impl Config {
                 knobs.iter().map(|knob| format!("provider {}: {knob} is set, which lowers security", provider.id)),
             );
         }
-        if self.hosts.console.is_none() {
-            warnings.push(
-                "hosts.console is not set: there is no web console and no login page; kubectl and the API work without"
-                    .to_owned(),
-            );
+        if let Some(console) = &self.hosts.console {
+            warnings
+                .push(format!("hosts.console is set, and this version has no console: nothing answers as {console}"));
         }
         if self.grants.is_empty() {
             warnings.push("there is no grant: nobody may enter any cluster".to_owned());
@@ -133,20 +138,16 @@ impl Config {
 /// # Errors
 /// Every fault at once, in the order of the file.
 pub fn parse(text: &str, base: &Path) -> Result<Config, Vec<Fault>> {
-    let (config, faults) = read(text, base);
+    let faults = Faults::new(base);
+    let config = faults.tree(text).and_then(|tree| document(&Field::root(&tree, &faults)));
+    let faults = faults.into_sorted();
     match config {
         Some(config) if faults.is_empty() => Ok(config),
         _ => Err(faults),
     }
 }
 
-/// Reads as much as can be read. What has a fault is left out or has its default, so that the rest can be checked on.
-fn read(text: &str, base: &Path) -> (Option<Config>, Vec<Fault>) {
-    let faults = Faults::new(base);
-    let config = faults.tree(text).and_then(|tree| document(&Field::root(&tree, &faults)));
-    (config, faults.into_sorted())
-}
-
+/// Reads as much as can be read. What has a fault is left out or has its default, so that the rest is checked too.
 fn document(root: &Field<'_>) -> Option<Config> {
     let file = root.section(KEYS)?;
     if let Some(version) = file.required("apiVersion", "gatewarden/v1") {

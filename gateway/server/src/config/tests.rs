@@ -10,7 +10,7 @@ const GOOD: &str = "\
 apiVersion: gatewarden/v1
 listeners:
   main: { address: 127.0.0.1:8443 }
-hosts: { clusters: [gw.test], console: console.gw.test }
+hosts: { clusters: [gw.test] }
 stateDir: /state
 providers:
   - { id: local, kind: local }
@@ -226,6 +226,24 @@ fn a_grant_is_for_somebody_real() {
 }
 
 #[test]
+fn the_console_has_a_name_of_its_own() {
+    expect(
+        "[gw.test] }",
+        "[gw.test], console: gw.test }",
+        &[
+            "4:40: hosts.console: the console has the same name as the clusters; give it a name of its own, such as `console.example.org`",
+        ],
+    );
+    expect(
+        "127.0.0.1:8443 }\nhosts: { clusters: [gw.test] }",
+        "127.0.0.1:8443 }\nhosts: { clusters: [Gw.test] }",
+        &[
+            "4:21: hosts.clusters[0]: `Gw.test` is not a host name in lower case, without scheme and port; write for example `gatewarden.example.org`",
+        ],
+    );
+}
+
+#[test]
 fn durations_and_counts_have_bounds() {
     expect(
         "stateDir: /state",
@@ -253,16 +271,12 @@ fn durations_and_counts_have_bounds() {
 
 #[test]
 fn what_lowers_security_is_said() {
-    let config = parse(
-        &GOOD
-            .replace("    hosts: [east.gw.test]", "    dangerousPrivilegedAccount: true")
-            .replace(", console: console.gw.test", ""),
-        Path::new("/"),
-    )
-    .unwrap();
+    let config =
+        parse(&GOOD.replace("    hosts: [east.gw.test]", "    dangerousPrivilegedAccount: true"), Path::new("/"))
+            .unwrap();
     let warnings = config.warnings().join("\n");
     assert!(warnings.contains("cluster east: dangerousPrivilegedAccount"), "{warnings}");
-    assert!(warnings.contains("hosts.console is not set"), "{warnings}");
+    assert!(config.hints()[0].contains("hosts.console is not set"));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::nearest::nearest;
-use super::node::{self, Entry, Node, Spot, Value};
+use super::node::{self, Entry, Node, Value};
 use super::scalar;
 use crate::config::Fault;
 
@@ -251,7 +251,7 @@ impl<'a> Section<'a> {
     /// The field of `key`, when it was written.
     pub(in crate::config) fn optional(&self, key: &str) -> Option<Field<'a>> {
         let entry = self.entries.iter().find(|entry| entry.key == key)?;
-        Some(Field { node: &entry.node, path: self.path_of(key), faults: self.field.faults })
+        Some(Field { node: &entry.node, path: self.field.inside(key), faults: self.field.faults })
     }
 
     /// The field of `key`; its absence is a fault that shows `example`.
@@ -262,7 +262,7 @@ impl<'a> Section<'a> {
                 if self.field.path.is_empty() { "the file".to_owned() } else { format!("`{}`", self.field.path) };
             self.field.faults.add(Fault::new(
                 self.field.node.spot,
-                self.path_of(key),
+                self.field.inside(key),
                 format!("the key is missing in {inside}"),
                 format!("write for example `{key}: {example}`"),
             ));
@@ -286,12 +286,8 @@ impl<'a> Section<'a> {
             } else {
                 continue;
             };
-            self.field.faults.add(Fault::new(entry.spot, self.path_of(&entry.key), fault.0, fault.1));
+            self.field.faults.add(Fault::new(entry.spot, self.field.inside(&entry.key), fault.0, fault.1));
         }
-    }
-
-    fn path_of(&self, key: &str) -> String {
-        self.field.inside(key)
     }
 }
 
@@ -299,11 +295,4 @@ impl<'a> Section<'a> {
 pub(in crate::config) fn meant(word: &str, known: &[&str]) -> String {
     nearest(word, known.iter().copied())
         .map_or_else(|| format!("known here: {}", known.join(", ")), |near| format!("did you mean `{near}`?"))
-}
-
-/// Where a node stands, for faults of two places at once.
-impl From<&Field<'_>> for Spot {
-    fn from(field: &Field<'_>) -> Self {
-        field.node.spot
-    }
 }
