@@ -5,7 +5,7 @@ use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
@@ -14,6 +14,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, ServerName};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Runtime};
 use tokio_rustls::TlsConnector;
@@ -101,23 +102,37 @@ impl Https {
     ///
     /// # Errors
     ///
-    /// When the connection breaks before a byte came back, or stays open longer than the guard.
+    /// When no byte came back, or the connection stays open longer than the guard.
     pub fn raw(&self, bytes: &[u8]) -> Result<String> {
-        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+        self.raw_until(bytes, |_| false)
+    }
+
+    /// Sends raw bytes over TLS and reads until `enough`, or until the server closes.
+    ///
+    /// # Errors
+    ///
+    /// When no byte came back, or neither comes within the guard.
+    pub fn raw_until(&self, bytes: &[u8], enough: impl Fn(&str) -> bool) -> Result<String> {
         runtime()?.block_on(async {
             let mut stream = self.connect(Protocol::Http1).await?;
-            let mut answer = Vec::new();
+            let mut answer = String::new();
             let exchange = async {
                 // A server that refuses early may close while we still write.
                 let _ = stream.write_all(bytes).await;
                 let _ = stream.flush().await;
-                stream.read_to_end(&mut answer).await
+                let mut buffer = [0; 8192];
+                while !enough(&answer) {
+                    match stream.read(&mut buffer).await {
+                        Ok(count @ 1..) => answer += &String::from_utf8_lossy(buffer.get(..count).unwrap_or_default()),
+                        // Closed, with TLS' goodbye or without.
+                        Ok(0) | Err(_) => break,
+                    }
+                }
             };
-            let read = tokio::time::timeout(GUARD, exchange).await.context("the server does not close")?;
-            if answer.is_empty() {
-                read.context("no answer")?;
-            }
-            Ok(String::from_utf8_lossy(&answer).into_owned())
+            let end = tokio::time::timeout(GUARD, exchange).await;
+            end.with_context(|| format!("the server does not close behind {answer:?}"))?;
+            ensure!(!answer.is_empty(), "no answer");
+            Ok(answer)
         })
     }
 

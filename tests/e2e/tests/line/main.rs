@@ -17,6 +17,7 @@ mod gate;
 mod people;
 
 mod access;
+mod hostile;
 mod identity;
 mod impersonation;
 mod isolation;
@@ -54,6 +55,7 @@ fn cases() -> Vec<Case<Bed>> {
         identity::facts(),
         impersonation::facts(),
         isolation::facts(),
+        hostile::facts(),
         refusals::facts(),
         protocols::facts(),
     ];

@@ -32,7 +32,9 @@ apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding
 metadata: {name: dev-team, namespace: dev}
 roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: team}
-subjects: [{apiGroup: rbac.authorization.k8s.io, kind: Group, name: "corp:dev"}]
+subjects:
+- {apiGroup: rbac.authorization.k8s.io, kind: Group, name: "corp:dev"}
+- {apiGroup: rbac.authorization.k8s.io, kind: User, name: "corp:jsmith"}
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding
