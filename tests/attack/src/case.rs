@@ -1,0 +1,104 @@
+//! One attack as data.
+
+/// One attack.
+#[derive(Debug, Clone, Copy)]
+pub struct Case {
+    /// Its id in the checklist.
+    pub id: &'static str,
+    /// What is tried, in a few words.
+    pub what: &'static str,
+    /// What the client sends.
+    pub stimulus: Stimulus,
+    /// What it must get.
+    pub expected: Expected,
+    /// What the cluster may see of it.
+    pub upstream: Upstream,
+}
+
+/// What a client sends.
+#[derive(Debug, Clone, Copy)]
+pub enum Stimulus {
+    /// Alice's `GET` of her pods with these header lines added, as the protocol at hand writes them.
+    Lines(&'static [(&'static str, &'static [u8])]),
+    /// Alice's `GET` of this target.
+    Target(&'static str),
+    /// Alice's `GET` of her pods over HTTP/1.1 with these `Connection` lines, in Latin-1.
+    Connection(&'static str),
+    /// These bytes on an HTTP/1.1 connection; `{T}` is Alice's token and `{H}` the gateway's host.
+    Raw(&'static str),
+    /// These HTTP/2 header fields, pseudo-header fields included, in this order.
+    Fields(&'static [(&'static str, &'static str)]),
+    /// A good HTTP/2 request with this one field more, or with this value for a pseudo-header field.
+    OneField(&'static str, &'static str),
+}
+
+/// What the client must get.
+#[derive(Debug, Clone, Copy)]
+pub enum Expected {
+    /// This status.
+    Status(u16),
+    /// One of these.
+    OneOf(&'static [u16]),
+    /// No answer at all: the stream or the connection ends.
+    Broken,
+    /// Either of a refusal (400, 431, 501 …) and a broken stream.
+    RefusedOrBroken,
+}
+
+/// What the cluster may see.
+#[derive(Debug, Clone, Copy)]
+pub enum Upstream {
+    /// Nothing.
+    Nothing,
+    /// One request as Alice, for which all of these hold.
+    Alice(&'static [Seen]),
+    /// One request as this user, for which all of these hold.
+    As(&'static str, &'static [Seen]),
+    /// Nothing, or one request as Alice.
+    AtMostAlice,
+}
+
+/// One thing about a request that arrived.
+#[derive(Debug, Clone, Copy)]
+pub enum Seen {
+    /// No header of this name.
+    Lacks(&'static str),
+    /// Exactly one header of this name, with this value.
+    Has(&'static str, &'static [u8]),
+    /// This many headers of this name.
+    Count(&'static str, usize),
+    /// This target, byte for byte.
+    Target(&'static str),
+}
+
+/// The protocol of one side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// HTTP/1.1.
+    H1,
+    /// HTTP/2.
+    H2,
+}
+
+impl Protocol {
+    /// Its ALPN name.
+    #[must_use]
+    pub const fn alpn(self) -> &'static [u8] {
+        match self {
+            Self::H1 => b"http/1.1",
+            Self::H2 => b"h2",
+        }
+    }
+}
+
+impl Stimulus {
+    /// Whether it can be sent over this protocol.
+    #[must_use]
+    pub const fn fits(self, protocol: Protocol) -> bool {
+        match self {
+            Self::Lines(_) | Self::Target(_) => true,
+            Self::Raw(_) | Self::Connection(_) => matches!(protocol, Protocol::H1),
+            Self::Fields(_) | Self::OneField(..) => matches!(protocol, Protocol::H2),
+        }
+    }
+}

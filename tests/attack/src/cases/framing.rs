@@ -1,0 +1,184 @@
+//! F: one message that two readers could cut in two ways. E10–E12: upgrades that are none.
+
+use crate::Expected::{OneOf, RefusedOrBroken, Status};
+use crate::Seen::{Count, Lacks};
+use crate::Stimulus::Raw;
+use crate::Upstream::{Alice, AtMostAlice, Nothing};
+use crate::case::Case;
+
+macro_rules! post {
+    ($head:literal, $body:literal) => {
+        Raw(concat!(
+            "POST /k8s/clusters/one/api/v1/namespaces/dev/pods HTTP/1.1\r\nHost: {H}\r\nAuthorization: Bearer {T}\r\n",
+            $head,
+            "\r\n\r\n",
+            $body
+        ))
+    };
+}
+
+macro_rules! get {
+    ($head:literal) => {
+        Raw(concat!(
+            "GET /k8s/clusters/one/api HTTP/1.1\r\nHost: {H}\r\nAuthorization: Bearer {T}\r\n",
+            $head,
+            "\r\n\r\n"
+        ))
+    };
+}
+
+const fn refused(id: &'static str, what: &'static str, stimulus: crate::Stimulus) -> Case {
+    Case { id, what, stimulus, expected: RefusedOrBroken, upstream: Nothing }
+}
+
+pub(crate) const CASES: &[Case] = &[
+    Case {
+        id: "F1",
+        what: "Content-Length and Transfer-Encoding",
+        stimulus: post!("Content-Length: 6\r\nTransfer-Encoding: chunked", "2\r\n{}\r\n0\r\n\r\n"),
+        expected: OneOf(&[200, 400]),
+        upstream: AtMostAlice,
+    },
+    Case {
+        id: "F1",
+        what: "a request hidden behind the shorter reading",
+        stimulus: post!(
+            "Content-Length: 61\r\nTransfer-Encoding: chunked",
+            "0\r\n\r\nGET /k8s/clusters/one/api HTTP/1.1\r\nHost: x\r\nX-Smuggled: 1\r\n\r\n"
+        ),
+        expected: OneOf(&[200, 400]),
+        upstream: AtMostAlice,
+    },
+    refused("F2", "two lengths that differ", post!("Content-Length: 2\r\nContent-Length: 3", "{} ")),
+    Case {
+        id: "F3",
+        what: "two equal lengths",
+        stimulus: post!("Content-Length: 2\r\nContent-Length: 2", "{}"),
+        expected: OneOf(&[200, 400]),
+        upstream: AtMostAlice,
+    },
+    refused("F4", "a length with a sign", post!("Content-Length: +2", "{}")),
+    refused("F4", "a negative length", post!("Content-Length: -2", "{}")),
+    refused("F4", "a list of lengths", post!("Content-Length: 2, 3", "{}")),
+    refused("F4", "a length with a space inside", post!("Content-Length: 2 2", "{}")),
+    refused("F4", "a hexadecimal length", post!("Content-Length: 0x2", "{}")),
+    refused("F4", "a length of thirty digits", post!("Content-Length: 222222222222222222222222222222", "{}")),
+    refused("F5", "an unknown transfer coding", post!("Transfer-Encoding: xchunked", "2\r\n{}\r\n0\r\n\r\n")),
+    refused("F5", "chunked, and then another", post!("Transfer-Encoding: chunked, identity", "2\r\n{}\r\n0\r\n\r\n")),
+    refused("F5", "another, and then chunked", post!("Transfer-Encoding: gzip, chunked", "2\r\n{}\r\n0\r\n\r\n")),
+    refused(
+        "F5",
+        "chunked twice",
+        post!("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked", "2\r\n{}\r\n0\r\n\r\n"),
+    ),
+    refused("F5", "a vertical tab before chunked", post!("Transfer-Encoding: \u{b}chunked", "2\r\n{}\r\n0\r\n\r\n")),
+    Case {
+        id: "F6",
+        what: "a chunk size with a sign",
+        stimulus: post!("Transfer-Encoding: chunked", "+2\r\n{}\r\n0\r\n\r\n"),
+        expected: RefusedOrBroken,
+        upstream: AtMostAlice,
+    },
+    Case {
+        id: "F6",
+        what: "a chunk size of twenty digits",
+        stimulus: post!("Transfer-Encoding: chunked", "11111111111111111111\r\n{}\r\n0\r\n\r\n"),
+        expected: RefusedOrBroken,
+        upstream: AtMostAlice,
+    },
+    refused("F7", "a space before the colon", get!("X-A : 1")),
+    refused("F8", "a folded line", get!("X-A: 1\r\n X-B: 2")),
+    refused("F9", "a bare carriage return", get!("X-A: 1\rImpersonate-User: root")),
+    refused("F10", "a NUL in a value", get!("X-A: 1\u{0}2")),
+    refused(
+        "F11",
+        "extra words in the request line",
+        Raw("GET /k8s/clusters/one/api x HTTP/1.1\r\nHost: {H}\r\nAuthorization: Bearer {T}\r\n\r\n"),
+    ),
+    refused("F12", "no Host", Raw("GET /k8s/clusters/one/api HTTP/1.1\r\nAuthorization: Bearer {T}\r\n\r\n")),
+    refused("F12", "two Hosts", get!("Host: other")),
+    refused(
+        "F12",
+        "an empty Host",
+        Raw("GET /k8s/clusters/one/api HTTP/1.1\r\nHost:\r\nAuthorization: Bearer {T}\r\n\r\n"),
+    ),
+    Case {
+        id: "F13",
+        what: "a GET with a body",
+        stimulus: Raw(
+            "GET /k8s/clusters/one/api HTTP/1.1\r\nHost: {H}\r\nAuthorization: Bearer {T}\r\nContent-Length: 2\r\n\r\n{}",
+        ),
+        expected: OneOf(&[200, 400]),
+        upstream: AtMostAlice,
+    },
+    Case {
+        id: "F16",
+        what: "a second request behind one that is refused",
+        stimulus: Raw(
+            "POST /k8s/clusters/one/api HTTP/1.1\r\nHost: {H}\r\nContent-Length: 2\r\n\r\n{}GET /k8s/clusters/one/api \
+             HTTP/1.1\r\nHost: {H}\r\nAuthorization: Bearer {T}\r\n\r\n",
+        ),
+        expected: Status(401),
+        upstream: AtMostAlice,
+    },
+    refused(
+        "F21",
+        "an absolute target of another host",
+        Raw("GET http://other/k8s/clusters/one/api HTTP/1.1\r\nHost: {H}\r\nAuthorization: Bearer {T}\r\n\r\n"),
+    ),
+    refused("F22", "OPTIONS *", Raw("OPTIONS * HTTP/1.1\r\nHost: {H}\r\nAuthorization: Bearer {T}\r\n\r\n")),
+    refused(
+        "E23",
+        "CONNECT",
+        Raw("CONNECT other:443 HTTP/1.1\r\nHost: other:443\r\nAuthorization: Bearer {T}\r\n\r\n"),
+    ),
+    refused(
+        "E23",
+        "TRACE",
+        Raw("TRACE /k8s/clusters/one/api HTTP/1.1\r\nHost: {H}\r\nAuthorization: Bearer {T}\r\n\r\n"),
+    ),
+    Case {
+        id: "E10",
+        what: "upgrade to clear-text HTTP/2",
+        stimulus: get!(
+            "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA"
+        ),
+        expected: Status(200),
+        upstream: Alice(&[Lacks("upgrade"), Lacks("http2-settings"), Lacks("connection")]),
+    },
+    Case {
+        id: "E10",
+        what: "upgrade to something unknown",
+        stimulus: get!("Connection: Upgrade\r\nUpgrade: foo"),
+        expected: Status(200),
+        upstream: Alice(&[Lacks("upgrade"), Lacks("connection")]),
+    },
+    Case {
+        id: "E11",
+        what: "upgrade to one of two",
+        stimulus: get!("Connection: Upgrade\r\nUpgrade: websocket, h2c"),
+        expected: Status(400),
+        upstream: Nothing,
+    },
+    Case {
+        id: "E12",
+        what: "upgrade without Connection",
+        stimulus: get!("Upgrade: websocket"),
+        expected: Status(200),
+        upstream: Alice(&[Lacks("upgrade"), Count("impersonate-user", 1)]),
+    },
+    refused("F23", "a space in the HTTP/2 path", fields(":path", "/k8s/clusters/one/api x")),
+    refused(
+        "F23",
+        "a line break in the HTTP/2 path",
+        fields(":path", "/k8s/clusters/one/api\r\nImpersonate-User: root"),
+    ),
+    refused("F23", "a line break in an HTTP/2 value", fields("x-a", "1\r\nImpersonate-User: root")),
+    refused("F24", "authority and host differ", fields("host", "other")),
+    refused("F25", "an unknown pseudo-header field", fields(":status", "200")),
+];
+
+/// A good HTTP/2 request with one field that is not.
+const fn fields(name: &'static str, value: &'static str) -> crate::Stimulus {
+    crate::Stimulus::OneField(name, value)
+}
