@@ -9,7 +9,7 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 
 use super::road::{Class, Lease};
-use crate::body::BoxError;
+use crate::body::{BoxError, Polled};
 use crate::stream::Drain;
 
 /// An upstream's body. Frames pass as they come; an upstream's error becomes ours, so that hyper resets the client's
@@ -28,9 +28,6 @@ struct Over {
     cleanly: bool,
 }
 
-/// What a body yields.
-type Polled = Poll<Option<Result<Frame<Bytes>, BoxError>>>;
-
 /// The gateway stopped before the answer was complete.
 #[derive(Debug, thiserror::Error)]
 #[error("the gateway is stopping")]
@@ -48,7 +45,7 @@ impl Answer {
         Self { frames, lease, over }
     }
 
-    fn poll_over(&mut self, cx: &mut Context<'_>) -> Polled {
+    fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<Polled> {
         let Some(over) = &mut self.over else { return Poll::Pending };
         match over.when.as_mut().poll(cx) {
             Poll::Pending => Poll::Pending,
@@ -66,7 +63,7 @@ impl HttpBody for Answer {
     type Data = Bytes;
     type Error = BoxError;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Polled> {
         let polled = Pin::new(&mut self.frames).poll_frame(cx);
         match polled {
             Poll::Pending => self.poll_over(cx),

@@ -55,23 +55,37 @@ impl UpstreamFault {
     }
 }
 
-/// Whether the server cannot have acted on a request that failed so, or the request may be asked twice.
+/// What an attempt without an answer allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Retry {
+    /// The server said, or we know, that it did nothing with the request: it may be sent again, whatever it is.
+    Refused,
+    /// The server may have acted: only a request without effect may be sent again.
+    Lost,
+    /// This is the server's answer to the request, and stands.
+    Never,
+}
+
+/// Reads what a failed attempt means.
 ///
-/// Asked only of requests without a body whose method has no effect (RFC 9110 §9.2.2), so a lost answer is as good as
-/// a request that never arrived. A reset for any other reason is the server's answer and stands.
-pub(super) fn may_retry(fault: &hyper::Error) -> bool {
-    if fault.is_canceled() || fault.is_closed() || fault.is_incomplete_message() {
-        return true;
-    }
+/// RFC 9113 §6.8 and §8.7: streams above the last one that a GOAWAY names, and streams reset by REFUSED_STREAM, were
+/// not processed and can be tried again.
+pub(super) fn retry(fault: &hyper::Error) -> Retry {
     let mut cause: Option<&(dyn Error + 'static)> = fault.source();
     while let Some(inner) = cause {
         if let Some(h2) = inner.downcast_ref::<h2::Error>() {
-            return h2.is_go_away() || h2.is_io() || h2.reason() == Some(h2::Reason::REFUSED_STREAM);
+            return match h2.reason() {
+                Some(h2::Reason::NO_ERROR) if h2.is_go_away() && h2.is_remote() => Retry::Refused,
+                Some(h2::Reason::REFUSED_STREAM) if h2.is_remote() => Retry::Refused,
+                _ if h2.is_go_away() || h2.is_io() => Retry::Lost,
+                _ => Retry::Never,
+            };
         }
         if inner.downcast_ref::<io::Error>().is_some() {
-            return true;
+            return Retry::Lost;
         }
         cause = inner.source();
     }
-    false
+    let lost = fault.is_canceled() || fault.is_closed() || fault.is_incomplete_message();
+    if lost { Retry::Lost } else { Retry::Never }
 }

@@ -8,7 +8,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
-use super::outgoing::Outgoing;
+use super::outgoing::Reading;
 use super::settings::PoolSettings;
 use crate::executor::Executor;
 
@@ -24,7 +24,7 @@ pub(super) struct Shelf {
 
 #[derive(Debug)]
 struct Idle {
-    sender: SendRequest<Outgoing>,
+    sender: SendRequest<Reading>,
     place: Place,
     swept: bool,
 }
@@ -36,7 +36,7 @@ pub(super) struct Place(Arc<AtomicUsize>);
 /// A connection in use by one request.
 #[derive(Debug)]
 pub(super) struct Held {
-    pub(super) sender: SendRequest<Outgoing>,
+    pub(super) sender: SendRequest<Reading>,
     place: Place,
 }
 

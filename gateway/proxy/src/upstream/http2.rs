@@ -13,7 +13,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
-use super::outgoing::Outgoing;
+use super::outgoing::Reading;
 use super::settings::PoolSettings;
 use crate::executor::Executor;
 
@@ -29,7 +29,7 @@ pub(super) struct Lane {
 /// One connection.
 #[derive(Debug)]
 struct Http2 {
-    sender: SendRequest<Outgoing>,
+    sender: SendRequest<Reading>,
     meter: Arc<Meter>,
 }
 
@@ -45,7 +45,7 @@ struct Meter {
 /// A place on a connection, given back when it is dropped. It is kept until the last byte of the answer.
 #[derive(Debug)]
 pub(super) struct Seat {
-    pub(super) sender: SendRequest<Outgoing>,
+    pub(super) sender: SendRequest<Reading>,
     meter: Arc<Meter>,
 }
 
@@ -142,7 +142,7 @@ fn builder(settings: &PoolSettings, executor: &Executor) -> Builder<Executor> {
 type Line = TokioIo<TlsStream<TcpStream>>;
 
 /// Runs a connection to its end, and notes how many streams the server allows, which it may change at any time.
-async fn drive(mut connection: Connection<Line, Outgoing, Executor>, meter: Arc<Meter>, ours: u32) {
+async fn drive(mut connection: Connection<Line, Reading, Executor>, meter: Arc<Meter>, ours: u32) {
     let ended = std::future::poll_fn(|cx| {
         let ended = Future::poll(Pin::new(&mut connection), cx);
         let theirs = u32::try_from(connection.current_max_send_streams()).unwrap_or(u32::MAX);

@@ -13,9 +13,9 @@ use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use super::breaker::Advice;
-use super::fault::{UpstreamFault, may_retry};
+use super::fault::{Retry, UpstreamFault, retry};
 use super::meters::Meters;
-use super::outgoing::Outgoing;
+use super::outgoing::{Outgoing, Reading};
 use super::road::{Class, Lease, Means, Ride, Road, Unanswered};
 use super::settings::PoolSettings;
 use crate::cluster::{Role, Runtime};
@@ -46,9 +46,6 @@ pub(super) struct Call<'a> {
     pub(super) head: Parts,
     pub(super) body: Outgoing,
 }
-
-/// Times that one request may be given to a connection.
-const ATTEMPTS: usize = 3;
 
 impl Pool {
     pub(crate) fn new(settings: Arc<PoolSettings>, executor: Executor, drain: Drain) -> Self {
@@ -101,24 +98,24 @@ impl Pool {
             head.headers.insert(header::AUTHORIZATION, token);
         }
         let roads = self.roads(runtime, role);
-        // Only such a request may be sent twice, and only it pays for a copy of its head.
-        let repeatable = body.is_empty() && class != Class::Upgrade && is_safe(&head.method);
-        let mut spare = repeatable.then(|| head.clone());
-        let mut request = Request::from_parts(head, body);
-        for _ in 1..ATTEMPTS {
+        let mut patience = Patience::new(class, is_safe(&head.method) && body.is_empty());
+        let mut reading = body.read();
+        loop {
             let (road, ride) = self.ride(&roads, class).await?;
+            let reading_now = reading.take().ok_or(UpstreamFault::Unfit("a body that is gone"))?;
+            let mut request = Request::from_parts(head.clone(), reading_now);
             address(&mut request, &road, &ride)?;
-            match ride.send(&road, class, request).await {
+            let Unanswered { fault, unsent } = match ride.send(&road, class, request).await {
                 Ok(answer) => return Ok(answer),
-                Err(unanswered) => {
-                    request = again(*unanswered, &mut spare)?;
-                    self.means.meters.retried.inc();
-                }
+                Err(unanswered) => unanswered,
+            };
+            let allowed = if unsent { Retry::Refused } else { retry(&fault) };
+            reading = body.read().filter(|_| patience.allows(allowed));
+            if reading.is_none() {
+                return Err(UpstreamFault::Broken(fault));
             }
+            self.means.meters.retried.inc();
         }
-        let (road, ride) = self.ride(&roads, class).await?;
-        address(&mut request, &road, &ride)?;
-        ride.send(&road, class, request).await.map_err(|unanswered| UpstreamFault::Broken(unanswered.fault))
     }
 
     /// A place on the least busy endpoint that works; the next one where that fails, because nothing was sent yet.
@@ -207,7 +204,7 @@ fn choose<'a>(roads: &'a [Arc<Road>], tried: &[&Arc<Road>], class: Class) -> Cho
 }
 
 /// Names the endpoint in the way of its protocol, and checks what must hold of every request that leaves.
-fn address(request: &mut Request<Outgoing>, road: &Road, ride: &Ride) -> Result<(), UpstreamFault> {
+fn address(request: &mut Request<Reading>, road: &Road, ride: &Ride) -> Result<(), UpstreamFault> {
     let authority = road.endpoint.authority();
     let path = request.uri().path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
     if ride.is_http2() {
@@ -233,15 +230,32 @@ fn fit(headers: &HeaderMap, ride: &Ride) -> Result<(), UpstreamFault> {
     Ok(())
 }
 
-/// The request once more, if it may be sent once more.
-fn again(unanswered: Unanswered, spare: &mut Option<Parts>) -> Result<Request<Outgoing>, UpstreamFault> {
-    let Unanswered { fault, request } = unanswered;
-    if let Some(request) = request {
-        return Ok(request); // it never left
+/// How often one request is tried.
+struct Patience {
+    /// Refusals that it may still meet. Many: when a busy server sends GOAWAY, the streams of every connection land on
+    /// the next one together, and that one may be told to go as well.
+    refused: usize,
+    /// Losses that it may still meet.
+    lost: usize,
+}
+
+impl Patience {
+    fn new(class: Class, repeatable: bool) -> Self {
+        match class {
+            Class::Upgrade => Self { refused: 0, lost: 0 }, // its connection is a fresh one: there is no race to lose
+            Class::Short | Class::Watch | Class::Stream => Self { refused: 10, lost: usize::from(repeatable) },
+        }
     }
-    match spare.take() {
-        Some(head) if may_retry(&fault) => Ok(Request::from_parts(head, Outgoing::empty())),
-        _ => Err(UpstreamFault::Broken(fault)),
+
+    fn allows(&mut self, retry: Retry) -> bool {
+        let left = match retry {
+            Retry::Refused => &mut self.refused,
+            Retry::Lost => &mut self.lost,
+            Retry::Never => return false,
+        };
+        let allowed = *left > 0;
+        *left = left.saturating_sub(1);
+        allowed
     }
 }
 

@@ -13,7 +13,7 @@ use super::fault::UpstreamFault;
 use super::http1::{self, Held, Shelf};
 use super::http2::{Lane, Room, Seat};
 use super::meters::Meters;
-use super::outgoing::Outgoing;
+use super::outgoing::Reading;
 use super::settings::PoolSettings;
 use crate::executor::Executor;
 use crate::tls::{Alpn, ClientTls};
@@ -222,10 +222,11 @@ impl Road {
     }
 }
 
-/// A request that got no answer, given back where that is still possible.
+/// A request that got no answer.
 pub(super) struct Unanswered {
     pub(super) fault: hyper::Error,
-    pub(super) request: Option<Request<Outgoing>>,
+    /// It never left us.
+    pub(super) unsent: bool,
 }
 
 impl Ride {
@@ -239,11 +240,11 @@ impl Ride {
         self,
         road: &Arc<Road>,
         class: Class,
-        request: Request<Outgoing>,
-    ) -> Result<(http::Response<Incoming>, Lease), Box<Unanswered>> {
-        let unanswered = |mut fault: hyper::client::conn::TrySendError<Request<Outgoing>>| {
-            let request = fault.take_message();
-            Box::new(Unanswered { fault: fault.into_error(), request })
+        request: Request<Reading>,
+    ) -> Result<(http::Response<Incoming>, Lease), Unanswered> {
+        let unanswered = |mut fault: hyper::client::conn::TrySendError<Request<Reading>>| {
+            let unsent = fault.take_message().is_some();
+            Unanswered { fault: fault.into_error(), unsent }
         };
         road.in_flight.fetch_add(1, Ordering::Relaxed);
         let mut lease = Lease { road: Arc::clone(road), kept: None };

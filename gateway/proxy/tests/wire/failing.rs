@@ -80,6 +80,21 @@ async fn requests_go_on_over_a_goaway() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_stream_is_sent_again_whole_and_a_large_one_is_told() {
+    let upstream = Upstream::start(H2, echo()).await;
+    let gateway = Gateway::start(vec![upstream.cluster("east")]).await;
+    let mut client = Client::connect(&gateway, Protocol::H1).await;
+    upstream.seen.refuse.store(3, Ordering::SeqCst);
+    let small = client::request(Method::POST, NODES, Body::full("a small object"));
+    let seen = client::json(client.send(small).await.unwrap()).await;
+    assert_eq!(seen["body"], "a small object");
+    assert_eq!(upstream.seen.requests.load(Ordering::SeqCst), 1, "the others were not looked at");
+    upstream.seen.refuse.store(1, Ordering::SeqCst);
+    let large = client::request(Method::POST, NODES, Body::full(vec![b'x'; 1024 * 1024]));
+    assert_eq!(client.send(large).await.unwrap().status(), StatusCode::BAD_GATEWAY);
+}
+
 /// Hangs up on the first request of each two.
 fn moody() -> Handler {
     let calls = AtomicUsize::new(0);

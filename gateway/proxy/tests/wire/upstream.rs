@@ -1,6 +1,5 @@
 //! An API server that does what a test asks of it, and answers the probe as a well-kept cluster would.
 
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -46,6 +45,8 @@ pub(crate) struct Seen {
     /// The next connection that gets a request says GOAWAY first.
     pub(crate) goaway: AtomicBool,
     pub(crate) minor: AtomicUsize,
+    /// So many of the next streams are refused, as by a server that is about to stop.
+    pub(crate) refuse: AtomicUsize,
 }
 
 #[derive(Clone)]
@@ -204,7 +205,16 @@ async fn connection(tcp: tokio::net::TcpStream, acceptor: TlsAcceptor, seen: Arc
     let (asked, state) = (goaway.clone(), Arc::clone(&seen));
     let service = service_fn(move |request: Request<Incoming>| {
         let (state, handler, goaway) = (Arc::clone(&state), Arc::clone(&handler), goaway.clone());
-        async move { Ok::<_, Infallible>(answer(&state, &handler, &goaway, request).await) }
+        async move {
+            let refuse = |left: usize| left.checked_sub(1);
+            let ours = request.uri().path().starts_with("/api/");
+            if ours && state.refuse.fetch_update(Ordering::SeqCst, Ordering::SeqCst, refuse).is_ok() {
+                // Read a little of it, so that the gateway cannot have kept the whole to itself.
+                let _ = request.into_body().frame().await;
+                return Err(h2::Error::from(h2::Reason::REFUSED_STREAM));
+            }
+            Ok(answer(&state, &handler, &goaway, request).await)
+        }
     });
     if h2 {
         let mut builder = http2::Builder::new(TokioExecutor::new());
