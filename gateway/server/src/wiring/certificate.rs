@@ -1,9 +1,10 @@
 //! The certificate that the gateway shows: the configured one, or one of its own on a loopback address.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use auth_core::Clock;
-use gatewarden_proxy::{CertificateFault, ServerCertificate, Time};
+use gatewarden_proxy::{CertificateFault, CertificateFiles, ServerCertificate, Time};
 
 use super::authority::{self, AuthorityError};
 use super::clock::SystemClock;
@@ -14,18 +15,21 @@ pub(super) fn open(loaded: &Loaded) -> Result<Arc<ServerCertificate>, Certificat
     match &loaded.certificate {
         Some(configured) => Ok(Arc::clone(configured)),
         None => {
-            let files = issue(&loaded.config)?;
+            let files = issue(&loaded.config, &loaded.config.state_dir)?;
             Ok(ServerCertificate::load(files, SystemClock.wall())?)
         }
     }
 }
 
 /// Makes the certificate of our own anew, in the files that the running one was read from.
-pub(super) fn issue(config: &Config) -> Result<gatewarden_proxy::CertificateFiles, AuthorityError> {
-    let mut names = config.served_hosts();
-    names.extend(config.clusters.iter().flat_map(|cluster| cluster.hosts.clone()));
-    names.push(config.listeners.main.address.ip().to_string());
-    authority::issue(&config.state_dir, &names, SystemClock.now())
+pub(super) fn issue(config: &Config, state_dir: &Path) -> Result<CertificateFiles, AuthorityError> {
+    authority::issue(state_dir, &names(config), SystemClock.now())
+}
+
+/// Every name that our own certificate must carry.
+pub(super) fn names(config: &Config) -> Vec<String> {
+    let clusters = config.clusters.iter().flat_map(|cluster| cluster.hosts.clone());
+    config.served_hosts().into_iter().chain(clusters).collect()
 }
 
 /// Why there is nothing to show.

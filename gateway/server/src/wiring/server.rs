@@ -176,6 +176,7 @@ impl Gateway {
                 snapshot,
                 control: Arc::clone(&control),
                 revoked: revoked_sender,
+                state_dir: loaded.config.state_dir.clone(),
                 issued: SystemClock.now(),
                 current: loaded.config,
                 sources: loaded.sources,

@@ -30,6 +30,8 @@ pub(super) struct Reload {
     pub(super) snapshot: Arc<ArcSwap<Snapshot>>,
     pub(super) control: Arc<Control>,
     pub(super) revoked: Arc<RevokedSender>,
+    /// The folder that the running certificate was read from, whatever a new configuration says.
+    pub(super) state_dir: PathBuf,
     pub(super) issued: Timestamp,
     pub(super) current: Config,
     pub(super) sources: Sources,
@@ -41,7 +43,7 @@ impl Reload {
         if self.sources.changed() {
             self.take().await;
         }
-        self.own_certificate();
+        self.renew_certificate();
     }
 
     /// Takes what the files hold now. With any fault everything stays as it was.
@@ -67,7 +69,10 @@ impl Reload {
             // Streams that run were let in by what is gone. Whoever still may comes back by itself.
             self.revoked.send(&Revocation::Everything);
         }
-        self.current = loaded.config;
+        let old = std::mem::replace(&mut self.current, loaded.config);
+        if certificate::names(&old) != certificate::names(&self.current) {
+            self.own_certificate();
+        }
         self.sources = loaded.sources;
         tracing::info!(file = %self.path.display(), "configuration taken");
     }
@@ -78,15 +83,21 @@ impl Reload {
         }
     }
 
-    /// Makes the gateway's own certificate anew long before it runs out; the listener looks at its files by itself.
+    /// Makes the gateway's own certificate anew long before it runs out.
+    fn renew_certificate(&mut self) {
+        if SystemClock.now().duration_since(self.issued).as_hours() >= RENEW_HOURS {
+            self.own_certificate();
+        }
+    }
+
+    /// Makes the gateway's own certificate anew, where it has one; the listener looks at its files by itself.
     fn own_certificate(&mut self) {
-        let now = SystemClock.now();
-        if self.current.listeners.main.tls.is_some() || now.duration_since(self.issued).as_hours() < RENEW_HOURS {
+        if self.current.listeners.main.tls.is_some() {
             return;
         }
-        self.issued = now;
-        if let Err(error) = certificate::issue(&self.current) {
-            tracing::error!(%error, "the gateway's own certificate could not be renewed");
+        self.issued = SystemClock.now();
+        if let Err(error) = certificate::issue(&self.current, &self.state_dir) {
+            tracing::error!(%error, "the gateway's own certificate could not be made anew");
         }
     }
 }

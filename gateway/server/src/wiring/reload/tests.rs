@@ -44,6 +44,7 @@ impl Site {
             snapshot: Arc::new(ArcSwap::new(Arc::clone(&loaded.snapshot))),
             control: control(folder.path(), registry(&loaded.config, loaded.providers)).await,
             revoked: Arc::new(gatewarden_proxy::Revoked::new(Arc::new(SystemClock)).0),
+            state_dir: folder.path().join("state"),
             issued: SystemClock.now(),
             current: loaded.config,
             sources: loaded.sources,
@@ -81,6 +82,19 @@ async fn a_new_configuration_is_taken_when_its_content_changes() {
     site.reload.look().await;
     assert_eq!(site.whom_to_ask(), "Ask Bob.");
     assert!(site.reload.snapshot.load().cluster("east").is_some());
+    site.stop().await;
+}
+
+#[tokio::test]
+async fn a_new_host_name_gets_into_the_certificate_of_our_own() {
+    let mut site = Site::start().await;
+    let certificate = site.folder.path().join("state/server.crt");
+    site.write("gw.yaml", &GOOD.replace("Alice", "Bob"));
+    site.reload.look().await;
+    assert!(!certificate.exists(), "no name is new");
+    site.write("gw.yaml", &format!("{GOOD}hosts: {{ clusters: [new.test] }}\n"));
+    site.reload.look().await;
+    assert!(certificate.exists());
     site.stop().await;
 }
 
