@@ -61,8 +61,7 @@ async fn accept(shared: &Shared, listener: TcpListener, workers: Vec<Handle>, do
 
 /// Gives a connection to the least busy worker; to another when that one does not keep up.
 fn hand_over(shared: &Shared, workers: &[Handle], mut arrival: Arrival) {
-    let least = workers.iter().min_by_key(|worker| worker.load.score());
-    for worker in least.into_iter().chain(workers) {
+    for worker in least_busy(workers).into_iter().chain(workers) {
         arrival = match worker.arrivals.try_send(arrival) {
             Ok(()) => return,
             Err(TrySendError::Full(arrival) | TrySendError::Closed(arrival)) => arrival,
@@ -70,6 +69,11 @@ fn hand_over(shared: &Shared, workers: &[Handle], mut arrival: Arrival) {
     }
     shared.meters.refused.inc();
     tracing::warn!("a connection was closed because no worker could take it");
+}
+
+/// One busy HTTP/2 client must not share its worker with the next by chance.
+fn least_busy(workers: &[Handle]) -> Option<&Handle> {
+    workers.iter().min_by_key(|worker| worker.load.score())
 }
 
 /// The client was gone before we had its connection.
@@ -84,5 +88,30 @@ async fn renew_certificate(shared: &Shared) {
             () = tokio::time::sleep(CERTIFICATES) => shared.reload_certificate(),
             () = shared.drain.begun() => return,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::mpsc;
+
+    use super::super::worker::Load;
+    use super::*;
+
+    #[test]
+    fn a_connection_goes_to_the_worker_with_the_least_to_do() {
+        let worker = || Handle { arrivals: mpsc::channel(1).0, load: Arc::new(Load::default()) };
+        let workers = [worker(), worker(), worker()];
+        let chosen = || {
+            let chosen = least_busy(&workers).unwrap();
+            workers.iter().position(|worker| std::ptr::eq(worker, chosen)).unwrap()
+        };
+        let _on_first = workers[0].load.connected();
+        assert_eq!(chosen(), 1);
+        let on_second = workers[1].load.connected();
+        assert_eq!(chosen(), 2);
+        let _on_third = (workers[2].load.connected(), workers[2].load.connected());
+        drop(on_second);
+        assert_eq!(chosen(), 1);
     }
 }
