@@ -10,6 +10,7 @@ use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use http::{Request, Response};
 use kube_wire::UserInfo;
+use secrecy::ExposeSecret;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
@@ -75,7 +76,8 @@ impl Resolve for TestResolve {
         self.asked.fetch_add(1, Ordering::SeqCst);
         self.turns.acquire().await.unwrap().forget();
         let unknown = Err(ResolveError::Unauthenticated(Rejected::Unknown));
-        self.known.lock().unwrap().get(credential.expose()).cloned().unwrap_or(unknown)
+        let Credential::ApiToken(text) = credential;
+        self.known.lock().unwrap().get(text.expose_secret()).cloned().unwrap_or(unknown)
     }
 }
 

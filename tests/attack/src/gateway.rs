@@ -14,6 +14,7 @@ use gatewarden_proxy::{
 use http::Response;
 use kube_wire::UserInfo;
 use rcgen::{CertifiedKey, generate_simple_self_signed};
+use secrecy::ExposeSecret;
 
 pub(crate) const TOKEN: &str = "gwt-alice:secret";
 
@@ -103,7 +104,8 @@ struct OnlyAlice;
 #[async_trait]
 impl Resolve for OnlyAlice {
     async fn resolve(&self, credential: &Credential) -> Result<Resolved, ResolveError> {
-        if credential.expose() != TOKEN {
+        let Credential::ApiToken(text) = credential;
+        if text.expose_secret() != TOKEN {
             return Err(ResolveError::Unauthenticated(Rejected::Unknown));
         }
         let parts = SessionParts {

@@ -13,6 +13,7 @@ use aws_lc_rs::hmac;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared, WeakShared};
 use quick_cache::sync::Cache;
+use secrecy::ExposeSecret;
 
 use crate::authenticate::{Allowance, Caller};
 use crate::boundary::{Credential, Life, Rejected, Resolve, ResolveError, Resolved, Revoked, Time};
@@ -52,9 +53,14 @@ impl Sessions {
         self.0.asks.revoked.is_fresh(now)
     }
 
+    /// Ends what runs by tokens whose time is over.
+    pub(crate) fn end_expired(&self) {
+        self.0.asks.revoked.end_expired();
+    }
+
     pub(crate) fn key(&self, credential: &Credential) -> Key {
         let (kind, text) = match credential {
-            Credential::ApiToken(_) => (b"api-token", credential.expose().as_bytes()),
+            Credential::ApiToken(text) => (b"api-token", text.expose_secret().as_bytes()),
         };
         let mut context = hmac::Context::with_key(&self.0.secret);
         for part in [kind.as_slice(), text] {

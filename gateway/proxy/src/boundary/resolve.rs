@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 
 use crate::boundary::Session;
 
@@ -46,16 +46,6 @@ pub trait Resolve: Debug + Send + Sync {
 pub enum Credential {
     /// `gwt-…:…`, a token that this gateway issued.
     ApiToken(SecretString),
-}
-
-impl Credential {
-    /// Hands the text to the verifier.
-    #[must_use]
-    pub fn expose(&self) -> &str {
-        match self {
-            Self::ApiToken(text) => text.expose_secret(),
-        }
-    }
 }
 
 /// Whom a credential stands for, and how far it reaches.

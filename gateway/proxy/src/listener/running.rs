@@ -103,7 +103,6 @@ pub(crate) fn start(config: ListenerConfig, common: Arc<Common>) -> Result<Runni
     let tls = server_config(Arc::clone(&certificate) as Arc<_>).map_err(StartError::Tls)?;
     let meters = Meters::register(&common.metrics);
     let upstream_meters = Arc::new(upstream::Meters::register(&common.metrics));
-    common.clusters.register(&common.metrics);
     let (pool, drain) = (Arc::new(pool), Drain::default());
     let shared = Arc::new(Shared { common, certificate, tls, limits, timeouts, pool, drain, meters, upstream_meters });
     let (alive, ended) = mpsc::channel(1);

@@ -1,5 +1,6 @@
 //! A client with its own connection, in the protocol that a test names.
 
+use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -101,6 +102,11 @@ pub(crate) async fn json(response: Response<Incoming>) -> Value {
 
 /// A TLS connection to the gateway.
 pub(crate) async fn tls(gateway: &Gateway, protocol: Protocol) -> TlsStream<TcpStream> {
+    try_tls(gateway, protocol).await.unwrap()
+}
+
+/// The same where the gateway may refuse the connection.
+pub(crate) async fn try_tls(gateway: &Gateway, protocol: Protocol) -> io::Result<TlsStream<TcpStream>> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(gateway.ca_pem.as_bytes()).unwrap()).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -114,7 +120,7 @@ pub(crate) async fn tls(gateway: &Gateway, protocol: Protocol) -> TlsStream<TcpS
         Protocol::H2 => b"h2",
     };
     config.alpn_protocols = vec![name.to_vec()];
-    let tcp = TcpStream::connect(gateway.address).await.unwrap();
+    let tcp = TcpStream::connect(gateway.address).await?;
     let server = ServerName::try_from("127.0.0.1").unwrap();
-    TlsConnector::from(Arc::new(config)).connect(server, tcp).await.unwrap()
+    TlsConnector::from(Arc::new(config)).connect(server, tcp).await
 }

@@ -16,9 +16,13 @@ use gatewarden_proxy::{
 use http::Response;
 use kube_wire::UserInfo;
 use rcgen::{CertifiedKey, generate_simple_self_signed};
+use secrecy::ExposeSecret;
 
 /// The bearer of a person who may enter every cluster.
 pub(crate) const ALICE: &str = "gwt-alice:secret";
+
+/// How long everybody's token lasts.
+pub(crate) const TOKEN_LIFE: Duration = Duration::from_secs(3600);
 
 /// Waits that only a failure reaches the end of.
 pub(crate) const GUARD: Duration = Duration::from_secs(30);
@@ -29,6 +33,7 @@ pub(crate) struct Gateway {
     pub(crate) ca_pem: String,
     revoke: RevokedSender,
     snapshot: Arc<ArcSwap<Snapshot>>,
+    time: Arc<MovedTime>,
 }
 
 /// What a test may want otherwise.
@@ -48,8 +53,8 @@ impl Gateway {
     }
 
     pub(crate) fn start_with(clusters: Vec<ClusterConfig>, settings: Settings) -> Self {
-        let time: Arc<dyn Time> = Arc::new(RealTime);
-        let (revoke, revoked) = Revoked::new(Arc::clone(&time));
+        let time = Arc::new(MovedTime::default());
+        let (revoke, revoked) = Revoked::new(time.clone());
         revoke.heartbeat();
         let mut limits = gatewarden_proxy::RequestLimits::default();
         limits.response_timeout = settings.response_timeout.unwrap_or(limits.response_timeout);
@@ -72,11 +77,11 @@ impl Gateway {
             revoked,
             management: Arc::new(NoManagement),
             audit: AuditConfig::default(),
-            time,
+            time: time.clone(),
         };
         let server = Server::start(config).unwrap();
         let address = server.listener().local_addr();
-        Self { server: Some(server), address, ca_pem, revoke, snapshot }
+        Self { server: Some(server), address, ca_pem, revoke, snapshot, time }
     }
 
     /// Waits until every cluster is open.
@@ -93,8 +98,17 @@ impl Gateway {
         self.server.as_ref().unwrap().listener().tasks_started()
     }
 
+    pub(crate) fn metrics(&self) -> String {
+        self.server.as_ref().unwrap().observer().metrics()
+    }
+
     pub(crate) fn revoke(&self, token: &str) {
         self.revoke.send(&Revocation::Token(token.to_owned()));
+    }
+
+    /// Puts the date forward.
+    pub(crate) fn pass(&self, more: Duration) {
+        *self.time.0.lock().unwrap() += more;
     }
 
     pub(crate) fn reload(&self, clusters: Vec<ClusterConfig>) {
@@ -122,13 +136,14 @@ fn snapshot(clusters: Vec<ClusterConfig>, limits: gatewarden_proxy::RequestLimit
     Snapshot::build(SnapshotConfig { clusters, grants, limits, ..SnapshotConfig::default() }).unwrap()
 }
 
-#[derive(Debug)]
-struct RealTime;
+/// The real clocks, and how far a test has put the date forward.
+#[derive(Debug, Default)]
+struct MovedTime(Mutex<Duration>);
 
 #[expect(clippy::disallowed_methods, reason = "the clock of the tests")]
-impl Time for RealTime {
+impl Time for MovedTime {
     fn wall(&self) -> SystemTime {
-        SystemTime::now()
+        SystemTime::now() + *self.0.lock().unwrap()
     }
 
     fn monotonic(&self) -> Instant {
@@ -143,7 +158,8 @@ struct People(Mutex<HashMap<String, Resolved>>);
 #[async_trait]
 impl Resolve for People {
     async fn resolve(&self, credential: &Credential) -> Result<Resolved, ResolveError> {
-        let token = credential.expose().split(':').next().unwrap_or_default().to_owned();
+        let Credential::ApiToken(text) = credential;
+        let token = text.expose_secret().split(':').next().unwrap_or_default().to_owned();
         let Some(name) = token.strip_prefix("gwt-") else {
             return Err(ResolveError::Unauthenticated(Rejected::Unknown));
         };
@@ -170,7 +186,7 @@ fn person(name: &str, token: &str) -> Resolved {
     Resolved {
         session: Arc::new(Session::new(parts).unwrap()),
         token: token.to_owned(),
-        expires_at: RealTime.wall() + Duration::from_secs(3600),
+        expires_at: MovedTime::default().wall() + TOKEN_LIFE,
         scope: Scope::default(),
     }
 }

@@ -99,3 +99,20 @@ async fn a_warm_request_starts_no_task_but_the_ones_of_http2_streams() {
         assert_eq!(gateway.tasks_started() - before, 100 * most, "{protocol:?} {alpn:?}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_metric_is_told_once() {
+    let upstream = Upstream::start(H2, echo()).await;
+    let gateway = Gateway::start(vec![upstream.cluster("east")]).await;
+    let mut client = Client::connect(&gateway, Protocol::H2).await;
+    client::bytes(client.get("/k8s/clusters/east/api/v1/pods").await).await;
+    let text = gateway.metrics();
+    assert!(text.contains("gatewarden_cluster_open{cluster=\"east\"} 1"), "{text}");
+    let names = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next());
+    let series = text.lines().filter(|line| !line.starts_with('#')).filter_map(|line| Some(line.rsplit_once(' ')?.0));
+    for told in [names.collect::<Vec<_>>(), series.collect()] {
+        let once: std::collections::BTreeSet<_> = told.iter().collect();
+        assert!(told.len() > 10);
+        assert_eq!(told.len(), once.len(), "{text}");
+    }
+}

@@ -20,9 +20,16 @@ pub(super) struct ControlResolve {
 #[async_trait]
 impl Resolve for ControlResolve {
     async fn resolve(&self, credential: &Credential) -> Result<Resolved, ResolveError> {
-        let presented = SecretString::from(credential.expose());
+        match credential {
+            Credential::ApiToken(text) => self.api_token(text.clone()).await,
+        }
+    }
+}
+
+impl ControlResolve {
+    async fn api_token(&self, text: SecretString) -> Result<Resolved, ResolveError> {
         let control = Arc::clone(&self.control);
-        let answer = self.crossing.run(async move { control.resolve_token(presented.expose_secret()).await }).await;
+        let answer = self.crossing.run(async move { control.resolve_token(text.expose_secret()).await }).await;
         match answer {
             Ok(Ok(found)) => resolved(found),
             Ok(Err(refused)) => Err(translated(&refused)),

@@ -5,15 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use prometheus_client::encoding::EncodeLabelSet;
-use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::Gauge;
 use tokio_util::task::TaskTracker;
 
 use super::probe;
 use super::runtime::{Runtime, State};
 use crate::boundary::{Cluster, Snapshot};
-use crate::metrics::Metrics;
 use crate::stream::Drain;
 use crate::upstream::Pool;
 
@@ -30,12 +26,6 @@ const RENEW: Duration = Duration::from_secs(10);
 pub(crate) struct Clusters {
     table: ArcSwap<Table>,
     writing: Mutex<()>,
-    open: Family<ByCluster, Gauge>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ByCluster {
-    cluster: String,
 }
 
 /// One cluster's state, for operators.
@@ -87,11 +77,6 @@ impl Clusters {
         });
     }
 
-    /// Shows operators which clusters are open.
-    pub(crate) fn register(&self, metrics: &Metrics) {
-        metrics.register("cluster_open", "Whether requests may pass to a cluster", self.open.clone());
-    }
-
     /// Follows the snapshot, probes clusters and renews tokens until the gateway stops.
     pub(crate) async fn keep(&self, snapshot: &ArcSwap<Snapshot>, pool: Arc<Pool>, drain: Drain) {
         let probes = TaskTracker::new();
@@ -105,7 +90,6 @@ impl Clusters {
                 self.follow(&current, &mut probed, &probes, &pool);
                 last = Some(current);
             }
-            self.measure(snapshot);
             tokio::select! {
                 () = tokio::time::sleep(LOOK) => since_renewal += LOOK,
                 () = drain.begun() => break,
@@ -148,13 +132,6 @@ impl Clusters {
             if probed.insert(runtime.id(), Arc::clone(&runtime)).is_none() {
                 probes.spawn(probe::keep(Arc::clone(pool), runtime));
             }
-        }
-    }
-
-    fn measure(&self, snapshot: &ArcSwap<Snapshot>) {
-        self.open.clear(); // of clusters that are gone
-        for ClusterStatus { id, state } in self.status(&snapshot.load()) {
-            self.open.get_or_create(&ByCluster { cluster: id }).set(i64::from(state == State::Open));
         }
     }
 
