@@ -50,7 +50,7 @@ pub use admin::{Admin, AdminError, KnownUser, NewUser, RefreshId, Released};
 pub use api::{Arrival, Caller, enter, router};
 pub use changes::{ChangeEvent, Events};
 pub use control::{Control, ControlParts, Settings};
-pub use identity::{SessionIdentity, WithheldGroup};
+pub use identity::{InvalidSubject, SessionIdentity, Subject, WithheldGroup};
 pub use keys::{KeyFault, KeyFile};
 pub use login::{LoginDone, LoginError, LoginRequest};
 pub use names::NameKind;

@@ -22,7 +22,7 @@ clusters:
     impersonator: { tokenFile: token }
     reviewer: { tokenFile: token }
 grants:
-  - { subjects: [\"local:alice\"], clusters: [east] }
+  - { subjects: [\"user:local:alice\"], clusters: [east] }
 ";
 
 /// A folder with a good configuration.

@@ -1,5 +1,9 @@
 //! From what a provider said to what a session carries.
 
+mod subject;
+
+pub use subject::{InvalidSubject, Subject};
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use auth_core::{Current, Identity, Login, Principal, PrincipalId};
@@ -41,7 +45,7 @@ impl Person {
 pub struct SessionIdentity {
     /// User name, uid, groups and mapped extra.
     pub user: UserInfo,
-    /// Principal ids and rendered names that grants match.
+    /// Everything that a grant may name them by: each a [`Subject`] as text.
     pub subjects: Vec<String>,
     /// Groups whose name belongs to another group. Clusters do not see them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -102,8 +106,12 @@ pub(crate) async fn own(
             withheld.push(WithheldGroup { name: group.name, principal: group.principal, owner });
         }
     }
-    let ids = std::iter::once(person.user.id.to_string()).chain(person.groups.iter().map(|group| group.id.to_string()));
-    let subjects = ids.chain([identity.username.clone()]).chain(groups.iter().cloned()).collect();
+    let ids = std::iter::once(&person.user).chain(&person.groups).map(|one| Subject::Principal(one.id.clone()));
+    let subjects = ids
+        .chain([Subject::User(identity.username.clone())])
+        .chain(groups.iter().cloned().map(Subject::Group))
+        .map(|subject| subject.to_string())
+        .collect();
     let user = UserInfo { username: identity.username, uid: Some(identity.uid), groups, extra: identity.extra };
     Ok(Ok(SessionIdentity { user, subjects, withheld }))
 }

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use crate::control::Control;
 use crate::identity::{self, NameTaken, Person, SessionIdentity};
 use crate::keys::KeyFault;
-use crate::registry::{ProviderEntry, Refused};
+use crate::registry::{Proven, ProviderEntry, Refused};
 use crate::sessions::{self, NewSession, SessionId};
 use crate::store::{Change, Changes, StoreFault};
 use crate::tokens::{self, PlainToken, TokenName};
@@ -118,8 +118,10 @@ impl Control {
         let person = Person::from(login);
         let known = users::by_principal(&mut *self.store().read().await?, &person.user.id).await?;
         let uid = known.map_or_else(|| UserId::of(&person.user.id), |owner| owner.id);
-        let identity = registry.admit(entry, &ctx, &uid, &person).await.map_err(|error| match error {
+        let proven = Proven { ctx: &ctx, uid: &uid, person: &person, store: self.store() };
+        let identity = registry.admit(entry, proven).await.map_err(|error| match error {
             Refused::Provider(error) => refused(error),
+            Refused::Store(fault) => LoginError::Store(fault),
             Refused::Mapping(error) => LoginError::Mapping { provider: entry.provider.name().clone(), error },
         })?;
         self.keep(entry, &person, identity).await

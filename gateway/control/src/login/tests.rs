@@ -28,7 +28,8 @@ async fn a_login_gives_a_token_that_stands_for_the_mapped_identity() {
     assert_eq!(user.username, "corp:alice");
     assert_eq!(user.uid.as_deref(), Some(resolved.user.as_str()));
     assert_eq!(user.groups, ["corp:dev", "corp:ops"]);
-    let subjects = ["corp_user://alice", "corp_group://1", "corp_group://2", "corp:alice", "corp:dev", "corp:ops"];
+    let ids = ["corp_user://alice", "corp_group://1", "corp_group://2"];
+    let subjects = ids.into_iter().chain(["user:corp:alice", "group:corp:dev", "group:corp:ops"]).collect::<Vec<_>>();
     assert_eq!(resolved.identity.subjects, subjects);
     let twelve_hours = std::time::Duration::from_secs(12 * 60 * 60);
     assert_eq!(resolved.expires_at, site.control.store().now() + twelve_hours);
@@ -87,12 +88,43 @@ async fn in_restricted_mode_those_named_by_a_grant_may_enter() {
     let policy = AccessPolicy::new(AccessMode::Restricted, []);
     let site = Site::with(policy.clone(), Settings::default()).await;
     assert_eq!(refused(site.login("alice").await).code(), "not-in-required-groups");
-    for subject in ["corp_group://1", "corp:dev", "corp:alice", "corp_user://alice"] {
-        let registry = Registry::new([site.entry(policy.clone())], [subject.to_owned()]);
-        site.control.replace_providers(registry).await.expect("replaced");
+    for subject in ["corp_group://1", "group:corp:dev", "user:corp:alice", "corp_user://alice"] {
+        granting(&site, &policy, subject).await;
         site.login("alice").await.expect(subject);
         assert_eq!(refused(site.login("bob").await).code(), "not-in-required-groups");
     }
+}
+
+#[tokio::test]
+async fn a_user_named_like_a_granted_group_is_not_the_group() {
+    let policy = AccessPolicy::new(AccessMode::Restricted, []);
+    let site = Site::with(AccessPolicy::default(), Settings::default()).await;
+    site.corp.set("dev", Scripted::default());
+    site.corp.set("bob", Scripted { groups: vec![("9", "alice")], ..Scripted::default() });
+    let identity = site.login("dev").await.expect("logged in").identity;
+    assert_eq!(identity.user.username, "corp:dev");
+    assert_eq!(identity.subjects, ["corp_user://dev", "user:corp:dev"]);
+    granting(&site, &policy, "group:corp:dev").await;
+    assert_eq!(refused(site.login("dev").await).code(), "not-in-required-groups");
+    granting(&site, &policy, "user:corp:alice").await;
+    assert_eq!(refused(site.login("bob").await).code(), "not-in-required-groups", "nor a group the user");
+}
+
+#[tokio::test]
+async fn in_restricted_mode_a_withheld_group_opens_nothing() {
+    let policy = AccessPolicy::new(AccessMode::Restricted, []);
+    let site = Site::open().await;
+    site.corp.set("bob", Scripted { groups: vec![("9", "dev")], ..Scripted::default() });
+    site.login("alice").await.expect("has the name of the group");
+    granting(&site, &policy, "group:corp:dev").await;
+    assert_eq!(refused(site.login("bob").await).code(), "not-in-required-groups");
+    granting(&site, &policy, "corp_group://9").await;
+    site.login("bob").await.expect("the id is bob's group");
+}
+
+async fn granting(site: &Site, policy: &AccessPolicy, subject: &str) {
+    let registry = Registry::new([site.entry(policy.clone())], [subject.parse().expect("a subject")]);
+    site.control.replace_providers(registry).await.expect("replaced");
 }
 
 #[tokio::test]
@@ -141,7 +173,7 @@ async fn of_two_groups_with_one_name_the_second_is_withheld() {
     site.login("alice").await.expect("logged in");
     let identity = site.login("bob").await.expect("logged in").identity;
     assert_eq!(identity.user.groups, ["corp:qa"]);
-    assert!(!identity.subjects.contains(&"corp:dev".to_owned()), "a grant for the name is for the other group");
+    assert!(!identity.subjects.contains(&"group:corp:dev".to_owned()), "a grant for the name is for the other group");
     assert!(identity.subjects.contains(&"corp_group://9".to_owned()), "a grant for the id is for this one");
     let withheld: Vec<_> = identity.withheld.iter().map(|group| (group.name.as_str(), group.owner.as_str())).collect();
     assert_eq!(withheld, [("corp:dev", "corp_group://1")]);

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 
 use auth_core::PrincipalId;
+use sqlx::SqliteConnection;
 
 use crate::store::{StoreFault, Write, millis};
 
@@ -35,8 +36,8 @@ pub(crate) async fn claim(
     kind: NameKind,
     wanted: &[(&str, &PrincipalId)],
 ) -> Result<HashMap<String, String>, StoreFault> {
-    let wanted: Vec<(&str, String)> = wanted.iter().map(|(name, principal)| (*name, principal.to_string())).collect();
-    let wanted = serde_json::to_string(&wanted).map_err(|error| StoreFault::unreadable("name", error))?;
+    let pairs: Vec<(&str, String)> = wanted.iter().map(|(name, principal)| (*name, principal.to_string())).collect();
+    let pairs = serde_json::to_string(&pairs).map_err(|error| StoreFault::unreadable("name", error))?;
     let at = millis(write.at());
     // One statement for all: somebody in a thousand groups holds the write lock no longer than others.
     sqlx::query(
@@ -46,17 +47,37 @@ pub(crate) async fn claim(
     )
     .bind(kind.as_str())
     .bind(at)
-    .bind(&wanted)
+    .bind(&pairs)
     .execute(write.connection())
     .await?;
-    let owners: Vec<(String, String)> = sqlx::query_as(
-        "SELECT name, principal FROM names \
-         WHERE kind = ? AND name IN (SELECT json_extract(value, '$[0]') FROM json_each(?))",
-    )
-    .bind(kind.as_str())
-    .bind(&wanted)
-    .fetch_all(write.connection())
-    .await?;
+    owners(write.connection(), kind, wanted).await
+}
+
+/// Whether one of the names is, or is free to become, that of the principal that asks for it.
+pub(crate) async fn is_one_theirs(
+    connection: &mut SqliteConnection,
+    kind: NameKind,
+    wanted: &[(&str, &PrincipalId)],
+) -> Result<bool, StoreFault> {
+    let owners = owners(connection, kind, wanted).await?;
+    let is_theirs =
+        |name: &str, principal: &PrincipalId| owners.get(name).is_none_or(|owner| *owner == principal.to_string());
+    Ok(wanted.iter().any(|(name, principal)| is_theirs(name, principal)))
+}
+
+async fn owners(
+    connection: &mut SqliteConnection,
+    kind: NameKind,
+    wanted: &[(&str, &PrincipalId)],
+) -> Result<HashMap<String, String>, StoreFault> {
+    let names: Vec<&str> = wanted.iter().map(|(name, _)| *name).collect();
+    let names = serde_json::to_string(&names).map_err(|error| StoreFault::unreadable("name", error))?;
+    let owners: Vec<(String, String)> =
+        sqlx::query_as("SELECT name, principal FROM names WHERE kind = ? AND name IN (SELECT value FROM json_each(?))")
+            .bind(kind.as_str())
+            .bind(&names)
+            .fetch_all(connection)
+            .await?;
     Ok(owners.into_iter().collect())
 }
 

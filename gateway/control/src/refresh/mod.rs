@@ -21,7 +21,7 @@ use tokio::sync::Notify;
 
 use crate::control::Control;
 use crate::identity::Person;
-use crate::registry::{ProviderEntry, Refused, Registry};
+use crate::registry::{Proven, ProviderEntry, Refused, Registry};
 use crate::store::{self, StoreFault};
 use crate::users::UserId;
 
@@ -124,8 +124,9 @@ impl Refresher {
             return apply::incomplete(store, principal, why.clone()).await;
         }
         let person = Person::from(current);
-        match registry.admit(entry, &ctx, user, &person).await {
+        match registry.admit(entry, Proven { ctx: &ctx, uid: user, person: &person, store }).await {
             Ok(identity) => apply::renew(store, identity, &person, started).await,
+            Err(Refused::Store(fault)) => Err(fault),
             Err(Refused::Provider(error)) if !says_no(&error) => Ok(Outcome::unavailable(&error)),
             Err(refused) => apply::end(store, principal, Outcome::Refused { why: refused.to_string() }).await,
         }

@@ -190,7 +190,8 @@ async fn a_login_after_the_question_knows_better_than_its_answer() {
     let registry = site.control.registry();
     let entry = registry.entry("corp").expect("configured");
     let ctx = site.control.context(String::new());
-    let identity = registry.admit(entry, &ctx, &login.user, &stale).await.expect("admitted");
+    let proven = Proven { ctx: &ctx, uid: &login.user, person: &stale, store: site.control.store() };
+    let identity = registry.admit(entry, proven).await.expect("admitted");
     apply::renew(site.control.store(), identity, &stale, asked_at).await.expect("applied");
     assert_eq!(groups(&site, &login).await, ["corp:dev", "corp:ops"]);
 }

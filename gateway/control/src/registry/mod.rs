@@ -8,7 +8,9 @@ use auth_core::{
     PublicProvider,
 };
 
-use crate::identity::Person;
+use crate::identity::{Person, Subject};
+use crate::names::{self, NameKind};
+use crate::store::{Store, StoreFault};
 use crate::users::UserId;
 
 /// One configured provider instance.
@@ -26,13 +28,12 @@ pub struct ProviderEntry {
 #[derive(Debug, Default)]
 pub struct Registry {
     entries: BTreeMap<InstanceId, Arc<ProviderEntry>>,
-    granted: HashSet<String>,
+    granted: HashSet<Subject>,
 }
 
 impl Registry {
-    /// Collects the instances. `granted` is everything that a grant names (principal ids and rendered names): in
-    /// restricted mode those may log in too.
-    pub fn new(entries: impl IntoIterator<Item = ProviderEntry>, granted: impl IntoIterator<Item = String>) -> Self {
+    /// Collects the instances. `granted` is everybody whom a grant names: in restricted mode they may log in too.
+    pub fn new(entries: impl IntoIterator<Item = ProviderEntry>, granted: impl IntoIterator<Item = Subject>) -> Self {
         let entries = entries.into_iter().map(|entry| (entry.provider.name().clone(), Arc::new(entry)));
         Self { entries: entries.collect(), granted: granted.into_iter().collect() }
     }
@@ -50,16 +51,12 @@ impl Registry {
     }
 
     /// Decides whether a person may have a session, and maps them. The same at a login and at every refetch.
-    pub(crate) async fn admit(
-        &self,
-        entry: &ProviderEntry,
-        ctx: &Context,
-        uid: &UserId,
-        person: &Person,
-    ) -> Result<Identity, Refused> {
+    pub(crate) async fn admit(&self, entry: &ProviderEntry, proven: Proven<'_>) -> Result<Identity, Refused> {
+        let Proven { ctx, uid, person, store } = proven;
         let mapped = entry.mapping.map(uid.as_str(), &person.user, &person.groups, &person.extra);
         let groups = person.group_ids();
-        let policy = entry.policy.decide(&person.user.id, &groups, self.named_by_grant(person, mapped.as_ref().ok()));
+        let named = self.named_by_grant(store, person, mapped.as_ref().ok()).await?;
+        let policy = entry.policy.decide(&person.user.id, &groups, named);
         let decision = entry.provider.can_access_with_group_providers(ctx, policy, &person.user.id, &groups).await?;
         if !decision.allowed {
             return Err(Refused::Provider(match decision.steps.into_iter().next_back() {
@@ -70,14 +67,41 @@ impl Registry {
         Ok(mapped?)
     }
 
-    fn named_by_grant(&self, person: &Person, mapped: Option<&Identity>) -> bool {
-        let mut ids = std::iter::once(&person.user).chain(&person.groups).map(|principal| principal.id.to_string());
-        ids.any(|id| self.granted.contains(&id))
-            || mapped.is_some_and(|identity| {
-                self.granted.contains(&identity.username)
-                    || identity.group_names().any(|name| self.granted.contains(name))
-            })
+    /// By an id of theirs, or by a name. A name that belongs to another says nothing about them: they will not get it.
+    async fn named_by_grant(
+        &self,
+        store: &Store,
+        person: &Person,
+        mapped: Option<&Identity>,
+    ) -> Result<bool, StoreFault> {
+        let mut ids = std::iter::once(&person.user).chain(&person.groups).map(|one| Subject::Principal(one.id.clone()));
+        if ids.any(|id| self.granted.contains(&id)) {
+            return Ok(true);
+        }
+        let Some(identity) = mapped else { return Ok(false) };
+        let user = Some((identity.username.as_str(), &person.user.id));
+        let users: Vec<_> =
+            user.into_iter().filter(|(name, _)| self.granted.contains(&Subject::User((*name).to_owned()))).collect();
+        let groups = identity.groups.iter().map(|group| (group.name.as_str(), &group.principal));
+        let groups: Vec<_> =
+            groups.filter(|(name, _)| self.granted.contains(&Subject::Group((*name).to_owned()))).collect();
+        if users.is_empty() && groups.is_empty() {
+            return Ok(false);
+        }
+        let mut reader = store.read().await?;
+        Ok(names::is_one_theirs(&mut reader, NameKind::User, &users).await?
+            || names::is_one_theirs(&mut reader, NameKind::Group, &groups).await?)
     }
+}
+
+/// Somebody whom a provider vouches for, not yet let in.
+#[derive(Debug)]
+pub(crate) struct Proven<'a> {
+    pub(crate) ctx: &'a Context,
+    pub(crate) uid: &'a UserId,
+    pub(crate) person: &'a Person,
+    /// Knows whose a name is.
+    pub(crate) store: &'a Store,
 }
 
 /// Why a person who proved who they are gets no session.
@@ -89,4 +113,7 @@ pub(crate) enum Refused {
     /// No identity comes of them.
     #[error(transparent)]
     Mapping(#[from] MappingError),
+    /// The store did not say whose a name is.
+    #[error(transparent)]
+    Store(#[from] StoreFault),
 }

@@ -22,7 +22,7 @@ clusters:
     reviewer: { tokenFile: b }
     hosts: [east.gw.test]
 grants:
-  - subjects: [\"corp:dev\"]
+  - subjects: [\"group:corp:dev\"]
     clusters: [east]
 ";
 
@@ -202,22 +202,27 @@ fn a_cluster_is_somewhere_once_and_has_both_accounts() {
 #[test]
 fn a_grant_is_for_somebody_real() {
     expect(
-        "[\"corp:dev\"]",
+        "[\"group:corp:dev\"]",
         "[]",
         &["16:15: grants[0].subjects: the list is empty; name at least one, or remove the grant"],
     );
     expect(
-        "[\"corp:dev\"]",
+        "[\"group:corp:dev\"]",
         "[\"*\"]",
-        &["16:16: grants[0].subjects[0]: `*` is no subject; name the groups that may enter, such as `corp:developers`"],
-    );
-    expect(
-        "[\"corp:dev\"]",
-        "[\"system:masters\"]",
         &[
-            "16:16: grants[0].subjects[0]: `system:masters` never comes from a provider; name a group of a provider, such as `corp:developers`",
+            "16:16: grants[0].subjects[0]: `*` is no subject; name the groups that may enter, such as `group:corp:developers`",
         ],
     );
+    expect(
+        "[\"group:corp:dev\"]",
+        "[\"system:masters\"]",
+        &[
+            "16:16: grants[0].subjects[0]: `system:masters` never comes from a provider; name a group of a provider, such as `group:corp:developers`",
+        ],
+    );
+    let either = "16:16: grants[0].subjects[0]: `corp:dev` does not say whether it is a user or a group, and both may be \
+                  called so; write `group:corp:dev` or `user:corp:dev`";
+    expect("[\"group:corp:dev\"]", "[\"corp:dev\"]", &[either]);
     expect(
         "clusters: [east]",
         "clusters: east",

@@ -46,7 +46,7 @@ pub(crate) fn too_many_groups_are_refused_with_the_count(bed: &Bed) -> Result<()
 }
 
 pub(crate) fn a_person_of_the_gateway_itself_logs_in(bed: &Bed) -> Result<()> {
-    let grants = "- { subjects: [\"local:keepers\"], clusters: [east] }";
+    let grants = "- { subjects: [\"group:local:keepers\"], clusters: [east] }";
     let gate = Gate::start(bed, &Plan { grants, ..Plan::default() })?;
     let first = "a long enough first password";
     let second = "a long enough second password";

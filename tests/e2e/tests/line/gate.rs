@@ -250,6 +250,10 @@ fn config(bed: &Bed, place: &Place, plan: &Plan<'_>) -> Result<String> {
     let west = cluster(bed, "west", west, &west_impersonator)?;
     Ok(format!(
         r#"apiVersion: gatewarden/v1
+/// Who enters which cluster of the bed.
+const GRANTS: &str = r#"- { subjects: ["group:corp:dev", "user:corp:erin"], clusters: ["*"] }
+  - { subjects: ["group:corp:ops", "group:corp:개발팀"], clusters: [east] }"#;
+
 listeners:
   main: {{ address: "127.0.0.1:{port}" }}
   operations: {{ address: "127.0.0.1:{operations}" }}

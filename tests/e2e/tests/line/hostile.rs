@@ -27,7 +27,7 @@ const PODS: &str = "/k8s/clusters/east/api/v1/namespaces/dev/pods";
 
 pub(crate) fn a_read_only_grant_opens_no_line_and_no_secret(bed: &Bed) -> Result<()> {
     // The cluster itself lets jsmith do all of it.
-    let grants = "- { subjects: [\"corp:jsmith\"], clusters: [east], readOnly: true }";
+    let grants = "- { subjects: [\"user:corp:jsmith\"], clusters: [east], readOnly: true }";
     let gate = Gate::start(bed, &Plan { grants, ..Plan::default() })?;
     gate.wait_until_proven()?;
     let jsmith = gate.kubectl(&gate.session("jsmith")?, "east")?;

@@ -26,7 +26,7 @@ pub(crate) fn a_reload_adds_a_grant_and_keeps_a_running_watch(bed: &Bed) -> Resu
     let mut watch = gate.kubectl(&alice, "east")?.start(&["get", "pods", "--watch"])?;
     watch.wait_for(POD)?;
     ensure!(when_open(&gate, &dave)?.status == 403);
-    gate.rewrite(bed, &Plan { grants: "- { subjects: [\"corp:dave\"], clusters: [east] }", ..Plan::default() })?;
+    gate.rewrite(bed, &Plan { grants: "- { subjects: [\"user:corp:dave\"], clusters: [east] }", ..Plan::default() })?;
     gate.hang_up()?;
     // The cluster itself has nothing for dave; that it is asked at all is the grant.
     e2e::eventually("the new grant", || {

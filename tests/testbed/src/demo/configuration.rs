@@ -27,7 +27,7 @@ providers:
       groups: {{ base: "ou=groups,{base}", strategy: nested }}
 clusters:
 {clusters}grants:                                       # nobody enters a cluster without one
-  - {{ subjects: ["corp:dev"], clusters: ["*"] }}
+  - {{ subjects: ["group:corp:dev"], clusters: ["*"] }}
 whomToAsk: Ask the platform team (platform@example.org).
 audit: {{ file: {audit} }}
 "#,

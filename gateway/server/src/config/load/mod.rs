@@ -106,7 +106,7 @@ impl Loading<'_> {
             config.providers.iter().filter_map(|provider| providers::load(self, provider, &config)).collect();
         let complete = clusters.len() == config.clusters.len();
         let grants = config.grants.iter().map(|grant| GrantConfig {
-            subjects: grant.subjects.clone(),
+            subjects: grant.subjects.iter().map(ToString::to_string).collect(),
             clusters: grant.clusters.clone(),
             read_only: grant.read_only,
         });

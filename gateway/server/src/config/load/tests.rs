@@ -29,7 +29,7 @@ clusters:
     impersonator: { tokenFile: token }
     reviewer: { tokenFile: token }
 grants:
-  - { subjects: [\"corp:dev\"], clusters: [east] }
+  - { subjects: [\"group:corp:dev\"], clusters: [east] }
 ";
 
 /// A folder with a good configuration and all that it names.

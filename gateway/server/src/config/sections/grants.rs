@@ -2,15 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use auth_core::PrincipalId;
+use gatewarden_control::Subject;
 
 use crate::config::yaml::{Field, Section, meant};
 
 /// Lets some people into some clusters. What they may do inside is the cluster's own RBAC.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grant {
-    /// Principal ids (`corp_group://…`) or rendered names (`corp:dev`).
-    pub subjects: Vec<String>,
+    /// Principals by their id (`corp_group://…`), users and groups by name (`group:corp:dev`).
+    pub subjects: Vec<Subject>,
     /// Cluster ids; `*` is all of them.
     pub clusters: Vec<String>,
     /// Whether only reading is let through.
@@ -33,7 +33,7 @@ pub(in crate::config) fn read(file: &Section<'_>, known: &Known) -> Vec<Grant> {
 
 fn grant(field: &Field<'_>, known: &Known) -> Option<Grant> {
     let section = field.section(KEYS)?;
-    let subjects = section.required("subjects", "[\"corp:developers\"]");
+    let subjects = section.required("subjects", "[\"group:corp:developers\"]");
     let clusters = section.required("clusters", "[\"*\"]");
     let read_only = section.optional("readOnly").and_then(|field| field.flag()).unwrap_or(false);
     Some(Grant {
@@ -44,7 +44,7 @@ fn grant(field: &Field<'_>, known: &Known) -> Option<Grant> {
 }
 
 /// A list that must not be empty: an empty one looks like "everyone" to some and "nobody" to others.
-fn names(field: &Field<'_>, read: impl Fn(&Field<'_>) -> Option<String>) -> Vec<String> {
+fn names<T>(field: &Field<'_>, read: impl Fn(&Field<'_>) -> Option<T>) -> Vec<T> {
     let items = field.list();
     if items.is_empty() && matches!(field.node.value, crate::config::Value::List(_)) {
         field.fault("the list is empty", "name at least one, or remove the grant");
@@ -52,33 +52,45 @@ fn names(field: &Field<'_>, read: impl Fn(&Field<'_>) -> Option<String>) -> Vec<
     items.iter().filter_map(read).collect()
 }
 
-fn subject(field: &Field<'_>, known: &BTreeSet<String>) -> Option<String> {
+/// A bare name is a fault: a user and a group may carry the same one, and only one of them is meant.
+fn subject(field: &Field<'_>, known: &BTreeSet<String>) -> Option<Subject> {
     let text = field.text()?;
-    if text.trim() != text || text.chars().any(char::is_control) {
+    let name = ["user:", "group:"].iter().find_map(|kind| text.strip_prefix(kind)).unwrap_or(&text);
+    if name.trim() != name || name.chars().any(char::is_control) {
         field.fault(
             "a subject has spaces around it, or control characters",
             "write the name exactly as `whoami` shows it",
         );
         return None;
     }
-    if text == "*" {
-        field.fault("`*` is no subject", "name the groups that may enter, such as `corp:developers`");
+    if name == "*" {
+        field.fault("`*` is no subject", "name the groups that may enter, such as `group:corp:developers`");
         return None;
     }
-    if text.starts_with("system:") {
+    if name.starts_with("system:") {
         field.fault(
-            format!("`{text}` never comes from a provider"),
-            "name a group of a provider, such as `corp:developers`",
+            format!("`{name}` never comes from a provider"),
+            "name a group of a provider, such as `group:corp:developers`",
         );
         return None;
     }
-    let instance = text.parse::<PrincipalId>().ok().map(|id| id.instance().to_string());
+    let Ok(subject) = text.parse::<Subject>() else {
+        field.fault(
+            format!("`{text}` does not say whether it is a user or a group, and both may be called so"),
+            format!("write `group:{name}` or `user:{name}`"),
+        );
+        return None;
+    };
+    let instance = match &subject {
+        Subject::Principal(id) => Some(id.instance().to_string()),
+        Subject::User(_) | Subject::Group(_) => None,
+    };
     if let Some(instance) = instance.filter(|instance| !known.contains(instance)) {
         let known: Vec<&str> = known.iter().map(String::as_str).collect();
         field.fault(format!("there is no provider `{instance}`"), meant(&instance, &known));
         return None;
     }
-    Some(text)
+    Some(subject)
 }
 
 fn cluster(field: &Field<'_>, known: &BTreeSet<String>) -> Option<String> {

@@ -19,7 +19,7 @@ clusters:
     impersonator: { tokenFile: token }
     reviewer: { tokenFile: token }
 grants:
-  - { subjects: [\"local:alice\"], clusters: [east] }
+  - { subjects: [\"user:local:alice\"], clusters: [east] }
 whomToAsk: Ask Alice.
 ";
 
