@@ -2,9 +2,15 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::fs;
-use std::io::Write;
-use std::process::{Command, Output, Stdio};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
+use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -47,7 +53,35 @@ fn run(folder: &TempDir, arguments: &[&str], input: &str) -> Output {
         .spawn()
         .unwrap();
     child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-    child.wait_with_output().unwrap()
+    ended(child)
+}
+
+/// No command of these tests takes longer; a server that starts in spite of a fault would run for ever.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// Waits for the end of a process, and kills one that does not come to it.
+#[track_caller]
+fn ended(mut child: Child) -> Output {
+    let streams = (collected(child.stdout.take()), collected(child.stderr.take()));
+    let (Ok(stdout), Ok(stderr)) = (streams.0.recv_timeout(DEADLINE), streams.1.recv_timeout(DEADLINE)) else {
+        child.kill().unwrap();
+        child.wait().unwrap();
+        panic!("the process ran on");
+    };
+    Output { status: child.wait().unwrap(), stdout, stderr }
+}
+
+/// All of a stream, when it ends.
+fn collected(stream: Option<impl Read + Send + 'static>) -> mpsc::Receiver<Vec<u8>> {
+    let (sender, receiver) = mpsc::channel();
+    let mut stream = stream.unwrap();
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).unwrap();
+        // Nobody waits for it any more when the deadline has passed.
+        let _ = sender.send(bytes);
+    });
+    receiver
 }
 
 #[track_caller]
@@ -76,7 +110,7 @@ fn check_reports_every_fault_with_file_and_line_and_fails() {
     let told = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(told.contains("gw.yaml:10:5: clusters[0].cafile: unknown key; did you mean `caFile`?"), "{told}");
-    assert!(told.contains("gw.yaml:14:45: grants[0].clusters[0]: there is no cluster `west`"), "{told}");
+    assert!(told.contains("gw.yaml:14:50: grants[0].clusters[0]: there is no cluster `west`"), "{told}");
     let output = run(&folder, &["check", "-o", "json"], "");
     let result: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((output.status.code(), &result["ok"]), (Some(1), &Value::Bool(false)));
@@ -148,16 +182,86 @@ fn a_wrong_command_line_exits_with_two() {
     assert_eq!(run(&site(), &["cluster", "kubeconfig"], "").status.code(), Some(2));
 }
 
+/// Writes the good configuration with these listeners and `more`, and expects `serve` to refuse it in one line.
+#[track_caller]
+fn no_start(folder: &TempDir, listeners: &str, more: &str) -> String {
+    let text = CONFIG.replace("main: { address: 127.0.0.1:7443 }", listeners);
+    fs::write(folder.path().join("gw.yaml"), format!("{text}{more}")).unwrap();
+    refused(folder, &["serve", "--log", "off"], "")
+}
+
+/// Listeners that no other process holds.
+const FREE: &str = "main: { address: 127.0.0.1:0 }, operations: { address: 127.0.0.1:0 }";
+
+fn taken() -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    (listener, address)
+}
+
 #[test]
-fn a_start_that_cannot_be_is_one_line() {
+fn a_taken_port_is_named_with_its_key() {
+    let (_held, address) = taken();
+    for (key, other) in [("main", "operations"), ("operations", "main")] {
+        let listeners = format!("{key}: {{ address: {address} }}, {other}: {{ address: 127.0.0.1:0 }}");
+        let told = no_start(&site(), &listeners, "");
+        assert!(told.starts_with(&format!("gatewarden: cannot listen on {address}; ")), "{told}");
+        assert!(told.contains(&format!("`listeners.{key}.address`")) && told.contains("in use"), "{told}");
+    }
+}
+
+#[test]
+fn a_key_file_that_others_read_is_named_with_the_command_that_mends_it() {
     let folder = site();
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let operations =
-        format!("operations: {{ address: {} }}, main: {{ address: 127.0.0.1:0 }}", taken.local_addr().unwrap());
-    fs::write(folder.path().join("gw.yaml"), CONFIG.replace("main: { address: 127.0.0.1:7443 }", &operations)).unwrap();
-    let output = run(&folder, &["serve", "--log", "off"], "");
-    let told = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    assert!(told.starts_with("gatewarden: cannot listen on 127.0.0.1:") && told.contains("in use"), "{told}");
-    assert_eq!(told.lines().count(), 1, "{told}");
+    let key = folder.path().join("state/key");
+    fs::write(&key, "whatever").unwrap();
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
+    let told = no_start(&folder, FREE, "");
+    assert!(told.contains("state/key has mode 0644") && told.contains("chmod 600"), "{told}");
+}
+
+#[test]
+fn a_certificate_that_cannot_serve_is_one_line_for_check_and_serve() {
+    let folder = site();
+    let key = KeyPair::generate().unwrap();
+    let mut old = CertificateParams::new(vec!["gw.test".to_owned()]).unwrap();
+    (old.not_before, old.not_after) = (date_time_ymd(2020, 1, 1), date_time_ymd(2021, 1, 1));
+    let good = CertificateParams::new(vec!["gw.test".to_owned()]).unwrap();
+    let write = |name: &str, text: String| fs::write(folder.path().join(name), text).unwrap();
+    write("old.crt", old.self_signed(&key).unwrap().pem());
+    write("good.crt", good.self_signed(&key).unwrap().pem());
+    write("good.key", key.serialize_pem());
+    write("other.key", KeyPair::generate().unwrap().serialize_pem());
+    write("no.key", "nonsense".to_owned());
+    for (certificate, key, wanted) in [
+        ("old.crt", "good.key", "the certificate expired at "),
+        ("good.crt", "no.key", "private key: "),
+        ("good.crt", "other.key", "do not fit together"),
+    ] {
+        let listeners =
+            FREE.replacen(" }", &format!(", tls: {{ certificateFile: {certificate}, keyFile: {key} }} }}"), 1);
+        let told = no_start(&folder, &listeners, "");
+        assert!(told.contains("gw.yaml:3:") && told.contains("listeners.main.tls: "), "{told}");
+        assert!(told.contains(wanted), "{told}");
+        assert_eq!(refused(&folder, &["check"], ""), told);
+    }
+}
+
+#[test]
+fn an_audit_file_that_cannot_be_written_is_known_to_check() {
+    let folder = site();
+    let told = no_start(&folder, FREE, "audit: { file: no/such/folder/audit.log }\n");
+    assert!(told.contains("audit.file: cannot write `") && told.contains("no/such/folder/audit.log`"), "{told}");
+    assert_eq!(refused(&folder, &["check"], ""), told);
+}
+
+#[test]
+fn completions_are_printed_for_every_shell() {
+    let folder = site();
+    for shell in ["bash", "zsh", "fish"] {
+        let output = run(&folder, &["completion", shell], "");
+        let script = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success() && output.stderr.is_empty());
+        assert!(["serve", "check", "kubeconfig"].iter().all(|word| script.contains(word)), "{shell}: {script}");
+    }
 }

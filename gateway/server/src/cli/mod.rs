@@ -94,9 +94,12 @@ impl CommandError {
     }
 }
 
-/// A configuration's faults, one a line, so that editors and terminals can follow them.
+/// A configuration's faults, one a line, so that editors and terminals can follow them. One alone needs no heading.
 fn told(error: &LoadError) -> String {
     let LoadError::Faults { path, faults, .. } = error else { return error.to_string() };
+    if let [only] = faults.as_slice() {
+        return format!("{}:{only}", path.display());
+    }
     let mut text = format!("{error}:");
     for fault in faults {
         // Writing into a string cannot fail.

@@ -22,6 +22,7 @@ use super::reload::{self, Reload};
 use super::resolve::ControlResolve;
 use super::signals::{Asked, Signals};
 use super::{ProviderPorts, SystemClock, changes, logging, make_state_dir};
+use crate::causes::with_causes;
 use crate::config::{self, Config, LoadError, Loaded};
 
 /// What the command line adds to the configuration.
@@ -64,7 +65,7 @@ pub enum StartError {
     #[error(transparent)]
     Key(#[from] KeyFault),
     /// The operations port cannot be opened.
-    #[error("cannot listen on {address} (listeners.operations)")]
+    #[error("cannot listen on {address}; stop what holds it, or change `listeners.operations.address`")]
     Operations {
         /// The address.
         address: SocketAddr,
@@ -72,9 +73,27 @@ pub enum StartError {
         #[source]
         source: io::Error,
     },
+    /// The main port cannot be opened.
+    #[error("cannot listen on {address}; stop what holds it, or change `listeners.main.address`")]
+    Main {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
+    /// The audit file was taken away after it was tried.
+    #[error("cannot write {}; let the gateway's user write there, or change `audit.file`", path.display())]
+    Audit {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
     /// The data plane cannot start.
     #[error(transparent)]
-    DataPlane(#[from] gatewarden_proxy::StartError),
+    DataPlane(gatewarden_proxy::StartError),
     /// The system gives no threads or signals.
     #[error("the system gives no threads or signals")]
     System(#[from] io::Error),
@@ -163,7 +182,8 @@ impl Gateway {
             management: Arc::new(Api::new(Arc::clone(&control), crossing())),
             audit: loaded.config.audit.clone(),
             time: Arc::new(SystemClock),
-        })?;
+        });
+        let data_plane = data_plane.map_err(|error| named(error, &loaded.config))?;
         readiness.ready("listener");
         tracing::info!(address = %data_plane.listener().local_addr(), operations = %address, "listening");
         let ports = Operations { readiness: Arc::clone(&readiness), observer: data_plane.observer() };
@@ -219,6 +239,15 @@ impl Gateway {
     }
 }
 
+/// Names the key to change, which the data plane does not know.
+fn named(error: gatewarden_proxy::StartError, config: &Config) -> StartError {
+    match (error, &config.audit.file) {
+        (gatewarden_proxy::StartError::Listen { address, source }, _) => StartError::Main { address, source },
+        (gatewarden_proxy::StartError::Audit(source), Some(path)) => StartError::Audit { path: path.clone(), source },
+        (other, _) => StartError::DataPlane(other),
+    }
+}
+
 fn listener(config: &Config, certificate: Arc<ServerCertificate>, workers: usize) -> ListenerConfig {
     ListenerConfig {
         address: config.listeners.main.address,
@@ -248,6 +277,6 @@ async fn control(loaded: &mut Loaded, providers: &ProviderPorts) -> Result<Arc<C
 
 async fn serve_operations(listener: tokio::net::TcpListener, operations: Operations, end: CancellationToken) {
     if let Err(error) = operations.serve(listener, end).await {
-        tracing::error!(%error, "the operations port broke");
+        tracing::error!(why = with_causes(&error), "the operations port broke");
     }
 }

@@ -1,19 +1,18 @@
 //! A cluster's CA, address and accounts.
 
-use std::path::Path;
-
 use gatewarden_proxy::{Account, ClusterConfig};
-use http::Uri;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
 use super::Loading;
-use crate::config::environment;
 use crate::config::kubeconfig::{Kubeconfig, Place};
 use crate::config::sections::{AccountSource, Cluster, ClusterSource, KubeconfigRef};
 
-/// Where a pod finds its own cluster's CA and its account's token.
-const POD_FOLDER: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
+const FILE: &str = "name a PEM file that the gateway's user can read";
+const TOKEN: &str = "name a file that holds the account's token and that the gateway's user can read";
+const KUBECONFIG: &str = "mend that file, or write `server`, `caFile` and a `tokenFile` here in its place";
+const OUTSIDE: &str =
+    "write `server` and `caFile`, or run the gateway in a pod with its service account's token mounted";
 
 pub(super) fn load(loading: &mut Loading<'_>, cluster: &Cluster) -> Option<ClusterConfig> {
     let found = Found { loading, at: format!("clusters[{}]", cluster.index) }.all(cluster)?;
@@ -68,28 +67,29 @@ impl Found<'_, '_> {
         match &cluster.source {
             ClusterSource::Endpoints { urls, ca_file } => {
                 let ca = self.loading.sources.bytes(ca_file);
-                let ca = self.note("caFile", ca);
+                let ca = self.note("caFile", ca, FILE);
                 let place = ca.map(|ca_pem| Place { endpoints: urls.clone(), ca_pem, tls_server_name: None });
                 Given { place, account: None }
             }
             ClusterSource::Kubeconfig(reference) => self.kubeconfig(reference, cluster.impersonator.is_none()),
             ClusterSource::InCluster => {
-                let ca = self.loading.sources.bytes(&Path::new(POD_FOLDER).join("ca.crt"));
-                let ca = self.note("inCluster", ca);
-                let endpoint = self.note("inCluster", pod_endpoint());
+                let pod = self.loading.pod;
+                let ca = self.loading.sources.bytes(&pod.folder.join("ca.crt"));
+                let ca = self.note("inCluster", ca, OUTSIDE);
+                let endpoint = self.note("inCluster", pod.endpoint(), OUTSIDE);
                 let place = ca.zip(endpoint).map(|(ca_pem, endpoint)| Place {
                     endpoints: vec![endpoint],
                     ca_pem,
                     tls_server_name: None,
                 });
-                Given { place, account: Some(Account::TokenFile(Path::new(POD_FOLDER).join("token"))) }
+                Given { place, account: Some(Account::TokenFile(pod.folder.join("token"))) }
             }
         }
     }
 
     fn kubeconfig(&mut self, reference: &KubeconfigRef, wants_account: bool) -> Given {
         let opened = Kubeconfig::open(reference, self.loading.sources);
-        let Some(file) = self.note("kubeconfig", opened) else { return Given::default() };
+        let Some(file) = self.note("kubeconfig", opened, KUBECONFIG) else { return Given::default() };
         let place = file.place(self.loading.sources);
         let place = self.note_all("kubeconfig", reference, place);
         if !wants_account {
@@ -108,20 +108,20 @@ impl Found<'_, '_> {
                 let filled = readable.and_then(|token| {
                     if token.trim().is_empty() { Err(format!("`{}` is empty", path.display())) } else { Ok(()) }
                 });
-                self.note(&format!("{key}.tokenFile"), filled)?;
+                self.note(&format!("{key}.tokenFile"), filled, TOKEN)?;
                 Some(Account::TokenFile(path.clone()))
             }
             AccountSource::Certificate { certificate, key: file } => {
                 let cert_pem = self.loading.sources.bytes(certificate);
-                let cert_pem = self.note(&format!("{key}.clientCertificateFile"), cert_pem);
+                let cert_pem = self.note(&format!("{key}.clientCertificateFile"), cert_pem, FILE);
                 let key_pem = self.loading.sources.text(file);
-                let key_pem = self.note(&format!("{key}.clientKeyFile"), key_pem);
+                let key_pem = self.note(&format!("{key}.clientKeyFile"), key_pem, FILE);
                 Some(Account::ClientCertificate { cert_pem: cert_pem?, key_pem: key_pem?.into() })
             }
             AccountSource::Kubeconfig(reference) => {
                 let opened = Kubeconfig::open(reference, self.loading.sources);
                 let key = format!("{key}.kubeconfig");
-                let account = self.note(&key, opened)?.account(self.loading.sources);
+                let account = self.note(&key, opened, KUBECONFIG)?.account(self.loading.sources);
                 self.note_all(&key, reference, account)
             }
         }
@@ -145,8 +145,8 @@ impl Found<'_, '_> {
         );
     }
 
-    fn note<T>(&self, key: &str, result: Result<T, String>) -> Option<T> {
-        result.map_err(|problem| self.loading.root.fault_inside(&format!("{}.{key}", self.at), problem, "")).ok()
+    fn note<T>(&self, key: &str, result: Result<T, String>, advice: &str) -> Option<T> {
+        result.map_err(|problem| self.loading.root.fault_inside(&format!("{}.{key}", self.at), problem, advice)).ok()
     }
 
     fn note_all<T>(&self, key: &str, reference: &KubeconfigRef, result: Result<T, Vec<String>>) -> Option<T> {
@@ -155,21 +155,9 @@ impl Found<'_, '_> {
         result
             .map_err(|problems| {
                 for problem in problems {
-                    self.loading.root.fault_inside(&path, format!("{file} cannot be used: {problem}"), "");
+                    self.loading.root.fault_inside(&path, format!("{file} cannot be used: {problem}"), KUBECONFIG);
                 }
             })
             .ok()
     }
-}
-
-fn pod_endpoint() -> Result<Uri, String> {
-    let host = environment::variable("KUBERNETES_SERVICE_HOST");
-    let port = environment::variable("KUBERNETES_SERVICE_PORT");
-    let (Some(host), Some(port)) = (host, port) else {
-        return Err(
-            "this process runs in no pod: KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are not set".to_owned()
-        );
-    };
-    let host = if host.contains(':') { format!("[{host}]") } else { host };
-    format!("https://{host}:{port}").parse().map_err(|_| "KUBERNETES_SERVICE_HOST is no address".to_owned())
 }

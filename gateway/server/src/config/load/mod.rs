@@ -2,7 +2,9 @@
 //!
 //! `serve`, `check` and every reload come through here, so what `check` accepts is what `serve` runs.
 
+mod audit;
 mod clusters;
+mod pod;
 mod providers;
 
 use std::path::{Path, PathBuf};
@@ -16,6 +18,7 @@ use super::yaml::{Faults, Field};
 use super::{Config, Fault};
 use crate::causes::with_causes;
 use crate::wiring::{ProviderPorts, SystemClock};
+use pod::Pod;
 
 /// Everything that a configuration names, read and built.
 #[derive(Debug)]
@@ -68,13 +71,17 @@ pub fn load_file(path: &Path) -> Result<Config, LoadError> {
 /// # Errors
 /// The file cannot be read, or anything in it or in what it names has a fault: every one at once.
 pub fn load(path: &Path, ports: &ProviderPorts) -> Result<Loaded, LoadError> {
+    load_in(path, ports, &Pod::of_this_process())
+}
+
+fn load_in(path: &Path, ports: &ProviderPorts, pod: &Pod) -> Result<Loaded, LoadError> {
     let mut sources = Sources::default();
     let text = sources.text(path).map_err(|problem| LoadError::Unreadable { problem })?;
     let faults = Faults::new(folder(path));
     let loaded = faults.tree(&text).and_then(|tree| {
         let root = Field::root(&tree, &faults);
         let config = super::document(&root)?;
-        Loading { root: &root, ports, sources: &mut sources }.run(config)
+        Loading { root: &root, ports, pod, sources: &mut sources }.run(config)
     });
     let faults = faults.into_sorted();
     match loaded {
@@ -95,11 +102,13 @@ fn folder(path: &Path) -> &Path {
 struct Loading<'a> {
     root: &'a Field<'a>,
     ports: &'a ProviderPorts,
+    pod: &'a Pod,
     sources: &'a mut Sources,
 }
 
 impl Loading<'_> {
     fn run(&mut self, config: Config) -> Option<Loaded> {
+        audit::check(self, &config);
         let certificate = self.certificate(&config);
         let clusters: Vec<_> = config.clusters.iter().filter_map(|cluster| clusters::load(self, cluster)).collect();
         let providers =
@@ -120,7 +129,11 @@ impl Loading<'_> {
         });
         let snapshot = snapshot.map_err(|faults| {
             for fault in faults {
-                self.root.fault_inside("clusters", fault.to_string(), "");
+                self.root.fault_inside(
+                    "clusters",
+                    fault.to_string(),
+                    "mend the entry of that cluster, or what it names",
+                );
             }
         });
         Some(Loaded { config, snapshot: Arc::new(snapshot.ok()?), providers, certificate, sources: Sources::default() })
@@ -131,7 +144,8 @@ impl Loading<'_> {
         let now = SystemClock.wall();
         let files = CertificateFiles { certificate: files.certificate.clone(), key: files.key.clone() };
         let read = ServerCertificate::load(files, now);
-        read.map_err(|fault| self.root.fault_inside("listeners.main.tls", with_causes(&fault), "")).ok()
+        let advice = "name a PEM file with the current chain, the server's own certificate first, and one with its key";
+        read.map_err(|fault| self.root.fault_inside("listeners.main.tls", with_causes(&fault), advice)).ok()
     }
 }
 

@@ -31,7 +31,14 @@ fn build(loading: &mut Loading<'_>, provider: &Provider, at: &str) -> Option<Con
         return None;
     }
     let ports = loading.ports.of(&provider.id);
-    let ports = ports.map_err(|error| field.fault(format!("the system gives no threads: {error}"), "")).ok()?;
+    let ports = ports
+        .map_err(|error| {
+            field.fault(
+                format!("the system gives no threads: {error}"),
+                "raise the limit of processes or tasks of the gateway's user or unit",
+            )
+        })
+        .ok()?;
     let built = kind.build(provider.id.clone(), resolved, &ports);
     let contained =
         built.and_then(|built| Contained::new(built, &ports, ContainLimits::default()).map_err(|fault| vec![fault]));
@@ -58,7 +65,9 @@ fn mapping(loading: &Loading<'_>, provider: &Provider, config: &Config, at: &str
 
 fn read<T: serde::de::DeserializeOwned>(field: &Field<'_>) -> Option<T> {
     let json: Json = field.node.to_json();
-    serde_json::from_value(json).map_err(|error| field.fault(error.to_string(), "")).ok()
+    serde_json::from_value(json)
+        .map_err(|error| field.fault(error.to_string(), "docs/operators/mapping.md shows how each key is written"))
+        .ok()
 }
 
 fn note(field: &Field<'_>, faults: Vec<auth_core::Fault>) {

@@ -78,9 +78,15 @@ fn every_missing_file_is_named_with_the_line_that_names_it() {
             format!(
                 "12:42: providers[1].config.bind.password: cannot read `password`: {gone}; name a file that the gateway can read, or set the variable"
             ),
-            format!("17:13: clusters[0].caFile: cannot read `ca.crt`: {gone}"),
-            format!("18:32: clusters[0].impersonator.tokenFile: cannot read `token`: {gone}"),
-            format!("19:28: clusters[0].reviewer.tokenFile: cannot read `token`: {gone}"),
+            format!(
+                "17:13: clusters[0].caFile: cannot read `ca.crt`: {gone}; name a PEM file that the gateway's user can read"
+            ),
+            format!(
+                "18:32: clusters[0].impersonator.tokenFile: cannot read `token`: {gone}; name a file that holds the account's token and that the gateway's user can read"
+            ),
+            format!(
+                "19:28: clusters[0].reviewer.tokenFile: cannot read `token`: {gone}; name a file that holds the account's token and that the gateway's user can read"
+            ),
         ]
     );
 }
@@ -150,4 +156,75 @@ fn an_unreadable_file_says_how_to_name_another() {
     let folder = tempfile::tempdir().unwrap();
     let error = run(&folder).unwrap_err().to_string();
     assert!(error.contains("cannot read `") && error.contains("--config or GATEWARDEN_CONFIG"), "{error}");
+}
+
+#[test]
+fn an_audit_file_that_cannot_be_written_is_a_fault_and_a_good_one_is_left_alone() {
+    let folder = site(&GOOD.replace("stateDir", "audit: { file: logs/audit.log }\nstateDir"));
+    assert_eq!(
+        faults(&folder),
+        [
+            "3:16: audit.file: cannot write `logs/audit.log`: No such file or directory (os error 2); name a file in a folder that exists and that the gateway's user may write into"
+        ]
+    );
+    let logs = folder.path().join("logs");
+    fs::create_dir(&logs).unwrap();
+    run(&folder).unwrap();
+    assert_eq!(fs::read_dir(&logs).unwrap().count(), 0, "the trial leaves nothing behind");
+    fs::write(logs.join("audit.log"), "before\n").unwrap();
+    run(&folder).unwrap();
+    assert_eq!(fs::read_to_string(logs.join("audit.log")).unwrap(), "before\n");
+    fs::remove_file(logs.join("audit.log")).unwrap();
+    fs::create_dir(logs.join("audit.log")).unwrap();
+    assert!(faults(&folder)[0].contains("audit.file: cannot write"));
+}
+
+/// The good configuration with its cluster in the pod's own place, and the pod's files.
+fn inside() -> (TempDir, Pod) {
+    let folder = site(
+        &GOOD
+            .replace("    server: https://10.0.0.1:6443\n    caFile: ca.crt\n", "    inCluster: true\n")
+            .replace("    impersonator: { tokenFile: token }\n", ""),
+    );
+    let pod = Pod { folder: folder.path().to_owned(), host: Some("fd00::1".to_owned()), port: Some("443".to_owned()) };
+    (folder, pod)
+}
+
+#[test]
+fn a_pod_finds_its_own_cluster_and_account() {
+    let (folder, pod) = inside();
+    let loaded = load_in(&folder.path().join("gw.yaml"), &ProviderPorts::default(), &pod).unwrap();
+    let config = loaded.snapshot.cluster("east").unwrap().config().clone();
+    assert_eq!(config.endpoints, ["https://[fd00::1]:443/"]);
+    assert_eq!(config.ca_pem, CA.as_bytes());
+    assert_eq!(config.impersonator, gatewarden_proxy::Account::TokenFile(folder.path().join("token")));
+}
+
+#[test]
+fn outside_of_a_pod_the_configuration_says_what_to_write() {
+    let (folder, pod) = inside();
+    let pod = Pod { host: None, folder: folder.path().join("nowhere"), ..pod };
+    let Err(LoadError::Faults { faults, .. }) =
+        load_in(&folder.path().join("gw.yaml"), &ProviderPorts::default(), &pod)
+    else {
+        panic!("no fault")
+    };
+    let told = faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+    assert!(told.contains("clusters[0].inCluster: this process runs in no pod: KUBERNETES_SERVICE_HOST"), "{told}");
+    assert!(told.contains("nowhere/ca.crt") && told.contains("; write `server` and `caFile`"), "{told}");
+}
+
+#[test]
+fn every_fault_of_what_is_read_says_what_to_write_instead() {
+    let tls =
+        "listeners: { main: { address: 127.0.0.1:0, tls: { certificateFile: ca.crt, keyFile: token } } }\nstateDir";
+    let kubeconfig = "kubeconfig: { file: token }\n    reviewer: { kubeconfig: { file: gone } }\n";
+    let text = GOOD
+        .replace("stateDir", tls)
+        .replace("server: https://10.0.0.1:6443\n    caFile: ca.crt\n", kubeconfig)
+        .replace("    reviewer: { tokenFile: token }\n", "");
+    let folder = site(&text);
+    let Err(LoadError::Faults { faults, .. }) = run(&folder) else { panic!("no fault") };
+    assert!(faults.len() >= 3, "{faults:#?}");
+    assert!(faults.iter().all(|fault| !fault.advice.is_empty()), "{faults:#?}");
 }
