@@ -78,7 +78,7 @@ impl From<LoginError> for Problem {
             .of(provider),
             LoginError::Store(fault) => fault.into(),
             LoginError::Keys(fault) => {
-                tracing::error!(why = %fault, "no token can be made");
+                tracing::error!(why = %crate::store::chain(&fault), "no token can be made");
                 Self::new(500, "internal", "The gateway could not make a token.")
             }
         }

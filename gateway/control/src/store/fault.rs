@@ -8,7 +8,7 @@ use sqlx::migrate::MigrateError;
 #[derive(Debug, thiserror::Error)]
 pub enum StoreFault {
     /// The file cannot be opened or made. The operator looks at the path and its owner.
-    #[error("cannot open the store {}", path.display())]
+    #[error("{} cannot be opened or made; give it and its folder to the gateway's user", path.display())]
     File {
         /// Which file.
         path: PathBuf,
@@ -17,19 +17,19 @@ pub enum StoreFault {
         source: std::io::Error,
     },
     /// Another process holds the lock for longer than the wait. Trying again helps.
-    #[error("the store is locked by another process")]
+    #[error("another process holds the store; end it, such as a backup or a shell on the file, and try again")]
     Locked(#[source] sqlx::Error),
     /// The operator makes room.
-    #[error("the disk of the store is full")]
+    #[error("the disk of the store is full; make room on it")]
     Full(#[source] sqlx::Error),
     /// The operator looks at the owner of the file and at its mount.
-    #[error("the store is read-only")]
+    #[error("the store is read-only; give the file to the gateway's user, or mount its folder for writing")]
     ReadOnly(#[source] sqlx::Error),
     /// The operator brings back a backup.
-    #[error("the store is damaged, or is not a store")]
+    #[error("the store is damaged, or is not a store; bring back a backup, or move the file away to begin anew")]
     Damaged(#[source] sqlx::Error),
     /// A row holds what this version does not understand. Most likely a newer version wrote it.
-    #[error("the store holds a {what} that this version cannot read")]
+    #[error("the store holds a {what} that this version cannot read; run the version that wrote it")]
     Unreadable {
         /// What the row describes.
         what: &'static str,
@@ -41,10 +41,10 @@ pub enum StoreFault {
     #[error("SQLite {0} is too old: 3.51.3 is the first that keeps committed pages through a reset of its log")]
     OldSqlite(String),
     /// The schema could not be brought up to date. The operator reads the source.
-    #[error("the store's schema cannot be brought up to date")]
+    #[error("the store's schema cannot be brought up to date; mend what the cause names, or bring back a backup")]
     Schema(#[source] Box<MigrateError>),
     /// Anything else that the database says.
-    #[error("the store failed")]
+    #[error("the store failed; look at its disk and at the cause")]
     Other(#[source] sqlx::Error),
 }
 
