@@ -56,7 +56,8 @@ pub(crate) fn run(gate: &Gate, authenticated: Authenticated, record: &mut Record
             check_management(&caller.resolved().scope, &admitted.head().method, path.path())?;
             return Ok(Permitted::Management(Managed { admitted, caller }));
         }
-        Target::Cluster { place, .. } => enter(snapshot, &caller, place, &admitted)?,
+        // What holds now, not what held when the request came: a reload after this finds the caller, and ends it.
+        Target::Cluster { place, .. } => enter(&gate.common.snapshot.load(), &caller, place, &admitted)?,
     };
     Ok(Permitted::Cluster(Authorized { admitted, caller, cluster }))
 }
@@ -90,7 +91,7 @@ fn enter(snapshot: &Snapshot, caller: &Caller, place: &Place, admitted: &Admitte
     let (scope, id) = (&caller.resolved().scope, place.id());
     let in_scope = scope.upstreams.as_ref().is_none_or(|upstreams| upstreams.iter().any(|name| name == id));
     let granted = caller.granted(snapshot);
-    let access = granted.on(id).filter(|_| in_scope);
+    let access = granted.on(id).filter(|_| in_scope && snapshot.cluster(id).is_some());
     // The grant for `*` covers no cluster that is not there, and the answer does not tell the two apart.
     let (Some(access), Place::Known(cluster)) = (access, place) else {
         return Err(Refusal::NoGrant { cluster: id.into(), whom_to_ask: snapshot.whom_to_ask().into() });

@@ -19,6 +19,10 @@ async fn refused(world: &World, request: Builder) -> Option<Refusal> {
     authorize(world, request).await.err()
 }
 
+fn star() -> GrantConfig {
+    GrantConfig { subjects: vec!["corp:dev".to_owned()], clusters: vec!["*".to_owned()], read_only: false }
+}
+
 fn scoped(scope: Scope) -> World {
     let world = World::new();
     let resolved = crate::boundary::Resolved { scope, ..alice("gwt-alice") };
@@ -42,11 +46,27 @@ async fn a_cluster_without_a_grant_and_one_that_is_not_there_are_refused_alike()
 
 #[tokio::test]
 async fn a_star_grant_opens_no_cluster_that_is_not_there() {
-    let grants =
-        vec![GrantConfig { subjects: vec!["corp:dev".to_owned()], clusters: vec!["*".to_owned()], read_only: false }];
-    let world = World::with(SnapshotConfig { grants, ..snapshot_config() });
+    let world = World::with(SnapshotConfig { grants: vec![star()], ..snapshot_config() });
     assert!(refused(&world, request("/k8s/clusters/west/api")).await.is_none());
     assert!(matches!(refused(&world, request("/k8s/clusters/nope/api")).await, Some(Refusal::NoGrant { .. })));
+}
+
+#[tokio::test]
+async fn a_request_under_way_at_a_reload_is_judged_by_what_holds_then() {
+    for config in [
+        SnapshotConfig { grants: Vec::new(), ..snapshot_config() },
+        SnapshotConfig { clusters: Vec::new(), grants: vec![star()], ..snapshot_config() },
+    ] {
+        let world = World::new();
+        let incoming = world.incoming(request("/k8s/clusters/east/api").body(Body::empty()).unwrap());
+        let mut record = world.record(&incoming);
+        let Ok(admit::Entry::Private(admitted)) = admit::run(&world.gate, incoming, &mut record) else {
+            panic!("not admitted")
+        };
+        let authenticated = authenticate::run(&world.gate, admitted, &mut record).await.unwrap();
+        world.gate.common.snapshot.store(Arc::new(Snapshot::build(config).unwrap()));
+        assert!(matches!(run(&world.gate, authenticated, &mut record), Err(Refusal::NoGrant { .. })));
+    }
 }
 
 #[tokio::test]

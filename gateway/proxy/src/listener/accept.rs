@@ -1,4 +1,5 @@
-//! The thread that accepts, and that runs what concerns all workers: certificates, clusters, their probes.
+//! The thread that accepts, and that runs what concerns all workers: certificates, clusters, their probes, and the end
+//! of tokens.
 
 use std::io;
 use std::sync::Arc;
@@ -17,6 +18,9 @@ use crate::upstream::Pool;
 /// How often certificate files are compared.
 const CERTIFICATES: Duration = Duration::from_secs(10);
 
+/// How often streams of expired tokens are looked for.
+const EXPIRY: Duration = Duration::from_secs(1);
+
 /// How long to wait when the system gives no more connections (no file descriptors): at once would spin.
 const OUT_OF_BREATH: Duration = Duration::from_millis(100);
 
@@ -30,6 +34,7 @@ pub(super) async fn run(shared: Arc<Shared>, listener: TcpListener, workers: Vec
     tokio::join!(
         accept(&shared, listener, workers, doorman),
         renew_certificate(&shared),
+        end_expired(&shared),
         common.clusters.keep(&common.snapshot, Arc::new(pool), shared.drain.clone()),
     );
 }
@@ -86,6 +91,15 @@ async fn renew_certificate(shared: &Shared) {
     loop {
         tokio::select! {
             () = tokio::time::sleep(CERTIFICATES) => shared.reload_certificate(),
+            () = shared.drain.begun() => return,
+        }
+    }
+}
+
+async fn end_expired(shared: &Shared) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(EXPIRY) => shared.common.sessions.end_expired(),
             () = shared.drain.begun() => return,
         }
     }

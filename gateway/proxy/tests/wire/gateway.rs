@@ -112,7 +112,9 @@ impl Gateway {
     }
 
     pub(crate) fn reload(&self, clusters: Vec<ClusterConfig>) {
-        self.snapshot.store(Arc::new(snapshot(clusters, gatewarden_proxy::RequestLimits::default())));
+        let new = Arc::new(snapshot(clusters, gatewarden_proxy::RequestLimits::default()));
+        let old = self.snapshot.swap(Arc::clone(&new));
+        self.revoke.reloaded(&old, &new);
     }
 
     pub(crate) async fn drain(&mut self, deadline: Duration) {

@@ -13,7 +13,7 @@ use hyper::body::Incoming;
 use tokio::sync::mpsc;
 
 use crate::client::{self, Client, Protocol};
-use crate::gateway::{GUARD, Gateway, until};
+use crate::gateway::{GUARD, Gateway, TOKEN_LIFE, until};
 use crate::upstream::{H1, H2, Handler, Upstream, json_response};
 
 type Chunk = Result<Bytes, BoxError>;
@@ -124,6 +124,37 @@ async fn readers_that_do_not_read_stall_nobody_and_fill_no_memory() {
     assert_eq!(upstream.connections() - proving, 1, "all of them share one upstream connection");
     let most = SLOW * 4 * 1024 * 1024;
     assert!(sent.load(Ordering::SeqCst) < most, "{} bytes for readers that read none", sent.load(Ordering::SeqCst));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watch_ends_with_its_token_and_not_before() {
+    for protocol in [Protocol::H1, Protocol::H2] {
+        let (events, handler) = told();
+        let upstream = Upstream::start(H2, handler).await;
+        let gateway = Gateway::start(vec![upstream.cluster("east")]).await;
+        let mut client = Client::connect(&gateway, protocol).await;
+        let mut watch = client.get(WATCH).await;
+        gateway.pass(TOKEN_LIFE / 2);
+        events.send(Ok("one".into())).unwrap();
+        assert!(next(&mut watch).await.unwrap().is_ok());
+        gateway.pass(TOKEN_LIFE / 2);
+        assert!(next(&mut watch).await.unwrap().is_err());
+        until("the upstream's stream is gone too", || events.is_closed()).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reload_that_takes_a_cluster_away_ends_its_watch_and_one_that_adds_does_not() {
+    let (events, handler) = told();
+    let upstream = Upstream::start(H2, handler).await;
+    let gateway = Gateway::start(vec![upstream.cluster("east")]).await;
+    let mut client = Client::connect(&gateway, Protocol::H2).await;
+    let mut watch = client.get(WATCH).await;
+    gateway.reload(vec![upstream.cluster("east"), upstream.cluster("west")]);
+    events.send(Ok("one".into())).unwrap();
+    assert!(next(&mut watch).await.unwrap().is_ok());
+    gateway.reload(vec![upstream.cluster("west")]);
+    assert!(next(&mut watch).await.unwrap().is_err());
 }
 
 #[tokio::test(flavor = "multi_thread")]

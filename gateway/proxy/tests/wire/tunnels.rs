@@ -12,7 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_util::task::TaskTracker;
 
 use crate::client::{self, Client, Protocol};
-use crate::gateway::{ALICE, GUARD, Gateway, Settings, until};
+use crate::gateway::{ALICE, GUARD, Gateway, Settings, TOKEN_LIFE, until};
 use crate::upstream::{H1, H2, Handler, Upstream, json_response};
 
 const EXEC: &str = "/k8s/clusters/east/api/v1/namespaces/a/pods/p/exec?command=sh";
@@ -137,6 +137,17 @@ async fn a_revoked_token_ends_its_tunnel() {
     io.write_all(b"x").await.unwrap();
     assert_eq!(read(&mut io, 1).await, b"x");
     gateway.revoke("gwt-alice");
+    assert_eq!(rest(&mut io).await, b"");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tunnel_ends_with_its_token() {
+    let upstream = Upstream::start(H2, echoing()).await;
+    let gateway = Gateway::start(vec![upstream.cluster("east")]).await;
+    let mut io = tunnel(&gateway, "websocket").await;
+    io.write_all(b"x").await.unwrap();
+    assert_eq!(read(&mut io, 1).await, b"x");
+    gateway.pass(TOKEN_LIFE);
     assert_eq!(rest(&mut io).await, b"");
 }
 

@@ -1,7 +1,8 @@
-//! The feed that ends sessions: cached credentials are dropped and running streams are cut.
+//! What ends sessions: cached credentials are dropped and running streams are cut.
 //!
 //! A resolved credential is alive for as long as its [`Life`] is. Everything that may outlast the moment of the check
-//! (a cache entry, a response body, a tunnel) holds the life and ends with it.
+//! (a cache entry, a response body, a tunnel) holds the life and ends with it. Three things end a life: a revocation,
+//! the token's own end, and a reload by which its user may enter less than before.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt::Debug;
@@ -9,9 +10,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
 
+use arc_swap::ArcSwap;
 use tokio_util::sync::CancellationToken;
 
-use crate::boundary::{Resolved, Time};
+use crate::boundary::{Resolved, Snapshot, Time};
 
 /// What no longer holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,18 +94,26 @@ impl Revoked {
         if let Some(token) = state.tokens.get(&resolved.token).and_then(Weak::upgrade)
             && !token.over.load(Ordering::Acquire)
         {
+            token.resolved.store(Arc::new(resolved.clone()));
             return Ok(Life { version: token.version.load(Ordering::Acquire), token });
         }
         state.sweep();
         let token = Arc::new(Token {
-            session: resolved.session.id().to_owned(),
-            user: resolved.session.user().to_owned(),
+            resolved: ArcSwap::from_pointee(resolved.clone()),
             version: AtomicU64::new(0),
             over: AtomicBool::new(false),
             ended: CancellationToken::new(),
         });
         state.tokens.insert(resolved.token.clone(), Arc::downgrade(&token));
         Ok(Life { version: 0, token })
+    }
+
+    /// Ends what runs by tokens whose time is over. New requests are refused to the moment; a stream may be late by as
+    /// much as lies between two calls, and needs no timer of its own.
+    pub(crate) fn end_expired(&self) {
+        let now = self.0.time.wall();
+        let expired = |token: &Arc<Token>| token.resolved.load().expires_at <= now;
+        self.0.alive().iter().filter(|token| expired(token)).for_each(|token| token.end());
     }
 }
 
@@ -119,11 +129,19 @@ impl RevokedSender {
         state.recent.push_back((sequence, revocation.clone()));
         for (name, token) in &state.tokens {
             if let Some(token) = token.upgrade()
-                && revocation.concerns(name, &token.session, &token.user)
+                && token.is_concerned(name, revocation)
             {
                 token.apply(revocation);
             }
         }
+    }
+
+    /// Ends the streams of everybody who may enter some cluster less than before, and of nobody else.
+    ///
+    /// Call it after the new snapshot is in force: a request that is under way between the two is judged by the new.
+    pub fn reloaded(&self, old: &Snapshot, new: &Snapshot) {
+        let narrowed = |token: &Arc<Token>| new.narrows(old, &token.resolved.load().session);
+        self.0.alive().iter().filter(|token| narrowed(token)).for_each(|token| token.end());
     }
 
     /// Says that every change up to now was read.
@@ -180,6 +198,12 @@ impl Registry {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// The tokens that have not ended, to look at without the lock that lookups wait for.
+    fn alive(&self) -> Vec<Arc<Token>> {
+        let state = self.lock();
+        state.tokens.values().filter_map(Weak::upgrade).filter(|token| !token.over.load(Ordering::Acquire)).collect()
+    }
 }
 
 #[derive(Debug)]
@@ -214,20 +238,29 @@ impl State {
 
 #[derive(Debug)]
 struct Token {
-    session: String,
-    user: String,
+    /// As it was resolved last.
+    resolved: ArcSwap<Resolved>,
     version: AtomicU64,
     over: AtomicBool,
     ended: CancellationToken,
 }
 
 impl Token {
+    fn is_concerned(&self, name: &str, revocation: &Revocation) -> bool {
+        let resolved = self.resolved.load();
+        revocation.concerns(name, resolved.session.id(), resolved.session.user())
+    }
+
     fn apply(&self, revocation: &Revocation) {
         self.version.fetch_add(1, Ordering::AcqRel);
         if !matches!(revocation, Revocation::SessionChanged { lost: false, .. }) {
-            self.over.store(true, Ordering::Release);
-            self.ended.cancel();
+            self.end();
         }
+    }
+
+    fn end(&self) {
+        self.over.store(true, Ordering::Release);
+        self.ended.cancel();
     }
 }
 

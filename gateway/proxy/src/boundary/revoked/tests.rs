@@ -1,7 +1,10 @@
 use std::time::Duration;
 
+use kube_wire::UserInfo;
+
 use super::*;
-use crate::testing::{TestTime, alice};
+use crate::boundary::{ClusterConfig, GrantConfig, Session, SessionParts, SnapshotConfig};
+use crate::testing::{TestTime, alice, cluster};
 
 fn feed() -> (RevokedSender, Revoked, Arc<TestTime>) {
     let time = Arc::new(TestTime::new());
@@ -100,4 +103,62 @@ fn lives_that_nobody_holds_are_forgotten() {
         life(&revoked, &format!("gwt-{number}"));
     }
     assert!(revoked.0.lock().tokens.len() <= 1_024);
+}
+
+#[test]
+fn a_token_ends_at_its_time_and_one_that_was_prolonged_later() {
+    let (_sender, revoked, time) = feed();
+    let (short, prolonged) = (life(&revoked, "gwt-a"), life(&revoked, "gwt-b"));
+    let more = Resolved { expires_at: alice("gwt-b").expires_at + Duration::from_secs(60), ..alice("gwt-b") };
+    revoked.enroll(&more, revoked.sequence()).unwrap();
+    time.pass(Duration::from_secs(3_599));
+    revoked.end_expired();
+    assert!(!short.is_over() && !prolonged.is_over());
+    time.pass(Duration::from_secs(1));
+    revoked.end_expired();
+    assert!(short.is_over() && short.ended().is_cancelled());
+    assert!(!prolonged.is_over());
+}
+
+#[test]
+fn a_reload_ends_those_who_may_enter_less_and_nobody_else() {
+    let whole = || vec![grant("corp:dev", "east", false), grant("corp:ops", "*", false)];
+    let reserving = ClusterConfig { reserved: vec!["corp:a*".to_owned()], ..cluster("east") };
+    let both = || vec![cluster("east"), cluster("west")];
+    for (what, clusters, grants, ended) in [
+        ("nothing changed", both(), whole(), [false, false]),
+        ("a grant more", both(), [whole(), vec![grant("corp:dev", "west", true)]].concat(), [false, false]),
+        ("a grant taken over by another", both(), vec![grant("corp:dev", "*", false)], [false, true]),
+        ("a cluster more", vec![cluster("east"), cluster("west"), cluster("new")], whole(), [false, false]),
+        ("a grant gone", both(), vec![grant("corp:ops", "*", false)], [true, false]),
+        ("only to read", both(), vec![grant("corp:dev", "east", true), grant("corp:ops", "*", false)], [true, false]),
+        ("a cluster of one gone", vec![cluster("east")], whole(), [false, true]),
+        ("a name newly kept", vec![reserving, cluster("west")], whole(), [true, false]),
+    ] {
+        let (sender, revoked, _) = feed();
+        let dev = life(&revoked, "gwt-dev");
+        let ops = revoked.enroll(&bob(), revoked.sequence()).unwrap();
+        sender.reloaded(&snapshot(both(), whole()), &snapshot(clusters, grants));
+        assert_eq!([dev.is_over(), ops.is_over()], ended, "{what}");
+    }
+}
+
+fn snapshot(clusters: Vec<ClusterConfig>, grants: Vec<GrantConfig>) -> Snapshot {
+    Snapshot::build(SnapshotConfig { clusters, grants, ..SnapshotConfig::default() }).unwrap()
+}
+
+fn grant(subject: &str, cluster: &str, read_only: bool) -> GrantConfig {
+    GrantConfig { subjects: vec![subject.to_owned()], clusters: vec![cluster.to_owned()], read_only }
+}
+
+fn bob() -> Resolved {
+    let parts = SessionParts {
+        id: "s-2".to_owned(),
+        user: "u-bob".to_owned(),
+        provider: "corp".to_owned(),
+        principal: "corp_user://43".to_owned(),
+        identity: UserInfo::named("corp:bob"),
+        subjects: vec!["corp:ops".to_owned()],
+    };
+    Resolved { session: Arc::new(Session::new(parts).unwrap()), ..alice("gwt-bob") }
 }

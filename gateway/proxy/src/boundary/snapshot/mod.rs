@@ -16,7 +16,8 @@ use grants::{Entries, Grants};
 
 /// One consistent state of the configuration.
 ///
-/// A request loads it once and sees it to its end; a reload swaps it whole, so no request ever sees half of a change.
+/// A reload swaps it whole, so no request ever sees half of a change. A request loads it once and sees it to its end,
+/// except that who may enter is asked of what is in force at that moment: nothing is let in by what is gone.
 #[derive(Debug)]
 pub struct Snapshot {
     generation: u64,
@@ -155,6 +156,20 @@ impl Snapshot {
             entries: self.grants.of(session.subjects()),
             reserved: keeping.filter_map(kept).collect(),
         }
+    }
+
+    /// Whether a session may enter some cluster less than by an older snapshot: not at all, or only to read.
+    pub(crate) fn narrows(&self, old: &Self, session: &Session) -> bool {
+        let (had, has) = (old.granted(session), self.granted(session));
+        let open = |snapshot: &Self, granted: &Granted, id: &str| {
+            let access = granted.on(id).filter(|_| snapshot.clusters.contains_key(id));
+            access.filter(|_| granted.reserved_on(id).is_none())
+        };
+        old.clusters.keys().any(|id| match (open(old, &had, id), open(self, &has, id)) {
+            (Some(had), Some(has)) => has.read_only && !had.read_only,
+            (had, None) => had.is_some(),
+            (None, Some(_)) => false,
+        })
     }
 
     /// Whether it was worked out from this snapshot.

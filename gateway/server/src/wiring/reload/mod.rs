@@ -10,10 +10,11 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use auth_core::Clock;
 use gatewarden_control::{Control, ProviderEntry, Registry};
-use gatewarden_proxy::{Revocation, RevokedSender, Snapshot};
+use gatewarden_proxy::{RevokedSender, Snapshot};
 use jiff::Timestamp;
 
 use super::{ProviderPorts, SystemClock, certificate};
+use crate::causes::with_causes;
 use crate::config::{self, Config, LoadError, Loaded, Sources};
 
 /// How often files are looked at. Contents are compared: the times of mounted secrets tell nothing.
@@ -64,11 +65,9 @@ impl Reload {
     async fn apply(&mut self, loaded: Loaded) {
         warn(&self.current, &loaded.config);
         self.replace_providers(registry(&loaded.config, loaded.providers)).await;
-        self.snapshot.store(loaded.snapshot);
-        if narrows(&self.current, &loaded.config) {
-            // Streams that run were let in by what is gone. Whoever still may comes back by itself.
-            self.revoked.send(&Revocation::Everything);
-        }
+        let old = self.snapshot.swap(Arc::clone(&loaded.snapshot));
+        // Streams that run may have been let in by what is gone.
+        self.revoked.reloaded(&old, &loaded.snapshot);
         let old = std::mem::replace(&mut self.current, loaded.config);
         if certificate::names(&old) != certificate::names(&self.current) {
             self.own_certificate();
@@ -79,7 +78,7 @@ impl Reload {
 
     async fn replace_providers(&self, registry: Registry) {
         if let Err(fault) = self.control.replace_providers(registry).await {
-            tracing::error!(%fault, "sessions of providers that are gone could not be ended");
+            tracing::error!(why = with_causes(&fault), "sessions of providers that are gone could not be ended");
         }
     }
 
@@ -97,7 +96,7 @@ impl Reload {
         }
         self.issued = SystemClock.now();
         if let Err(error) = certificate::issue(&self.current, &self.state_dir) {
-            tracing::error!(%error, "the gateway's own certificate could not be made anew");
+            tracing::error!(why = with_causes(&error), "the gateway's own certificate could not be made anew");
         }
     }
 }
@@ -121,12 +120,6 @@ fn tell(error: &LoadError) {
         }
         LoadError::Unreadable { .. } => tracing::error!("{error}; the old configuration stays in use"),
     }
-}
-
-/// Whether somebody may enter less than before: a grant is gone or was changed, or a cluster is gone.
-fn narrows(old: &Config, new: &Config) -> bool {
-    let stays = |id: &str| new.clusters.iter().any(|cluster| cluster.id == id);
-    old.grants.iter().any(|grant| !new.grants.contains(grant)) || !old.clusters.iter().all(|cluster| stays(&cluster.id))
 }
 
 /// Settings that differ and cannot change while the gateway runs.

@@ -125,17 +125,6 @@ async fn a_file_that_appears_mends_the_configuration_that_names_it() {
 }
 
 #[test]
-fn a_grant_or_cluster_that_goes_narrows_and_one_that_comes_does_not() {
-    let read = |text: &str| config::parse(text, Path::new("/")).unwrap();
-    let old = read(GOOD);
-    let wider = read(&GOOD.replace("grants:\n", "grants:\n  - { subjects: [\"local:bob\"], clusters: [\"*\"] }\n"));
-    assert!(!narrows(&old, &read(&GOOD.replace("Alice.", "Bob."))) && !narrows(&old, &wider));
-    assert!(narrows(&wider, &old));
-    assert!(narrows(&old, &read(&GOOD.replace("clusters: [east] }", "clusters: [east], readOnly: true }"))));
-    assert!(narrows(&old, &read(&GOOD.replace("east", "west"))));
-}
-
-#[test]
 fn what_cannot_change_while_it_runs_is_named() {
     let read = |text: &str| config::parse(text, Path::new("/")).unwrap();
     let (old, new) = (read(GOOD), read(&format!("{GOOD}stateDir: /other\n")));
