@@ -39,6 +39,13 @@ pub enum Protocol {
     Http2,
 }
 
+/// A connection with an answer on it that nobody reads; closed when dropped.
+#[derive(Debug)]
+pub struct Held {
+    _stream: TlsStream<TcpStream>,
+    _runtime: Runtime,
+}
+
 /// A whole answer.
 #[derive(Debug, Clone)]
 pub struct Answer {
@@ -134,6 +141,23 @@ impl Https {
             ensure!(!answer.is_empty(), "no answer");
             Ok(answer)
         })
+    }
+
+    /// Sends raw bytes, waits for the first bytes of an answer, and reads no further.
+    ///
+    /// # Errors
+    ///
+    /// When no byte comes within the guard.
+    pub fn open(&self, bytes: &[u8]) -> Result<Held> {
+        let runtime = runtime()?;
+        let stream = runtime.block_on(async {
+            let mut stream = self.connect(Protocol::Http1).await?;
+            stream.write_all(bytes).await?;
+            stream.flush().await?;
+            let first = tokio::time::timeout(GUARD, stream.read_u8()).await.context("no answer begins")?;
+            first.map(|_| stream).context("the server closed")
+        })?;
+        Ok(Held { _stream: stream, _runtime: runtime })
     }
 
     async fn exchange(&self, protocol: Protocol, mut request: Request<Bytes>) -> Result<Answer> {

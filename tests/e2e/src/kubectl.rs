@@ -1,10 +1,9 @@
 //! The real kubectl, as one person at one cluster.
 
-use std::io::Write as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 
 use crate::Running;
 
@@ -74,7 +73,7 @@ impl Kubectl {
     ///
     /// # Errors
     ///
-    /// When kubectl cannot be started.
+    /// When kubectl cannot be started, or does not end.
     pub fn run(&self, arguments: &[&str]) -> Result<Outcome> {
         self.feed(arguments, b"")
     }
@@ -83,25 +82,9 @@ impl Kubectl {
     ///
     /// # Errors
     ///
-    /// When kubectl cannot be started.
+    /// When kubectl cannot be started, or does not end.
     pub fn feed(&self, arguments: &[&str], input: &[u8]) -> Result<Outcome> {
-        let mut child = self
-            .command(arguments)?
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .with_context(|| format!("kubectl {arguments:?}"))?;
-        let stdin = child.stdin.take();
-        let input = input.to_owned();
-        let writer = std::thread::spawn(move || {
-            if let Some(mut stdin) = stdin {
-                // A command that does not read its input closes it: no fault of the test.
-                let _ = stdin.write_all(&input);
-            }
-        });
-        let output = child.wait_with_output()?;
-        ensure!(writer.join().is_ok(), "the writer panicked");
+        let output = testbed::bounded::run(self.command(arguments)?, input, testbed::bounded::LIMIT)?;
         Ok(Outcome {
             code: output.status.code().unwrap_or(-1),
             stdout: output.stdout,
@@ -139,6 +122,17 @@ impl Kubectl {
     pub fn apply(&self, manifest: &str) -> Result<String> {
         let outcome = self.feed(&["apply", "-f", "-"], manifest.as_bytes())?;
         ensure!(outcome.code == 0, "apply: {}\n{manifest}", outcome.stderr);
+        Ok(outcome.text())
+    }
+
+    /// Creates what is too large for an annotation that repeats it.
+    ///
+    /// # Errors
+    ///
+    /// When the cluster does not take it.
+    pub fn apply_large(&self, manifest: &str) -> Result<String> {
+        let outcome = self.feed(&["apply", "--server-side", "-f", "-"], manifest.as_bytes())?;
+        ensure!(outcome.code == 0, "apply: {}", outcome.stderr);
         Ok(outcome.text())
     }
 

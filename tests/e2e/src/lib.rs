@@ -16,7 +16,7 @@ mod runner;
 mod running;
 
 pub use audit_log::AuditLog;
-pub use https::{Answer, Https, Protocol};
+pub use https::{Answer, Held, Https, Protocol};
 pub use kubectl::{Kubectl, Outcome, Transport};
 pub use patience::{GUARD, eventually};
 pub use relay::Relay;

@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result, ensure};
 use e2e::{Case, Protocol};
 
-use crate::bed::Bed;
+use crate::bed::{Bed, POD};
 use crate::gate::{Gate, Plan, Session};
 
 /// What is proven here.
@@ -13,6 +13,8 @@ pub(crate) fn facts() -> Vec<Case<Bed>> {
         too_many_groups_are_refused_with_the_count,
         a_person_of_the_gateway_itself_logs_in,
         a_new_group_opens_a_cluster,
+        a_person_who_left_the_directory_is_out,
+        a_name_that_is_given_to_somebody_else_takes_nothing_along,
         an_account_that_may_too_much_closes_its_cluster_alone,
     ]
 }
@@ -72,6 +74,33 @@ pub(crate) fn a_new_group_opens_a_cluster(bed: &Bed) -> Result<()> {
     bed.join_group(&person, "dev")?;
     bed.gate().ok(&["user", "refresh", &session.user])?;
     e2e::eventually("the new group", || Ok((ask()?.status == 200).then_some(())))
+}
+
+pub(crate) fn a_person_who_left_the_directory_is_out(bed: &Bed) -> Result<()> {
+    let person = bed.new_person("gone", &["dev"])?;
+    let session = bed.gate().fresh_session(&person)?;
+    let mut watch = bed.gate().kubectl(&session, "east")?.start(&["get", "pods", "--watch"])?;
+    watch.wait_for(POD)?;
+    bed.remove_person(&person)?;
+    bed.gate().ok(&["user", "refresh", &session.user])?;
+    watch.wait_for_end()?;
+    e2e::eventually("the end of the session", || {
+        Ok((bed.gate().get(Protocol::Http2, "/api/v1/me", &session)?.status == 401).then_some(()))
+    })
+}
+
+pub(crate) fn a_name_that_is_given_to_somebody_else_takes_nothing_along(bed: &Bed) -> Result<()> {
+    let name = bed.new_person("heir", &["dev"])?;
+    let first = bed.gate().fresh_session(&name)?;
+    bed.remove_person(&name)?;
+    bed.add_person(&name, &["dev"])?;
+    // The RoleBindings to this name were made for another person.
+    let answer = bed.gate().login_as(&name)?;
+    ensure!(answer.status != 201 && answer.status != 401, "{} {}", answer.status, answer.text());
+    bed.gate().ok(&["cluster", "release-name", &format!("corp:{name}")])?;
+    let second = bed.gate().fresh_session(&name)?;
+    ensure!(second.user != first.user, "two people, one user id: {}", second.user);
+    Ok(())
 }
 
 pub(crate) fn an_account_that_may_too_much_closes_its_cluster_alone(bed: &Bed) -> Result<()> {

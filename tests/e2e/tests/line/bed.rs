@@ -124,17 +124,27 @@ impl Bed {
     /// Adds a person to the directory, for one case alone.
     pub(crate) fn new_person(&self, name: &str, groups: &[&str]) -> Result<String> {
         let uid = format!("{name}{}", self.count.fetch_add(1, Ordering::Relaxed));
+        self.add_person(&uid, groups)?;
+        Ok(uid)
+    }
+
+    /// Adds a person under a given name.
+    pub(crate) fn add_person(&self, uid: &str, groups: &[&str]) -> Result<()> {
         let mut ldif = format!(
             "dn: uid={uid},ou=people,{base}\nobjectClass: inetOrgPerson\nuid: {uid}\ncn: {uid}\nsn: {uid}\n\
              userPassword: {}\n",
-            people::password(&uid),
+            people::password(uid),
             base = Slapd::BASE
         );
         for group in groups {
-            write!(ldif, "\n{}", membership("add", &uid, group))?;
+            write!(ldif, "\n{}", membership("add", uid, group))?;
         }
-        self.directory.modify(&ldif)?;
-        Ok(uid)
+        self.directory.modify(&ldif)
+    }
+
+    /// Takes a person out of the directory.
+    pub(crate) fn remove_person(&self, uid: &str) -> Result<()> {
+        self.directory.modify(&format!("dn: uid={uid},ou=people,{}\nchangetype: delete\n", Slapd::BASE))
     }
 
     /// Puts a person into a group.

@@ -22,6 +22,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) west: Option<SocketAddr>,
     /// Reach the directory here.
     pub(crate) directory: Option<SocketAddr>,
+    /// Only these grants, as YAML list items.
+    pub(crate) only_grants: Option<&'a str>,
     /// More grants, as YAML list items.
     pub(crate) grants: &'a str,
     /// More lines for the directory's groups.
@@ -32,6 +34,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) west_lines: &'a str,
     /// Another impersonator for the west cluster.
     pub(crate) west_impersonator: Option<&'a Path>,
+    /// What stands behind `audit:`; a file in the gateway's folder when empty.
+    pub(crate) audit: &'a str,
     /// More top-level keys.
     pub(crate) extra: &'a str,
 }
@@ -124,6 +128,11 @@ impl Gate {
     /// Everything that it logged.
     pub(crate) fn log(&self) -> Result<String> {
         self.with_server(|server| server.log())
+    }
+
+    /// A file in its folder.
+    pub(crate) fn path(&self, relative: &str) -> PathBuf {
+        self.place.path(relative)
     }
 
     /// What it recorded.
@@ -241,6 +250,10 @@ impl Gate {
     }
 }
 
+/// Who enters which cluster of the bed.
+const GRANTS: &str = r#"- { subjects: ["group:corp:dev", "user:corp:erin"], clusters: ["*"] }
+  - { subjects: ["group:corp:ops", "group:corp:개발팀"], clusters: [east] }"#;
+
 fn config(bed: &Bed, place: &Place, plan: &Plan<'_>) -> Result<String> {
     let directory = plan.directory.unwrap_or_else(|| bed.directory_addr()).port();
     let west = plan.west.unwrap_or_else(|| bed.cluster_addr("west"));
@@ -250,10 +263,6 @@ fn config(bed: &Bed, place: &Place, plan: &Plan<'_>) -> Result<String> {
     let west = cluster(bed, "west", west, &west_impersonator)?;
     Ok(format!(
         r#"apiVersion: gatewarden/v1
-/// Who enters which cluster of the bed.
-const GRANTS: &str = r#"- { subjects: ["group:corp:dev", "user:corp:erin"], clusters: ["*"] }
-  - { subjects: ["group:corp:ops", "group:corp:개발팀"], clusters: [east] }"#;
-
 listeners:
   main: {{ address: "127.0.0.1:{port}" }}
   operations: {{ address: "127.0.0.1:{operations}" }}
@@ -281,11 +290,10 @@ clusters:
 {east}    hosts: [east.test]
 {west}    {west_lines}
 grants:
-  - {{ subjects: ["corp:dev", "corp:erin"], clusters: ["*"] }}
-  - {{ subjects: ["corp:ops", "corp:개발팀"], clusters: [east] }}
+  {usual_grants}
   {grants}
 whomToAsk: {WHOM_TO_ASK}
-audit: {{ file: ./audit.log }}
+audit: {audit}
 limits: {{ {limits} userRate: 100000, userBurst: 100000, sourceRate: 100000, sourceBurst: 100000, sourceFailureRate: 10000, sourceFailureBurst: 10000 }}
 {extra}
 "#,
@@ -294,6 +302,8 @@ limits: {{ {limits} userRate: 100000, userBurst: 100000, sourceRate: 100000, sou
         directory_ca = bed.directory().ca_file().display(),
         service = Slapd::SERVICE_DN,
         base = Slapd::BASE,
+        audit = if plan.audit.is_empty() { "{ file: ./audit.log }" } else { plan.audit },
+        usual_grants = plan.only_grants.unwrap_or(GRANTS),
         groups = plan.groups,
         limits = plan.limits,
         west_lines = plan.west_lines,

@@ -1,6 +1,8 @@
 //! Start, reload, stop, and the sudden end. Each case has a gateway of its own.
 
-use anyhow::{Result, ensure};
+use std::os::unix::fs::PermissionsExt as _;
+
+use anyhow::{Context as _, Result, ensure};
 use e2e::{Answer, Case, Protocol};
 
 use crate::bed::{Bed, POD};
@@ -12,11 +14,13 @@ const PODS: &str = "/k8s/clusters/east/api/v1/namespaces/dev/pods";
 pub(crate) fn facts() -> Vec<Case<Bed>> {
     facts![
         a_reload_adds_a_grant_and_keeps_a_running_watch,
+        a_reload_that_takes_a_grant_away_ends_what_rests_on_it,
         a_broken_configuration_is_refused_and_the_old_one_serves_on,
         a_stop_lets_running_requests_end,
         a_restart_keeps_every_acknowledged_login,
         a_revocation_survives_a_kill,
         a_port_in_use_is_one_line,
+        what_is_kept_is_readable_by_the_gateway_alone,
     ]
 }
 
@@ -34,6 +38,21 @@ pub(crate) fn a_reload_adds_a_grant_and_keeps_a_running_watch(bed: &Bed) -> Resu
         Ok(told.contains("cannot list resource").then_some(()))
     })?;
     ensure!(watch.is_alive()?, "the watch did not survive: {}", watch.output());
+    Ok(())
+}
+
+pub(crate) fn a_reload_that_takes_a_grant_away_ends_what_rests_on_it(bed: &Bed) -> Result<()> {
+    let gate = Gate::start(bed, &Plan::default())?;
+    let (alice, carol) = (gate.session("alice")?, gate.session("carol")?);
+    gate.wait_until_proven()?;
+    let mut lost = gate.kubectl(&alice, "east")?.start(&["get", "pods", "--watch"])?;
+    lost.wait_for(POD)?;
+    let only = "- { subjects: [\"group:corp:ops\"], clusters: [east] }";
+    gate.rewrite(bed, &Plan { only_grants: Some(only), ..Plan::default() })?;
+    gate.hang_up()?;
+    e2e::eventually("the refusal", || Ok((gate.get(Protocol::Http2, PODS, &alice)?.status == 403).then_some(())))?;
+    lost.wait_for_end()?;
+    ensure!(gate.get(Protocol::Http2, PODS, &carol)?.status == 200, "another grant was hit");
     Ok(())
 }
 
@@ -115,4 +134,27 @@ fn when_open(gate: &Gate, session: &Session) -> Result<Answer> {
         let answer = gate.get(Protocol::Http2, PODS, session)?;
         Ok((answer.status != 503).then_some(answer))
     })
+}
+
+pub(crate) fn what_is_kept_is_readable_by_the_gateway_alone(bed: &Bed) -> Result<()> {
+    let token = bed.gate().session("alice")?.token;
+    let secret = token.split_once(':').context("name:secret")?.1;
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(bed.gate().path("state"))? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let mode = entry.metadata()?.permissions().mode() & 0o777;
+        ensure!(name.ends_with(".crt") || mode & 0o077 == 0, "{name} has mode {mode:o}");
+        let bytes = std::fs::read(entry.path())?;
+        ensure!(!bytes.windows(secret.len()).any(|window| window == secret.as_bytes()), "{name} holds a token");
+        files.push(name);
+    }
+    ensure!(files.iter().any(|name| name == "key") && files.iter().any(|name| name == "gatewarden.db"), "{files:?}");
+    for command in
+        [&["token", "list"][..], &["token", "list", "--output", "json"], &["user", "list", "--output", "json"]]
+    {
+        let told = bed.gate().ok(command)?;
+        ensure!(!told.contains(secret) && !told.is_empty(), "{command:?}: {told}");
+    }
+    Ok(())
 }

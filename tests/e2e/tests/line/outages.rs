@@ -5,6 +5,7 @@ use e2e::{Case, Protocol, Relay};
 
 use crate::bed::{Bed, POD};
 use crate::gate::{Gate, Plan, Session};
+use crate::reads::config_map;
 
 const PODS: &str = "api/v1/namespaces/dev/pods";
 
@@ -15,6 +16,7 @@ pub(crate) fn facts() -> Vec<Case<Bed>> {
         a_directory_that_is_down_is_a_503_and_running_sessions_go_on,
         a_failed_group_lookup_takes_nothing_away,
         an_incomplete_group_list_replaces_nothing,
+        what_cannot_be_recorded_is_not_done,
     ]
 }
 
@@ -87,6 +89,36 @@ pub(crate) fn an_incomplete_group_list_replaces_nothing(bed: &Bed) -> Result<()>
         answers(&gate, &alice, "east", 200)?;
     }
     ensure!(groups(&gate, &alice)? == before, "{before}\n{}", groups(&gate, &alice)?);
+    Ok(())
+}
+
+pub(crate) fn what_cannot_be_recorded_is_not_done(bed: &Bed) -> Result<()> {
+    let gate = Gate::start(bed, &Plan::default())?;
+    let alice = gate.session("alice")?;
+    let start_with = |audit: &str| {
+        gate.stop()?;
+        gate.rewrite(bed, &Plan { audit, ..Plan::default() })?;
+        gate.start_again()?;
+        gate.wait_until_proven()
+    };
+    let map = config_map("unrecorded", "audit", "x");
+    let post = || {
+        let path = "/k8s/clusters/east/api/v1/namespaces/dev/configmaps";
+        let request = gate.request("POST", path, &alice).header("content-type", "application/yaml");
+        gate.https()?.send(Protocol::Http2, request.body(map.clone().into())?)
+    };
+    start_with("{ file: /dev/full }")?;
+    let answer = post()?;
+    ensure!(answer.status == 503, "{} {}", answer.status, answer.text());
+    bed.admin("east")?.refused(&["get", "configmap", "unrecorded"])?;
+    ensure!(gate.login_as("bob")?.status == 503, "a login is a change");
+    answers(&gate, &alice, "east", 200)?;
+    start_with("{ file: /dev/full, whenFull: drop }")?;
+    let answer = post()?;
+    ensure!(answer.status == 201, "{} {}", answer.status, answer.text());
+    let metrics = gate.operations("/metrics")?.1;
+    let lost = metrics.lines().find(|line| line.starts_with("gatewarden_audit") && !line.ends_with(" 0"));
+    ensure!(lost.is_some(), "no loss is counted: {metrics}");
     Ok(())
 }
 

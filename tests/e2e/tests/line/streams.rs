@@ -4,9 +4,10 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
 use anyhow::{Context as _, Result, ensure};
-use e2e::{Case, GUARD, Kubectl, Transport};
+use e2e::{Case, GUARD, Kubectl, Protocol, Transport};
 
 use crate::bed::{Bed, POD};
+use crate::reads::config_map;
 
 const MEGABYTES: usize = 5_000_000;
 
@@ -22,6 +23,7 @@ pub(crate) fn facts() -> Vec<Case<Bed>> {
         attach_shows_what_the_pod_prints,
         cp_copies_both_ways,
         port_forward_reaches_the_pod_again_and_again,
+        readers_who_do_not_read_stall_nobody,
     ]
 }
 
@@ -119,6 +121,35 @@ pub(crate) fn port_forward_reaches_the_pod_again_and_again(bed: &Bed) -> Result<
         ensure!(forward.is_alive()?, "{}", forward.output());
         Ok(())
     })
+}
+
+pub(crate) fn readers_who_do_not_read_stall_nobody(bed: &Bed) -> Result<()> {
+    // Answers far larger than all windows on the way, of which nobody takes more than the first bytes.
+    let (admin, alice) = (bed.admin("east")?, bed.gate().session("alice")?);
+    let large = "x".repeat(900_000);
+    for number in 0..8 {
+        admin.apply_large(&config_map(&format!("large-{number}"), "large", &large))?;
+    }
+    let request = format!(
+        "GET /k8s/clusters/east/api/v1/namespaces/dev/configmaps?labelSelector=case%3Dlarge HTTP/1.1\r\n\
+         Host: {}\r\nAuthorization: Bearer {}\r\n\r\n",
+        bed.gate().authority(),
+        alice.token
+    );
+    let mut held = Vec::new();
+    for _ in 0..40 {
+        held.push(bed.gate().https()?.open(request.as_bytes())?);
+    }
+    for _ in 0..40 {
+        for protocol in [Protocol::Http1, Protocol::Http2] {
+            let path = format!("/k8s/clusters/east/api/v1/namespaces/dev/pods/{POD}");
+            let answer = bed.gate().get(protocol, &path, &alice)?;
+            ensure!(answer.status == 200, "{} {}", answer.status, answer.text());
+        }
+    }
+    drop(held);
+    admin.ok(&["delete", "configmaps", "-l", "case=large", "--wait=false"])?;
+    Ok(())
 }
 
 /// The local port that kubectl chose.
