@@ -1,12 +1,11 @@
 //! The real kubectl, with one kubeconfig.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::{packages, programs};
+use crate::{bounded, packages, programs};
 
 /// kubectl as the holder of one kubeconfig.
 #[derive(Debug, Clone)]
@@ -56,9 +55,9 @@ impl Kubectl {
     /// Runs it to its end, whatever that is.
     ///
     /// # Errors
-    /// When it cannot be run at all.
+    /// When it cannot be run at all, or does not end.
     pub fn run(&self, arguments: &[&str]) -> Result<Output> {
-        Ok(self.command(arguments)?.stdin(Stdio::null()).output()?.into())
+        self.run_with_input(arguments, b"")
     }
 
     /// The same with standard input.
@@ -109,14 +108,7 @@ impl From<std::process::Output> for Output {
     }
 }
 
-/// Runs a command to its end, feeding it on the side so that neither waits for the other.
-pub(crate) fn run_with_input(mut command: Command, input: &[u8]) -> Result<Output> {
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-    let mut pipe = child.stdin.take().context("stdin is piped")?;
-    std::thread::scope(|scope| {
-        scope.spawn(move || {
-            let _ = pipe.write_all(input); // a program may end without reading all
-        });
-        Ok(child.wait_with_output()?.into())
-    })
+/// Runs a command to its end, within the limit of all commands.
+pub(crate) fn run_with_input(command: Command, input: &[u8]) -> Result<Output> {
+    Ok(bounded::run(command, input, bounded::LIMIT)?.into())
 }

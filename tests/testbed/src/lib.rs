@@ -19,6 +19,7 @@
 pub mod packages;
 pub mod programs;
 
+pub mod bounded;
 pub mod http;
 pub mod pki;
 pub mod ports;

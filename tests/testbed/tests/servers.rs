@@ -27,8 +27,7 @@ fn two_clusters_stand_side_by_side_and_know_their_users_apart() {
 #[test]
 fn a_pod_runs_and_nothing_of_it_stays() {
     if let Some(reason) = testbed::nodes_unsupported() {
-        assert_ne!(reason, "");
-        eprintln!("skipped: {reason}");
+        skipped("a_pod_runs_and_nothing_of_it_stays", &reason);
         return;
     }
     let dir = tempfile::tempdir().unwrap();
@@ -79,4 +78,10 @@ fn what_was_detached_is_found_and_stopped_by_its_folder() {
     assert!(listens());
     testbed::down(dir.path()).unwrap();
     assert!(!listens());
+}
+
+/// Says so past the harness, which keeps what a passing test prints to itself: nobody takes the run for a full one.
+fn skipped(test: &str, reason: &str) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr(), "test {test} ... SKIPPED: {reason}"); // a closed stream reads nothing
 }

@@ -1,9 +1,11 @@
 //! What was acknowledged survives a kill at any instant.
 
-use std::io::{BufRead, BufReader, Lines};
-use std::path::PathBuf;
-use std::process::{ChildStdout, Command, Stdio};
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver};
+use std::time::Duration;
 
 use auth_core::testing::ManualClock;
 
@@ -11,19 +13,35 @@ use crate::{Admin, NewUser, Store};
 
 const PLACE: &str = "GATEWARDEN_TEST_STORE";
 const SAID: &str = "acknowledged ";
+/// A wait that only a failure reaches the end of.
+const GUARD: Duration = Duration::from_secs(60);
 
-async fn open(path: &std::path::Path) -> Admin {
+async fn open(path: &Path) -> Admin {
     Admin::new(Store::open(path, Arc::new(ManualClock::new())).await.expect("a store"))
 }
 
-/// The process that is killed: this test, run again by the one below.
 #[tokio::test]
-#[ignore = "started by the other test, which kills it"]
-async fn writes_until_it_is_killed() {
+async fn whatever_was_acknowledged_before_a_kill_is_there_after_it() {
     #[expect(clippy::disallowed_methods, reason = "how the parent says where")]
-    let place = std::env::var(PLACE);
-    let Ok(place) = place else { return };
-    let admin = open(&PathBuf::from(place)).await;
+    if let Ok(place) = std::env::var(PLACE) {
+        return write_until_killed(Path::new(&place)).await;
+    }
+    for acknowledged in [1, 40, 7] {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("db");
+        let (mut writer, lines) = Writer::start(&path);
+        let mut said = Vec::new();
+        while said.len() < acknowledged {
+            said.push(lines.recv_timeout(GUARD).expect("it goes on until it is killed"));
+        }
+        writer.kill();
+        said.extend(std::iter::from_fn(|| lines.recv_timeout(GUARD).ok()));
+        check(&path, &said).await;
+    }
+}
+
+async fn write_until_killed(place: &Path) {
+    let admin = open(place).await;
     for number in 0..1_000_000 {
         let login = format!("user{number}");
         let groups = vec![format!("group{number}")];
@@ -33,35 +51,49 @@ async fn writes_until_it_is_killed() {
     }
 }
 
-#[tokio::test]
-async fn whatever_was_acknowledged_before_a_kill_is_there_after_it() {
-    for acknowledged in [1, 40, 7] {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let path = folder.path().join("db");
+/// The process that is killed: the test above, run again. Killed when dropped, too.
+struct Writer(Child);
+
+impl Writer {
+    fn start(path: &Path) -> (Self, Receiver<String>) {
+        let name = "store::kill::whatever_was_acknowledged_before_a_kill_is_there_after_it";
         let mut child = Command::new(std::env::current_exe().expect("this program"))
-            .args(["--ignored", "--exact", "--nocapture", "store::kill::writes_until_it_is_killed"])
-            .env(PLACE, &path)
+            .args(["--exact", "--nocapture", name])
+            .env(PLACE, path)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
             .expect("started");
-        let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
-        let mut said = Vec::new();
-        while said.len() < acknowledged {
-            said.push(next(&mut lines).expect("it goes on until it is killed"));
-        }
-        child.kill().expect("killed");
-        child.wait().expect("waited");
-        said.extend(std::iter::from_fn(|| next(&mut lines)));
-        check(&path, &said).await;
+        let lines = acknowledged(child.stdout.take().expect("piped"));
+        (Self(child), lines)
+    }
+
+    fn kill(&mut self) {
+        let _ = self.0.kill(); // an error means that it is gone already
+        self.0.wait().expect("waited");
     }
 }
 
-fn next(lines: &mut Lines<BufReader<ChildStdout>>) -> Option<String> {
-    lines.map_while(Result::ok).find_map(|line| Some(line.split_once(SAID)?.1.to_owned()))
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.kill();
+    }
 }
 
-async fn check(path: &std::path::Path, said: &[String]) {
+/// The ids as they are told, and an end when the writer is dead.
+fn acknowledged(stdout: ChildStdout) -> Receiver<String> {
+    let (tell, told) = mpsc::channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+            if let Some((_, id)) = line.split_once(SAID) {
+                let _ = tell.send(id.to_owned()); // the test is over
+            }
+        }
+    });
+    told
+}
+
+async fn check(path: &Path, said: &[String]) {
     let admin = open(path).await;
     let known = admin.users().await.expect("listed");
     let missing: Vec<_> = said.iter().filter(|id| !known.iter().any(|user| user.id.as_str() == **id)).collect();
