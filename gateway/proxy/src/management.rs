@@ -1,13 +1,18 @@
 //! The gateway's own API, as the last stop of the same pipeline.
 
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
+use bytes::BytesMut;
 use http::header::{AUTHORIZATION, COOKIE};
 use http::request::Parts;
 use http::{HeaderName, Response};
+use http_body::Body as _;
+use http_body_util::BodyExt;
 use tokio::time::timeout;
 
-use crate::admit::{Asked, Public};
+use crate::admit::{Asked, Public, Unfinished};
 use crate::audit::{self, Record};
 use crate::authorize::Managed;
 use crate::body::Body;
@@ -19,13 +24,46 @@ use crate::relay::named_by_connection;
 
 /// Hands on a request that asks nobody who it is from.
 pub(crate) async fn open(gate: &Gate, public: Public, record: &mut Record) -> Result<Response<Body>, Refusal> {
-    call_with(gate, public.into_request(), None, record).await
+    let asked = public.into_request();
+    let place = if asked.body.is_end_stream() { None } else { Some(asked.peer.source().body_begins()?) };
+    call_with(gate, arrived(asked, place).await?, None, record).await
 }
 
 /// Hands on a caller's request.
 pub(crate) async fn call(gate: &Gate, managed: Managed, record: &mut Record) -> Result<Response<Body>, Refusal> {
     let (admitted, caller) = managed.into_parts();
-    call_with(gate, admitted.into_request(), Some(Arc::clone(caller.resolved())), record).await
+    // How many of these arrive at once is bounded by what one user may have in flight.
+    let asked = arrived(admitted.into_request(), None).await?;
+    call_with(gate, asked, Some(Arc::clone(caller.resolved())), record).await
+}
+
+/// The largest body that the API reads, and one byte by which it sees that there is more.
+const MOST_BODY: usize = 16 * 1024 + 1;
+/// A body of 16 KiB that takes longer is held back on purpose.
+const BODY_DEADLINE: Duration = Duration::from_secs(10);
+
+/// Waits for the whole body, so that one that drips in holds a place here and none in the API behind.
+async fn arrived(asked: Asked, _place: Option<Unfinished>) -> Result<Asked, Refusal> {
+    let Asked { head, body, upgrade, peer } = asked;
+    let late = |_elapsed| Refusal::bad_request("the body did not arrive in time");
+    let body = match body.is_end_stream() {
+        true => body,
+        false => timeout(BODY_DEADLINE, whole(body)).await.map_err(late)??,
+    };
+    Ok(Asked { head, body, upgrade, peer })
+}
+
+async fn whole(body: Body) -> Result<Body, Refusal> {
+    let (mut body, mut bytes) = (pin!(body), BytesMut::new());
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Refusal::bad_request("the body broke off"))?;
+        let Some(data) = frame.data_ref() else { continue };
+        bytes.extend_from_slice(data.get(..MOST_BODY - bytes.len()).unwrap_or(data));
+        if bytes.len() >= MOST_BODY {
+            break;
+        }
+    }
+    Ok(Body::full(bytes))
 }
 
 async fn call_with(
@@ -60,4 +98,82 @@ fn strip(head: &mut Parts) {
         head.headers.remove(name);
     }
     head.extensions.clear();
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use futures_util::{FutureExt, StreamExt, stream};
+    use http::Request;
+    use http_body::Frame;
+    use http_body_util::StreamBody;
+    use hyper::body::Bytes;
+
+    use super::*;
+    use crate::admit::{Incoming, Peer};
+    use crate::body::BoxError;
+    use crate::boundary::RequestLimits;
+    use crate::pipeline::answer;
+    use crate::testing::{World, snapshot_config};
+
+    /// A login's body as far as it came, and what comes then.
+    fn body(
+        first: &'static [u8],
+        rest: impl stream::Stream<Item = Result<Frame<Bytes>, BoxError>> + Send + 'static,
+    ) -> Body {
+        Body::boxed(StreamBody::new(stream::iter([Ok(Frame::data(Bytes::from_static(first)))]).chain(rest)))
+    }
+
+    fn from(world: &World, host: u8, method: &str, path: &str, body: Body) -> Incoming {
+        let peer = Peer::new(&world.gate.common, SocketAddr::from(([192, 0, 2, host], 40_000)), None);
+        let request = Request::builder().method(method).uri(path).header("host", "gw").body(body).unwrap();
+        Incoming::for_test(request, Arc::new(peer))
+    }
+
+    const LOGIN: &str = "/api/v1/providers/corp/login";
+
+    #[tokio::test]
+    async fn bodies_that_drip_in_take_up_their_own_address_and_nothing_behind() {
+        let world = World::new();
+        let slow = || from(&world, 1, "POST", LOGIN, body(b"{", stream::pending()));
+        let mut dripping: Vec<_> = (0..128).map(|_| Box::pin(answer(&world.gate, slow()))).collect();
+        assert!(dripping.iter_mut().all(|answer| answer.now_or_never().is_none()), "the API was asked too soon");
+        assert_eq!(answer(&world.gate, slow()).await.status(), 429);
+        let health = answer(&world.gate, from(&world, 1, "GET", "/api/v1/health", Body::empty())).await;
+        assert_eq!(health.status(), 200);
+        let login = || from(&world, 2, "POST", LOGIN, Body::full("{}"));
+        assert_eq!(answer(&world.gate, login()).await.status(), 200);
+        dripping.pop();
+        let next = answer(&world.gate, slow()).now_or_never();
+        assert!(next.is_none(), "a place that was given back is free");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_does_not_end_in_time_is_given_up() {
+        let world = World::new();
+        let slow = from(&world, 1, "POST", LOGIN, body(b"{", stream::pending()));
+        assert_eq!(answer(&world.gate, slow).await.status(), 400);
+    }
+
+    #[tokio::test]
+    async fn a_body_without_end_is_read_no_further_than_the_api_would() {
+        let endless = stream::repeat_with(|| Ok(Frame::data(Bytes::from_static(&[b'x'; 1_000]))));
+        let read = whole(body(b"", endless)).await.unwrap().collect().await.unwrap().to_bytes();
+        assert_eq!(read.len(), 16 * 1024 + 1, "the API sees that it is too large");
+        let broken = stream::iter([Err("gone".into())]);
+        assert!(whole(body(b"{", broken)).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_flood_of_health_checks_keeps_nobody_from_logging_in() {
+        let limits = RequestLimits { source_failure_rate: 1, source_failure_burst: 1, ..RequestLimits::default() };
+        let world = World::with(crate::boundary::SnapshotConfig { limits, ..snapshot_config() });
+        let health = || from(&world, 1, "GET", "/api/v1/health", Body::empty());
+        assert_eq!(answer(&world.gate, health()).await.status(), 200);
+        assert_eq!(answer(&world.gate, health()).await.status(), 429);
+        let login = || from(&world, 1, "POST", LOGIN, Body::empty());
+        assert_eq!(answer(&world.gate, login()).await.status(), 200);
+        assert_eq!(answer(&world.gate, login()).await.status(), 429, "and logins are counted, too");
+    }
 }

@@ -22,12 +22,13 @@ use crate::body::Body;
 use crate::boundary::Snapshot;
 use crate::gate::Gate;
 use crate::refusal::Refusal;
+use crate::spill;
 
 pub use incoming::Incoming;
 pub(crate) use incoming::Peer;
 pub use public::Public;
 pub(crate) use route::{Place, Target};
-pub(crate) use source::{Source, Sources};
+pub(crate) use source::{Source, Sources, Unfinished};
 pub(crate) use upgrade::{Protocol, Upgrade};
 
 /// Evidence that a request has one meaning and a place to go. Nobody knows yet whose it is.
@@ -78,7 +79,7 @@ pub(crate) fn run(gate: &Gate, incoming: Incoming, record: &mut Record) -> Resul
     if !public::is_public(&admitted) {
         return Ok(Entry::Private(admitted));
     }
-    admitted.peer.source().take_failure(now, admitted.snapshot.limits())?;
+    public::pay(&admitted, now)?;
     Ok(Entry::Public(Public::of(admitted)))
 }
 

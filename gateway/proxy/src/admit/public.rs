@@ -1,12 +1,14 @@
 //! The closed table of what may be asked without saying who one is.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use http::Method;
 use http::request::Parts;
 
 use crate::admit::{Admitted, Asked, Peer, Target};
 use crate::body::Body;
+use crate::refusal::Refusal;
 
 /// Evidence that a request asks for one of the few things that everybody may ask.
 ///
@@ -39,6 +41,15 @@ enum Segment {
 pub(super) fn is_public(admitted: &Admitted) -> bool {
     let Target::Management { path } = &admitted.target else { return false };
     TABLE.iter().any(|route| route.leads(&admitted.head.method, path.path()))
+}
+
+/// Charges the address: a login counts as a guess, and what is only read as something else.
+pub(super) fn pay(admitted: &Admitted, now: Instant) -> Result<(), Refusal> {
+    let (source, limits) = (admitted.peer.source(), admitted.snapshot.limits());
+    match admitted.head.method {
+        Method::POST => source.take_failure(now, limits),
+        _ => source.take_open(now, limits),
+    }
 }
 
 impl Public {

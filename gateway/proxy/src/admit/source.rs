@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use quick_cache::sync::Cache;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::boundary::{RequestLimits, Time};
 use crate::limit::Bucket;
@@ -15,6 +16,7 @@ use crate::refusal::Refusal;
 pub(crate) struct Sources {
     time: Arc<dyn Time>,
     seen: Cache<IpAddr, Arc<Source>>,
+    unfinished: Arc<Semaphore>,
 }
 
 /// What one address has spent. A connection looks it up once; its requests share it.
@@ -22,11 +24,27 @@ pub(crate) struct Sources {
 pub(crate) struct Source {
     requests: Bucket,
     failures: Bucket,
+    /// What everybody may ask, apart from logins: a flood of health checks must keep nobody from logging in.
+    open: Bucket,
+    unfinished: Arc<Semaphore>,
+    unfinished_of_all: Arc<Semaphore>,
 }
+
+/// A body of somebody unknown that is still on its way. Dropping it gives the place back.
+#[derive(Debug)]
+pub(crate) struct Unfinished {
+    _of_source: OwnedSemaphorePermit,
+    _of_all: OwnedSemaphorePermit,
+}
+
+/// Unfinished bodies of one address: a login's body comes with its head, so only a crowd or a hostile client has many.
+const UNFINISHED_OF_SOURCE: usize = 128;
+/// Unfinished bodies at once; each takes at most 16 KiB.
+const UNFINISHED: usize = 4_096;
 
 impl Sources {
     pub(crate) fn new(time: Arc<dyn Time>) -> Self {
-        Self { time, seen: Cache::new(65_536) }
+        Self { time, seen: Cache::new(65_536), unfinished: Arc::new(Semaphore::new(UNFINISHED)) }
     }
 
     /// The source behind an address. One IPv6 network of 64 bits is one source, because one host may use all of it.
@@ -40,6 +58,9 @@ impl Sources {
             Ok::<_, std::convert::Infallible>(Arc::new(Source {
                 requests: Bucket::new(now),
                 failures: Bucket::new(now),
+                open: Bucket::new(now),
+                unfinished: Arc::new(Semaphore::new(UNFINISHED_OF_SOURCE)),
+                unfinished_of_all: Arc::clone(&self.unfinished),
             }))
         };
         match self.seen.get_or_insert_with(&key, fresh) {
@@ -57,11 +78,29 @@ impl Source {
             .map_err(|retry_after| Refusal::TooMany { retry_after, what: "requests from this address" })
     }
 
-    /// Takes one public request, or one credential that was refused.
+    /// Takes one request for what is open to all, other than a login.
+    pub(crate) fn take_open(&self, now: Instant, limits: &RequestLimits) -> Result<(), Refusal> {
+        self.open
+            .take(now, limits.source_failure_rate, limits.source_failure_burst)
+            .map_err(|retry_after| Refusal::TooMany { retry_after, what: "public requests from this address" })
+    }
+
+    /// Takes one login, or one credential that was refused.
     pub(crate) fn take_failure(&self, now: Instant, limits: &RequestLimits) -> Result<(), Refusal> {
         self.failures
             .take(now, limits.source_failure_rate, limits.source_failure_burst)
             .map_err(|retry_after| Refusal::TooMany { retry_after, what: "logins from this address" })
+    }
+
+    /// Takes a place for a body to arrive in.
+    pub(crate) fn body_begins(&self) -> Result<Unfinished, Refusal> {
+        let full = |what| move |_| Refusal::TooMany { retry_after: std::time::Duration::from_secs(1), what };
+        let of_source = Arc::clone(&self.unfinished).try_acquire_owned();
+        let of_all = Arc::clone(&self.unfinished_of_all).try_acquire_owned();
+        Ok(Unfinished {
+            _of_source: of_source.map_err(full("unfinished requests from this address"))?,
+            _of_all: of_all.map_err(full("unfinished requests"))?,
+        })
     }
 
     /// Whether a credential that we do not know yet may be tried from here.

@@ -19,9 +19,9 @@ pub struct RequestLimits {
     pub source_rate: u32,
     /// Requests that one address may save up for a burst.
     pub source_burst: u32,
-    /// Refused credentials and public requests a second of one address, over time.
+    /// Refused credentials and logins a second of one address, over time; and as many other public requests.
     pub source_failure_rate: u32,
-    /// Refused credentials and public requests that one address may save up.
+    /// Refused credentials and logins that one address may save up; and as many other public requests.
     pub source_failure_burst: u32,
     /// How long a cluster may take to begin its answer to a short request.
     pub response_timeout: Duration,

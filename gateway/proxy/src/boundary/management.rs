@@ -45,7 +45,7 @@ pub struct ManagementRequest {
     /// Method, target and headers. The credential, cookies, hop-by-hop headers and all that claims an identity or an
     /// address are gone.
     pub head: Parts,
-    /// The body as it arrives.
+    /// The whole body; of one that is larger than 16 KiB, just more than these.
     pub body: Body,
     /// Who asks; nobody on a public route, whatever the client sent.
     pub caller: Option<Arc<Resolved>>,
