@@ -7,5 +7,5 @@
 mod graph;
 mod source;
 
-pub use graph::{Graph, banned_crates, forbidden_edges, second_versions};
+pub use graph::{Graph, banned_crates, forbidden_edges, second_versions, unused_dependencies, unused_in_workspace};
 pub use source::{SourceFile, dead_paths, leaked_places, missing_module_docs, over_the_cap, vague_names};

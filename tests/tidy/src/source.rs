@@ -23,8 +23,14 @@ impl SourceFile {
         self.is_rust() && !test_only && self.path.file_stem().is_some_and(|stem| stem != "tests")
     }
 
-    fn is_rust(&self) -> bool {
+    pub(crate) fn is_rust(&self) -> bool {
         self.path.extension().is_some_and(|extension| extension == "rs")
+    }
+
+    /// Whether a line of code, not of a comment, holds this word.
+    pub(crate) fn names(&self, word: &str) -> bool {
+        let code = self.text.lines().filter(|line| !line.trim_start().starts_with("//"));
+        code.flat_map(|line| line.split(|c: char| !c.is_alphanumeric() && c != '_')).any(|found| found == word)
     }
 }
 
