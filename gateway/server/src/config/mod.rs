@@ -8,6 +8,8 @@ mod environment;
 mod fault;
 mod kubeconfig;
 mod load;
+#[cfg(test)]
+mod pages;
 mod secret;
 mod sections;
 mod sources;
