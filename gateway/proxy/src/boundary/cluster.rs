@@ -43,9 +43,7 @@ impl ClusterConfig {
     /// Every fault that was found, in the operator's words.
     pub fn check(&self) -> Result<(), Vec<ClusterFault>> {
         let mut faults = Vec::new();
-        if !is_id(&self.id) {
-            faults.push(ClusterFault::Id(self.id.clone()));
-        }
+        faults.extend(Self::check_id(&self.id).err());
         if self.endpoints.is_empty() {
             faults.push(ClusterFault::NoEndpoint);
         }
@@ -59,7 +57,31 @@ impl ClusterConfig {
         }
         if faults.is_empty() { Ok(()) } else { Err(faults) }
     }
+
+    /// Checks an id alone, for whoever reads one before there is a whole description.
+    ///
+    /// ```
+    /// use gatewarden_proxy::ClusterConfig;
+    ///
+    /// assert!(ClusterConfig::check_id("east").is_ok());
+    /// assert!(ClusterConfig::check_id("management").is_err());
+    /// ```
+    ///
+    /// # Errors
+    /// It does not fit into a path or a host name, or stands for something else in metrics.
+    pub fn check_id(id: &str) -> Result<(), ClusterFault> {
+        if !is_id(id) {
+            return Err(ClusterFault::Id(id.to_owned()));
+        }
+        if id == MANAGEMENT {
+            return Err(ClusterFault::ReservedId(id.to_owned()));
+        }
+        Ok(())
+    }
 }
+
+/// What metrics call the gateway's own API where they name a cluster.
+pub(crate) const MANAGEMENT: &str = "management";
 
 /// What is wrong with a cluster's description.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -67,6 +89,9 @@ pub enum ClusterFault {
     /// The id does not fit into a path.
     #[error("cluster id {0:?} must match [a-z]([a-z0-9-]{{0,61}}[a-z0-9])?")]
     Id(String),
+    /// The id is what metrics call the gateway itself.
+    #[error("cluster id {0:?} is the gateway's own")]
+    ReservedId(String),
     /// Nowhere to send a request.
     #[error("a cluster needs at least one endpoint, such as https://192.0.2.1:6443")]
     NoEndpoint,
@@ -159,6 +184,12 @@ mod tests {
         for bad in ["", "1a", "-a", "a-", "A", "a.b", "a/b", "..", "a%2fb", "ä", &"a".repeat(64)] {
             assert!(!is_id(bad), "{bad}");
         }
+    }
+
+    #[test]
+    fn no_cluster_is_counted_as_the_gateway_itself() {
+        let fault = ClusterFault::ReservedId("management".to_owned());
+        assert_eq!(ClusterConfig::check_id("management"), Err(fault));
     }
 
     #[test]

@@ -12,8 +12,8 @@ mod session;
 mod snapshot;
 mod time;
 
-pub(crate) use cluster::is_id;
 pub use cluster::{Account, ClusterConfig, ClusterFault};
+pub(crate) use cluster::{MANAGEMENT, is_id};
 pub use limits::RequestLimits;
 pub use management::{Management, ManagementFuture, ManagementRequest};
 pub use resolve::{Credential, Rejected, Resolve, ResolveError, Resolved, Scope};

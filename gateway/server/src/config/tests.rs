@@ -161,6 +161,26 @@ fn there_is_exactly_one_local_provider() {
 }
 
 #[test]
+fn a_cluster_id_is_what_the_data_plane_reads_in_a_path() {
+    expect(
+        "id: east",
+        "id: East",
+        &[
+            "9:9: clusters[0].id: cluster id \"East\" must match [a-z]([a-z0-9-]{0,61}[a-z0-9])?; write for example `east`",
+            "17:16: grants[0].clusters[0]: there is no cluster `east`; did you mean `East`?",
+        ],
+    );
+    expect(
+        "id: east",
+        "id: management",
+        &[
+            "9:9: clusters[0].id: cluster id \"management\" is the gateway's own; write for example `east`",
+            "17:16: grants[0].clusters[0]: there is no cluster `east`; known here: management",
+        ],
+    );
+}
+
+#[test]
 fn a_cluster_is_somewhere_once_and_has_both_accounts() {
     expect(
         "    server: https://10.0.0.1:6443\n    caFile: east/ca.crt\n",
@@ -196,6 +216,24 @@ fn a_cluster_is_somewhere_once_and_has_both_accounts() {
         &[
             "10:13: clusters[0].server: `https://u:p@10.0.0.1:6443/path` is not an https address without path; write for example `https://10.0.0.1:6443`",
         ],
+    );
+}
+
+#[test]
+fn how_often_a_password_may_be_guessed_is_each_providers_own() {
+    let attempts = |written: &str| {
+        let local = format!("{{ id: local, kind: local{written} }}");
+        let config = parse(&GOOD.replace("{ id: local, kind: local }", &local), Path::new("/base")).unwrap();
+        config.providers[0].attempts.clone()
+    };
+    assert_eq!(attempts("").account_burst, 5);
+    let strict = attempts(", attempts: { perAccount: 3, accountInterval: 10m, perSource: 20, sourceInterval: 1s }");
+    assert_eq!((strict.account_burst, strict.account_interval.as_secs()), (3, 600));
+    assert_eq!((strict.source_burst, strict.source_interval.as_secs()), (20, 1));
+    expect(
+        "kind: local }",
+        "kind: local, attempts: { perAccount: 0 } }",
+        &["7:55: providers[0].attempts.perAccount: not a number within bounds; write a whole number from 1 to 10000"],
     );
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use gatewarden_proxy::ClusterConfig;
 use http::Uri;
 use url::Url;
 
@@ -130,11 +131,7 @@ pub(in crate::config) fn read(file: &Section<'_>, names: &Hosts) -> Vec<Cluster>
 
 fn cluster(field: &Field<'_>, index: usize) -> Option<Cluster> {
     let section = field.section(KEYS)?;
-    let id = section.required("id", "east").and_then(|field| {
-        field.parsed("an id: lower-case letters, digits and hyphens, a letter first, at most 63", "east", |text| {
-            is_id(text).then(|| text.to_owned())
-        })
-    });
+    let id = section.required("id", "east").and_then(|field| id(&field));
     let source = source(&section);
     let impersonator_field = section.optional("impersonator");
     let impersonator = impersonator_field.as_ref().and_then(account);
@@ -152,7 +149,10 @@ fn cluster(field: &Field<'_>, index: usize) -> Option<Cluster> {
             .map(|field| field.list().iter().filter_map(host).collect())
             .unwrap_or_default(),
         dangerous_privileged_account: flag("dangerousPrivilegedAccount", false),
-        reserved: section.optional("reservedNames").map(|field| field.texts()).unwrap_or_default(),
+        reserved: section
+            .optional("reservedNames")
+            .map(|field| field.list().iter().filter_map(reserved_name).collect())
+            .unwrap_or_default(),
         extra_prefix: section
             .optional("extraPrefix")
             .and_then(|field| host(&field))
@@ -164,6 +164,26 @@ fn cluster(field: &Field<'_>, index: usize) -> Option<Cluster> {
         reviewer: reviewer?,
         spot: field.node.spot,
         index,
+    })
+}
+
+/// What an id is, only the data plane says: it reads ids in paths.
+fn id(field: &Field<'_>) -> Option<String> {
+    let text = field.text()?;
+    match ClusterConfig::check_id(&text) {
+        Ok(()) => Some(text),
+        Err(fault) => {
+            field.fault(fault.to_string(), "write for example `east`");
+            None
+        }
+    }
+}
+
+/// A `*` elsewhere would match nothing, and the name that it was meant to keep would be free.
+fn reserved_name(field: &Field<'_>) -> Option<String> {
+    field.parsed("a name, with a `*` at its end or without one", "ops:*", |text| {
+        let name = text.strip_suffix('*').unwrap_or(text);
+        (!text.is_empty() && !name.contains('*')).then(|| text.to_owned())
     })
 }
 
@@ -248,10 +268,4 @@ fn kubeconfig_ref(field: &Field<'_>) -> Option<KubeconfigRef> {
     let file = section.required("file", "/etc/gatewarden/east.kubeconfig").and_then(|field| field.file());
     let context = section.optional("context").and_then(|field| field.text());
     Some(KubeconfigRef { file: file?, context })
-}
-
-/// `[a-z]([a-z0-9-]{0,61}[a-z0-9])?`
-fn is_id(text: &str) -> bool {
-    let inside = text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
-    inside && text.len() <= 63 && text.starts_with(|first: char| first.is_ascii_lowercase()) && !text.ends_with('-')
 }
