@@ -94,6 +94,13 @@ impl Contained {
         self
     }
 
+    /// Counts guesses on from where `old` is. It is the same instance in an earlier configuration: a reload must not
+    /// give everybody who guesses a new start.
+    #[must_use]
+    pub fn continuing(self, old: &Self) -> Self {
+        Self { limiter: self.limiter.continuing(&old.limiter), ..self }
+    }
+
     /// The instance id.
     #[must_use]
     pub const fn name(&self) -> &InstanceId {

@@ -5,6 +5,8 @@
 //! has logged in has a bucket of its own for it: whoever guesses at somebody's account from elsewhere does not keep
 //! them out.
 
+mod spelling;
+
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::net::{IpAddr, Ipv6Addr};
@@ -12,6 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::{AuthError, Clock};
+use spelling::skeleton;
 
 /// How often a password may be guessed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,11 +33,15 @@ pub struct AttemptLimits {
 }
 
 impl Default for AttemptLimits {
-    /// Ten guesses at an account, then two a minute; fifty from a source, then twenty a minute; 65,536 remembered.
+    /// Five guesses at an account, then one in three minutes; fifty from a source, then twenty a minute; 65,536
+    /// remembered.
+    ///
+    /// A directory that locks an account does so after some ten failures within ten minutes. It must not come to that:
+    /// then anybody could lock anybody out of everything that the directory is for.
     fn default() -> Self {
         Self {
-            account_burst: 10,
-            account_interval: Duration::from_secs(30),
+            account_burst: 5,
+            account_interval: Duration::from_mins(3),
             source_burst: 50,
             source_interval: Duration::from_secs(3),
             remembered: 65_536,
@@ -55,10 +62,15 @@ impl Limiter {
         Self { clock, limits, keys: RandomState::new(), buckets: Arc::default() }
     }
 
+    /// Goes on where another left off, by limits of its own.
+    pub(super) fn continuing(self, old: &Self) -> Self {
+        Self { keys: old.keys.clone(), buckets: Arc::clone(&old.buckets), ..self }
+    }
+
     /// Charges an attempt, or says how long to wait. A refused attempt is not charged.
     pub(super) fn charge(&self, login: &str, client: Option<IpAddr>) -> Result<Attempt, AuthError> {
         let now = self.clock.monotonic();
-        let login = normalized(login);
+        let login = skeleton(login);
         let home = client.map(|address| self.keys.hash_one((2_u8, &login, network(address))));
         let anywhere = self.keys.hash_one((0_u8, &login));
         let source = client.map(|address| Charge {
@@ -191,11 +203,6 @@ impl Buckets {
 
 fn lock(buckets: &Mutex<Buckets>) -> MutexGuard<'_, Buckets> {
     buckets.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Directories compare logins without regard to case and runs of spaces: all spellings share one bucket.
-fn normalized(login: &str) -> String {
-    login.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
 }
 
 /// An IPv6 customer has at least a /64, so that is one source.

@@ -8,7 +8,12 @@ const RIGHT: Result<(), AuthError> = Ok(());
 
 fn limiter(change: impl FnOnce(&mut AttemptLimits)) -> (Arc<ManualClock>, Limiter) {
     let clock = Arc::new(ManualClock::new());
-    let mut limits = AttemptLimits { account_burst: 3, source_burst: 5, ..AttemptLimits::default() };
+    let mut limits = AttemptLimits {
+        account_burst: 3,
+        account_interval: Duration::from_secs(30),
+        source_burst: 5,
+        ..AttemptLimits::default()
+    };
     change(&mut limits);
     (Arc::clone(&clock), Limiter::new(clock, limits))
 }
@@ -45,12 +50,39 @@ fn an_account_is_throttled_and_the_wait_it_names_is_enough() {
 
 #[test]
 fn every_spelling_of_an_account_is_the_same_account() {
-    let (_, limiter) = limiter(|_| ());
-    for login in ["Ångström Ada", "ångström ada", "ÅNGSTRÖM   ADA"] {
-        assert_eq!(guess(&limiter, login, None, &WRONG), Ok(()));
+    for spelling in [
+        "ångström ada",
+        "ÅNGSTRÖM   ADA",
+        "ångström\u{a0}ada",
+        "a\u{30a}ngstro\u{308}m ada",
+        "Ångströmada",
+        "ångström ａｄａ",
+        "ångström ⓐⓓⓐ",
+        "ångström 𝓪𝖉𝕒",
+        "ångström a\u{ad}d\u{200b}a\u{fe0f}",
+        "angstrom ada",
+    ] {
+        let (_, limiter) = limiter(|_| ());
+        while guess(&limiter, "Ångström Ada", None, &WRONG).is_ok() {}
+        assert!(guess(&limiter, spelling, None, &WRONG).is_err(), "{spelling:?} is a fresh account");
+        for other in ["ada", "ångström.ada", "ångström ida", "ångström ada2", "오다"] {
+            assert_eq!(guess(&limiter, other, None, &WRONG), Ok(()), "{other}");
+        }
     }
-    assert!(guess(&limiter, "ångström\u{a0}ada", None, &WRONG).is_err());
-    assert_eq!(guess(&limiter, "ada", None, &WRONG), Ok(()));
+    let (_, limiter) = limiter(|_| ());
+    while guess(&limiter, "straße.ΟΔΟΣ", None, &WRONG).is_ok() {}
+    assert!(guess(&limiter, "STRASSE.οδοσ", None, &WRONG).is_err());
+}
+
+#[test]
+fn a_limiter_that_takes_over_forgets_nobody() {
+    let (_, old) = limiter(|_| ());
+    while guess(&old, "alice", None, &WRONG).is_ok() {}
+    let (_, stranger) = limiter(|_| ());
+    assert_eq!(guess(&stranger, "alice", None, &WRONG), Ok(()));
+    let new = Limiter::new(Arc::clone(&old.clock), old.limits.clone()).continuing(&old);
+    assert!(guess(&new, "alice", None, &WRONG).is_err());
+    assert_eq!(guess(&new, "bob", None, &WRONG), Ok(()));
 }
 
 #[test]

@@ -229,7 +229,7 @@ async fn many_log_in_at_once_while_a_command_writes_beside_the_server() {
     let site = Site::open().await;
     let beside = site.beside().await;
     site.login("bob").await.expect("logged in");
-    let logins = futures_util::future::join_all((0..8).map(|_| site.login("alice")));
+    let logins = futures_util::future::join_all((0..5).map(|_| site.login("alice")));
     let command = async {
         for _ in 0..8 {
             beside.disable("bob").await.expect("disabled");
@@ -238,5 +238,5 @@ async fn many_log_in_at_once_while_a_command_writes_beside_the_server() {
     };
     let (logins, ()) = tokio::join!(logins, command);
     assert!(logins.iter().all(Result::is_ok), "{logins:?}");
-    assert_eq!(sessions(&site).await, 9);
+    assert_eq!(sessions(&site).await, 6);
 }

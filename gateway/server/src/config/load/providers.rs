@@ -40,8 +40,8 @@ fn build(loading: &mut Loading<'_>, provider: &Provider, at: &str) -> Option<Con
         })
         .ok()?;
     let built = kind.build(provider.id.clone(), resolved, &ports);
-    let contained =
-        built.and_then(|built| Contained::new(built, &ports, ContainLimits::default()).map_err(|fault| vec![fault]));
+    let limits = ContainLimits { attempts: provider.attempts.clone(), ..ContainLimits::default() };
+    let contained = built.and_then(|built| Contained::new(built, &ports, limits).map_err(|fault| vec![fault]));
     let contained = contained.map_err(|faults| note(&field, faults)).ok()?;
     Some(match &provider.display_name {
         Some(name) => contained.called(name),

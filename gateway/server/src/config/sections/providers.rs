@@ -1,8 +1,9 @@
 //! `providers`: the instances that know the people.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use auth_core::{AccessMode, AccessPolicy, InstanceId, PrincipalId};
+use auth_core::{AccessMode, AccessPolicy, AttemptLimits, InstanceId, PrincipalId};
 
 use crate::config::yaml::{Field, Node, Section, Spot};
 
@@ -19,6 +20,8 @@ pub struct Provider {
     pub config: Option<Node>,
     /// Who of its people may log in.
     pub access: AccessPolicy,
+    /// How often its passwords may be guessed.
+    pub attempts: AttemptLimits,
     /// How its people are named towards clusters.
     pub mapping: Option<Node>,
     /// Where the provider stands in the file.
@@ -27,7 +30,7 @@ pub struct Provider {
     pub index: usize,
 }
 
-pub(in crate::config) const KEYS: &[&str] = &["id", "kind", "displayName", "config", "access", "mapping"];
+pub(in crate::config) const KEYS: &[&str] = &["id", "kind", "displayName", "config", "access", "attempts", "mapping"];
 
 pub(in crate::config) fn read(file: &Section<'_>) -> Vec<Provider> {
     let Some(field) = file.required("providers", "[{ id: local, kind: local }]") else { return Vec::new() };
@@ -86,6 +89,7 @@ fn provider(field: &Field<'_>, index: usize) -> Option<Provider> {
         display_name,
         config: part("config"),
         access: section.optional("access").and_then(|field| access(&field)).unwrap_or_default(),
+        attempts: section.optional("attempts").map(|field| attempts(&field)).unwrap_or_default(),
         mapping: part("mapping"),
         spot: field.node.spot,
         index,
@@ -111,3 +115,27 @@ fn access(field: &Field<'_>) -> Option<AccessPolicy> {
     }
     Some(AccessPolicy::new(mode?, allowed))
 }
+
+fn attempts(field: &Field<'_>) -> AttemptLimits {
+    let mut limits = AttemptLimits::default();
+    let Some(section) = field.section(&["perAccount", "accountInterval", "perSource", "sourceInterval"]) else {
+        return limits;
+    };
+    let count = |key: &str, setting: &mut u32| {
+        let read = section.optional(key).and_then(|field| field.count(1, 10_000));
+        *setting = read.and_then(|count| u32::try_from(count).ok()).unwrap_or(*setting);
+    };
+    count("perAccount", &mut limits.account_burst);
+    count("perSource", &mut limits.source_burst);
+    let span = |key: &str, setting: &mut Duration| {
+        let read = section.optional(key).and_then(|field| field.duration(SHORTEST, LONGEST));
+        *setting = read.unwrap_or(*setting);
+    };
+    span("accountInterval", &mut limits.account_interval);
+    span("sourceInterval", &mut limits.source_interval);
+    limits
+}
+
+/// With less there would be no waiting; with more, whoever mistyped would be locked out.
+const SHORTEST: Duration = Duration::from_millis(100);
+const LONGEST: Duration = Duration::from_hours(1);
