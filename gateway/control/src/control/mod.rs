@@ -15,7 +15,7 @@ use crate::changes::{ChangeEvent, Events, Tail};
 use crate::keys::KeyFile;
 use crate::refresh::Refresher;
 use crate::registry::Registry;
-use crate::sessions;
+use crate::sessions::{self, Which};
 use crate::store::{self, Store, StoreFault};
 use crate::tokens::Tokens;
 
@@ -88,7 +88,7 @@ pub struct Control {
 }
 
 impl Control {
-    /// Starts the control plane on the runtime that this is called on.
+    /// Starts the control plane on the runtime that this is called on. Sessions of providers that are not configured end.
     ///
     /// # Errors
     /// When the store does not answer.
@@ -97,6 +97,7 @@ impl Control {
         let (events, _) = broadcast::channel(EVENTS);
         let requested = Arc::new(Notify::new());
         let tail = Tail::start(parts.store.clone(), events.clone(), Arc::clone(&requested)).await?;
+        end_strangers(&parts.store, &parts.registry).await?;
         let control = Arc::new(Self {
             store: parts.store,
             tokens,
@@ -123,29 +124,22 @@ impl Control {
         Events::new(self.events.subscribe(), self.end.clone())
     }
 
-    /// Puts a new configuration of providers in place of the old. The sessions of an instance that is gone end.
+    /// Puts a new configuration of providers in place of the old. The sessions of an instance that is gone end for good:
+    /// an instance that comes back under the same id may be another directory.
     ///
     /// # Errors
-    /// When the sessions to be ended cannot be read. The new configuration holds all the same.
+    /// When sessions cannot be ended. The new configuration holds all the same, and refuses them while it does.
     pub async fn replace_providers(&self, registry: Registry) -> Result<(), StoreFault> {
-        let new = Arc::new(registry);
-        let old = {
+        {
             let mut current = self.registry.write().unwrap_or_else(PoisonError::into_inner);
-            std::mem::replace(&mut *current, Arc::clone(&new))
-        };
-        if old.ids().all(|id| new.entry(id.as_str()).is_some()) {
-            return Ok(());
+            *current = Arc::new(registry.continuing(&current));
         }
         // Whoever looks a token up from here on is judged by the new configuration; what was looked up before ends.
-        let live = sessions::live(&mut *self.store.read().await?, self.clock.now()).await;
-        let Ok(live) = live else {
+        let ended = end_strangers(&self.store, &self.registry()).await;
+        if ended.is_err() {
             let _ = self.events.send(ChangeEvent::Reset);
-            return live.map(drop);
-        };
-        for session in live.into_iter().filter(|s| new.entry(s.principal.instance().as_str()).is_none()) {
-            let _ = self.events.send(ChangeEvent::SessionEnded(session.id));
         }
-        Ok(())
+        ended
     }
 
     /// Stops the background tasks and waits for those that run, then closes the store.
@@ -203,5 +197,16 @@ impl Control {
 
     pub(crate) fn fresh(&self, refreshed_at: Timestamp, now: Timestamp) -> bool {
         self.settings.max_staleness.is_none_or(|limit| store::since(refreshed_at, now) <= limit)
+    }
+}
+
+/// Ends the sessions of providers that are not configured.
+async fn end_strangers(store: &Store, registry: &Registry) -> Result<(), StoreFault> {
+    let configured: Vec<_> = registry.ids().collect();
+    let mut write = store.write().await?;
+    let why = "its provider is not configured any more";
+    match sessions::end(&mut write, Which::OfNone(&configured), why).await? {
+        Some(changes) => write.commit(changes).await,
+        None => Ok(()),
     }
 }

@@ -1,4 +1,4 @@
-//! Removes rows that nobody needs any more, so that the file does not grow for ever.
+//! Ends sessions whose time is over, and removes rows that nobody needs any more, so that the file does not grow for ever.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,9 +7,12 @@ use auth_core::Clock;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
+use crate::sessions;
 use crate::store::{self, Change, Store, StoreFault, millis};
 
-const INTERVAL: Duration = Duration::from_secs(60 * 60);
+/// Nobody is let in by an expired session meanwhile: this is for those who follow the changes.
+const EXPIRY: Duration = Duration::from_mins(1);
+const INTERVAL: Duration = Duration::from_hours(1);
 /// Longer than a session, so that lists still show what ended lately.
 const KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// Followers are behind by seconds; one asleep for longer than this starts over. Ten thousand sessions leave some
@@ -17,14 +20,31 @@ const KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 const CHANGES_KEPT: Duration = Duration::from_secs(2 * 60 * 60);
 
 pub(super) async fn run(store: Store, clock: Arc<dyn Clock>, end: CancellationToken) {
+    let mut swept = clock.monotonic();
     loop {
         tokio::select! {
             () = end.cancelled() => return,
-            () = clock.sleep(INTERVAL) => {}
+            () = clock.sleep(EXPIRY) => {}
         }
-        if let Err(fault) = sweep(&store).await {
-            tracing::error!(why = %store::chain(&fault), "old rows cannot be removed");
+        log("expired sessions cannot be ended", expire(&store).await);
+        if clock.monotonic().saturating_duration_since(swept) >= INTERVAL {
+            swept = clock.monotonic();
+            log("old rows cannot be removed", sweep(&store).await);
         }
+    }
+}
+
+fn log(what: &str, result: Result<(), StoreFault>) {
+    if let Err(fault) = result {
+        tracing::error!(why = %store::chain(&fault), "{what}");
+    }
+}
+
+async fn expire(store: &Store) -> Result<(), StoreFault> {
+    let mut write = store.write().await?;
+    match sessions::expire(&mut write).await? {
+        Some(changes) => write.commit(changes).await,
+        None => Ok(()),
     }
 }
 
@@ -55,8 +75,8 @@ pub(crate) async fn sweep(store: &Store) -> Result<(), StoreFault> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ChangeEvent;
     use crate::testing::Site;
+    use crate::{ChangeEvent, Rejected, ResolveError};
 
     #[tokio::test]
     async fn what_ended_long_ago_is_removed_and_what_lives_stays() {
@@ -68,6 +88,17 @@ mod tests {
         let left = site.admin().sessions(None).await.expect("listed");
         assert_eq!(left.into_iter().map(|session| session.id).collect::<Vec<_>>(), [kept.session]);
         site.control.resolve_token(kept.token.expose()).await.expect("the living one works");
+    }
+
+    #[tokio::test]
+    async fn a_session_that_expires_is_told_like_every_other_that_ends() {
+        let site = Site::open().await;
+        let login = site.login("alice").await.expect("logged in");
+        let mut events = site.control.events();
+        site.clock.advance(site.control.settings().session_lifetime);
+        site.until(&mut events, &ChangeEvent::SessionEnded(login.session)).await;
+        let refused = site.control.resolve_token(login.token.expose()).await;
+        assert!(matches!(refused, Err(ResolveError::Unauthenticated(Rejected::Expired))), "{refused:?}");
     }
 
     #[tokio::test]

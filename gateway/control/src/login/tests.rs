@@ -56,6 +56,16 @@ async fn no_other_instance_is_asked() {
 }
 
 #[tokio::test]
+async fn a_reload_gives_nobody_who_guesses_a_new_start() {
+    let site = Site::open().await;
+    while refused(site.login_with("alice", "wrong").await).code() == "bad-credentials" {}
+    let entry = site.entry(AccessPolicy::default());
+    site.control.replace_providers(Registry::new([entry], [])).await.expect("replaced");
+    assert!(matches!(refused(site.login("alice").await), AuthError::Throttled { .. }));
+    site.login("bob").await.expect("nobody guessed at bob");
+}
+
+#[tokio::test]
 async fn incomplete_groups_decide_nothing_whatever_the_policy() {
     let required = AccessPolicy::new(AccessMode::Required, ["corp_group://7".parse().expect("an id")]);
     for policy in [AccessPolicy::default(), required] {

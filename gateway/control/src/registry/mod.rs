@@ -1,7 +1,6 @@
 //! The configured provider instances, and who may log in through each.
 
 use std::collections::{BTreeMap, HashSet};
-use std::sync::Arc;
 
 use auth_core::{
     AccessPolicy, AuthError, Contained, Context, Identity, InstanceId, Mapping, MappingError, PolicyStep,
@@ -27,18 +26,27 @@ pub struct ProviderEntry {
 /// All configured instances. Immutable: a new configuration makes a new one, and calls in flight end on the old.
 #[derive(Debug, Default)]
 pub struct Registry {
-    entries: BTreeMap<InstanceId, Arc<ProviderEntry>>,
+    entries: BTreeMap<InstanceId, ProviderEntry>,
     granted: HashSet<Subject>,
 }
 
 impl Registry {
     /// Collects the instances. `granted` is everybody whom a grant names: in restricted mode they may log in too.
     pub fn new(entries: impl IntoIterator<Item = ProviderEntry>, granted: impl IntoIterator<Item = Subject>) -> Self {
-        let entries = entries.into_iter().map(|entry| (entry.provider.name().clone(), Arc::new(entry)));
+        let entries = entries.into_iter().map(|entry| (entry.provider.name().clone(), entry));
         Self { entries: entries.collect(), granted: granted.into_iter().collect() }
     }
 
-    pub(crate) fn entry(&self, instance: &str) -> Option<&Arc<ProviderEntry>> {
+    /// Takes over what instances of the same id have counted, whatever else has changed about them.
+    pub(crate) fn continuing(self, old: &Self) -> Self {
+        let entries = self.entries.into_iter().map(|(id, entry)| match old.entries.get(&id) {
+            Some(before) => (id, ProviderEntry { provider: entry.provider.continuing(&before.provider), ..entry }),
+            None => (id, entry),
+        });
+        Self { entries: entries.collect(), ..self }
+    }
+
+    pub(crate) fn entry(&self, instance: &str) -> Option<&ProviderEntry> {
         self.entries.get(&instance.parse::<InstanceId>().ok()?)
     }
 

@@ -112,11 +112,12 @@ impl Control {
         if held.disabled_at.is_some() || self.registry().entry(&held.provider).is_none() {
             return rejected(Rejected::Disabled);
         }
-        if held.revoked_at.is_some() || held.ended_at.is_some() {
-            return rejected(Rejected::Revoked);
-        }
+        // First: what has expired is ended by the sweep, and nobody did that.
         if expires_at <= now {
             return rejected(Rejected::Expired);
+        }
+        if held.revoked_at.is_some() || held.ended_at.is_some() {
+            return rejected(Rejected::Revoked);
         }
         if !self.fresh(moment(held.refreshed_at), now) {
             // The token is not at fault: told 401, every client would throw a good login away.

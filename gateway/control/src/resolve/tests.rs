@@ -64,14 +64,15 @@ async fn a_token_ends_when_somebody_ends_it_its_session_or_its_user() {
 }
 
 #[tokio::test]
-async fn a_token_holds_only_while_its_provider_is_configured() {
+async fn a_provider_that_comes_back_revives_no_session() {
     let site = Site::open().await;
     let token = site.login("alice").await.expect("logged in").token;
     site.control.replace_providers(Registry::default()).await.expect("replaced");
     assert_eq!(rejected(&site, token.expose()).await, Rejected::Disabled);
     let entry = site.entry(auth_core::AccessPolicy::default());
     site.control.replace_providers(Registry::new([entry], [])).await.expect("put back");
-    site.control.resolve_token(token.expose()).await.expect("computed, not stored");
+    assert_eq!(rejected(&site, token.expose()).await, Rejected::Revoked);
+    site.login("alice").await.expect("logged in anew");
 }
 
 #[tokio::test]

@@ -146,6 +146,8 @@ pub(crate) enum Which<'a> {
     One(&'a SessionId),
     OfUser(&'a UserId),
     OfPrincipal(&'a PrincipalId),
+    /// All whose provider is none of these.
+    OfNone(&'a [&'a InstanceId]),
     /// All who were in this group at their last refetch.
     InGroup(&'a PrincipalId),
 }
@@ -165,6 +167,11 @@ pub(crate) async fn end(write: &mut Write, which: Which<'_>, why: &str) -> Resul
             "UPDATE sessions SET ended_at = ?1, ended_why = ?2 WHERE principal = ?3 AND ended_at IS NULL RETURNING id",
             id.to_string(),
         ),
+        Which::OfNone(providers) => (
+            "UPDATE sessions SET ended_at = ?1, ended_why = ?2 WHERE ended_at IS NULL \
+             AND provider NOT IN (SELECT value FROM json_each(?3)) RETURNING id",
+            json("providers", &providers.iter().map(|id| id.as_str()).collect::<Vec<_>>())?,
+        ),
         Which::InGroup(id) => (
             "UPDATE sessions SET ended_at = ?1, ended_why = ?2 WHERE ended_at IS NULL AND EXISTS \
              (SELECT 1 FROM json_each(sessions.groups) WHERE json_extract(value, '$.id') = ?3) RETURNING id",
@@ -173,6 +180,19 @@ pub(crate) async fn end(write: &mut Write, which: Which<'_>, why: &str) -> Resul
     };
     let at = millis(write.at());
     let ended: Vec<String> = sqlx::query_scalar(sql).bind(at).bind(why).bind(key).fetch_all(write.connection()).await?;
+    changes(&ended, Change::SessionEnded)
+}
+
+/// Ends those whose time is over; `None` when there is none.
+pub(crate) async fn expire(write: &mut Write) -> Result<Option<Changes>, StoreFault> {
+    let at = millis(write.at());
+    let ended: Vec<String> = sqlx::query_scalar(
+        "UPDATE sessions SET ended_at = expires_at, ended_why = 'its time was over' \
+         WHERE ended_at IS NULL AND expires_at <= ? RETURNING id",
+    )
+    .bind(at)
+    .fetch_all(write.connection())
+    .await?;
     changes(&ended, Change::SessionEnded)
 }
 
@@ -214,7 +234,7 @@ pub struct SessionInfo {
     pub refreshed_at: Timestamp,
     /// When it ends by itself.
     pub expires_at: Timestamp,
-    /// When and why it ended early.
+    /// When and why it ended.
     pub ended: Option<(Timestamp, String)>,
 }
 
