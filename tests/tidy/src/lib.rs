@@ -8,4 +8,4 @@ mod graph;
 mod source;
 
 pub use graph::{Graph, banned_crates, forbidden_edges, second_versions, unused_dependencies, unused_in_workspace};
-pub use source::{SourceFile, dead_paths, leaked_places, missing_module_docs, over_the_cap, vague_names};
+pub use source::{SourceFile, dead_paths, gone_tests, leaked_places, missing_module_docs, over_the_cap, vague_names};

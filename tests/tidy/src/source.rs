@@ -103,6 +103,18 @@ pub fn dead_paths(text: &str, exists: impl Fn(&str) -> bool) -> Vec<String> {
         .collect()
 }
 
+/// Lists tests in backticks that no file has any more. A name of four words or more, joined by `_`, is a test's.
+#[must_use]
+pub fn gone_tests(text: &str, files: &[SourceFile]) -> Vec<String> {
+    let is_name = |word: &&str| {
+        let plain = word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
+        plain && word.split('_').count() >= 4
+    };
+    let names = text.split('`').skip(1).step_by(2).filter(is_name);
+    let is_gone = |name: &&str| !files.iter().any(|file| file.text.contains(&format!("fn {name}(")));
+    names.filter(is_gone).map(str::to_owned).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -136,6 +148,13 @@ mod tests {
     fn a_path_that_is_gone_is_found() {
         let text = "`gateway/proxy/src/gone.rs`, `gateway/proxy`, `GET /api/v1/me`, `Outbound`";
         assert_eq!(dead_paths(text, |path| path == "gateway/proxy"), ["gateway/proxy/src/gone.rs"]);
+    }
+
+    #[test]
+    fn a_test_that_is_gone_is_found() {
+        let files = file("a/src/b.rs", "#[test]\nfn what_is_there_is_found() {}\n");
+        let text = "`what_is_there_is_found`, `what_is_gone_is_told`, `needs_restart`, `a/b_c_d_e.rs`";
+        assert_eq!(gone_tests(text, &files), ["what_is_gone_is_told"]);
     }
 
     #[test]

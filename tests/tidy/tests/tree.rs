@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use tidy::{
-    Graph, SourceFile, banned_crates, dead_paths, forbidden_edges, leaked_places, missing_module_docs, over_the_cap,
-    second_versions, unused_dependencies, unused_in_workspace, vague_names,
+    Graph, SourceFile, banned_crates, dead_paths, forbidden_edges, gone_tests, leaked_places, missing_module_docs,
+    over_the_cap, second_versions, unused_dependencies, unused_in_workspace, vague_names,
 };
 
 #[test]
@@ -64,6 +64,12 @@ fn the_documents_name_files_that_exist() {
         let dead = dead_paths(&text, |path| root().join(path).exists());
         assert!(dead.is_empty(), "{document} names {}", dead.join(", "));
     }
+}
+
+#[test]
+fn every_test_that_holds_an_invariant_exists() {
+    let text = std::fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    assert_none(&gone_tests(&text, &tracked()));
 }
 
 #[test]
