@@ -59,6 +59,7 @@ mod limit;
 mod metrics;
 mod refusal;
 mod socket;
+mod spill;
 mod stream;
 mod tls;
 

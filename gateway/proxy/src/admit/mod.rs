@@ -69,6 +69,9 @@ pub(crate) fn run(gate: &Gate, incoming: Incoming, record: &mut Record) -> Resul
     record.routed(&target);
     shape::check_headers(&head)?;
     let path = target.path();
+    if spill::holds_token(path.as_str().as_bytes()) {
+        return Err(Refusal::bad_request(spill::WHERE_IT_BELONGS));
+    }
     let info = RequestInfo::parse(&head.method, path.path(), path.query())
         .map_err(|fault| Refusal::bad_request(fault.to_string()))?;
     let info = Arc::new(info);

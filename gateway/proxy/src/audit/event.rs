@@ -2,11 +2,13 @@
 
 use std::time::SystemTime;
 
+use http::StatusCode;
 use jiff::Timestamp;
 use kube_wire::RequestInfo;
-use kube_wire::audit::{Event, ResponseStatus, Stage};
+use kube_wire::audit::{Event, ObjectRef, ResponseStatus, Stage};
 
 use crate::audit::facts::{End, Facts};
+use crate::audit::words::{self, brief, shorten};
 use crate::refusal::Surface;
 
 /// The event of a request at some stage.
@@ -15,12 +17,21 @@ pub(super) fn at(facts: &Facts, stage: Stage, now: SystemTime) -> Event {
     let info = facts.info.as_deref().unwrap_or(&unread);
     let mut event = Event::new(facts.audit_id().to_owned(), facts.request_uri(), info, timestamp(facts.received));
     if facts.info.is_none() {
-        event.verb = facts.method.as_str().to_ascii_lowercase().into();
+        event.verb = brief(facts.method.as_str(), words::PART).to_ascii_lowercase().into();
     }
     if facts.surface == Surface::Management
         && let Some(object) = &mut event.object_ref
     {
         object.api_group = "gatewarden".to_owned();
+    }
+    if event.verb.len() > words::PART {
+        event.verb = brief(&event.verb, words::PART).into_owned().into();
+    }
+    if let Some(object) = &mut event.object_ref {
+        let ObjectRef { resource, namespace, name, api_group, api_version, subresource, .. } = object;
+        [resource, namespace, name, api_group, api_version, subresource]
+            .into_iter()
+            .for_each(|part| shorten(part, words::PART));
     }
     event.source_ips = vec![facts.client.to_string()];
     event.user_agent = facts.user_agent();
@@ -53,8 +64,14 @@ pub(super) fn closing(facts: &Facts) -> Event {
         event.annotate("gatewarden/end", facts.end.word());
     }
     if let Some((code, reason)) = &facts.refusal {
-        event.annotate("authorization.k8s.io/decision", "forbid");
-        event.annotate("gatewarden/deny-reason", format!("{code}: {reason}"));
+        // An authorizer's word. A 401, a 429 or a 503 is no decision of one.
+        if facts.code == StatusCode::FORBIDDEN {
+            event.annotate("authorization.k8s.io/decision", "forbid");
+        }
+        event.annotate("gatewarden/deny-reason", format!("{code}: {}", brief(reason, words::SENTENCE)));
+    }
+    if facts.left_out > 0 {
+        event.annotate("gatewarden/left-out", facts.left_out.to_string());
     }
     event
 }
@@ -63,14 +80,14 @@ pub(super) fn closing(facts: &Facts) -> Event {
 pub(super) fn access_line(facts: &Facts) {
     let caller = facts.caller.as_ref();
     let (refused, reason) = match &facts.refusal {
-        Some((code, reason)) => (Some(*code), Some(reason.as_str())),
+        Some((code, reason)) => (Some(*code), Some(brief(reason, words::SENTENCE))),
         None => (None, None),
     };
     tracing::info!(
         target: "gatewarden::access",
         audit_id = facts.audit_id(),
         client = %facts.client,
-        method = facts.method.as_str(),
+        method = brief(facts.method.as_str(), words::PART).as_ref(),
         uri = facts.request_uri().as_ref(),
         cluster = facts.cluster(),
         verb = facts.info.as_ref().map(|info| info.verb.as_ref()),
@@ -83,7 +100,8 @@ pub(super) fn access_line(facts: &Facts) {
         upstream_seconds = facts.waited.as_secs_f64(),
         end = facts.end.word(),
         refused,
-        reason,
+        reason = reason.as_deref(),
+        left_out = (facts.left_out > 0).then_some(facts.left_out),
         "request"
     );
 }

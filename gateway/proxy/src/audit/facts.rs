@@ -5,14 +5,16 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use http::header::USER_AGENT;
+use http::header::{ACCEPT, USER_AGENT};
+use http::request::Parts;
 use http::uri::PathAndQuery;
-use http::{HeaderValue, Method, StatusCode};
+use http::{HeaderValue, Method, StatusCode, Version};
 use kube_wire::audit::{audit_id, client_audit_id};
 use kube_wire::header::AUDIT_ID;
 use kube_wire::{RequestInfo, UserInfo};
 
 use crate::admit::{Incoming, Place};
+use crate::audit::words::{self, brief};
 use crate::authenticate::Caller;
 use crate::refusal::Surface;
 
@@ -35,6 +37,10 @@ pub(crate) struct Facts {
     pub(super) acting_as: Option<UserInfo>,
     pub(super) refusal: Option<(&'static str, String)>,
     pub(super) panicked: bool,
+    /// Refusals of this source before this one that are not on record.
+    pub(super) left_out: u64,
+    pub(super) http1: bool,
+    pub(super) discovers: bool,
     pub(super) code: StatusCode,
     pub(super) bytes: u64,
     pub(super) end: End,
@@ -42,6 +48,9 @@ pub(crate) struct Facts {
     pub(super) took: Duration,
     pub(super) closed: SystemTime,
 }
+
+/// The client went away before there was an answer.
+const GONE: u16 = 499;
 
 /// How an answer ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,8 +95,11 @@ impl Facts {
             acting_as: None,
             refusal: None,
             panicked: false,
+            left_out: 0,
+            http1: head.version != Version::HTTP_2,
+            discovers: discovers(head),
             // Stands when the client goes away before there is an answer, as nginx writes it.
-            code: StatusCode::from_u16(499).unwrap_or(StatusCode::BAD_REQUEST),
+            code: StatusCode::from_u16(GONE).unwrap_or(StatusCode::BAD_REQUEST),
             bytes: 0,
             end: End::Abandoned,
             waited: Duration::ZERO,
@@ -100,23 +112,39 @@ impl Facts {
         self.audit_header.to_str().unwrap_or_default()
     }
 
+    /// Nobody knows who asked, and nothing was done.
+    pub(super) fn is_refused_stranger(&self) -> bool {
+        let gone = self.code.as_u16() == GONE;
+        self.caller.is_none() && !self.panicked && (self.refusal.is_some() || gone)
+    }
+
     pub(super) fn cluster(&self) -> Option<&str> {
         self.place.as_ref().map(Place::id)
     }
 
     /// What the client calls itself, as far as it is text.
     pub(super) fn user_agent(&self) -> String {
-        self.user_agent.as_ref().map(|agent| String::from_utf8_lossy(agent.as_bytes()).into_owned()).unwrap_or_default()
+        let Some(agent) = &self.user_agent else { return String::new() };
+        brief(&String::from_utf8_lossy(agent.as_bytes()), words::SENTENCE).into_owned()
     }
 
-    /// The target as the upstream sees it, without what some clients wrongly put into it.
+    /// The target as the upstream sees it, cut to a length, without what some clients wrongly put into it.
     pub(super) fn request_uri(&self) -> Cow<'_, str> {
         let Some(path) = &self.path else { return Cow::Borrowed("") };
         match path.query() {
-            Some(query) if query.split('&').any(is_secret) => Cow::Owned(format!("{}?{}", path.path(), hide(query))),
-            _ => Cow::Borrowed(path.as_str()),
+            Some(query) if query.split('&').any(is_secret) => {
+                let clean = format!("{}?{}", path.path(), hide(query));
+                Cow::Owned(brief(&clean, words::TARGET).into_owned())
+            }
+            _ => brief(path.as_str(), words::TARGET),
         }
     }
+}
+
+/// kubectl looks for what a cluster has in this form, and shows no `Status` that answers it.
+fn discovers(head: &Parts) -> bool {
+    let form = b"as=APIGroupDiscoveryList";
+    head.headers.get_all(ACCEPT).iter().any(|line| line.as_bytes().windows(form.len()).any(|window| window == form))
 }
 
 fn hide(query: &str) -> String {

@@ -2,9 +2,11 @@
 
 mod event;
 mod facts;
+mod flood;
 mod hold;
 mod record;
 mod sink;
+mod words;
 mod writer;
 
 use kube_wire::audit::Stage;

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::header::CONNECTION;
 use http::{HeaderValue, Response, StatusCode};
 use http_body::Body as _;
 use kube_wire::audit::{Event, Stage};
@@ -17,6 +18,7 @@ use crate::audit::hold::{Hold, Tunnel};
 use crate::audit::sink::{Lost, Message, Seat, Sink};
 use crate::authenticate::{Caller, Slot};
 use crate::body::{Body, Polled};
+use crate::boundary::MANAGEMENT;
 use crate::gate::Common;
 use crate::refusal::{About, Refusal, Surface};
 
@@ -128,15 +130,19 @@ impl Record {
 
     /// The refusal, on its way to the client.
     pub(crate) fn refused(mut self, refusal: &Refusal) -> Response<Body> {
-        let mut about = About { surface: Surface::Cluster, user: None, asked: None };
+        let mut about = About { surface: Surface::Cluster, user: None, asked: None, discovers: false };
         if let Some(facts) = &mut self.facts {
             facts.refusal = Some((refusal.code(), refusal.reason()));
             facts.panicked = matches!(refusal, Refusal::Panicked);
             about.surface = facts.surface;
+            about.discovers = facts.discovers;
             about.asked = facts.info.as_deref();
             about.user = facts.caller.as_ref().map(|caller| caller.session().identity().username.as_str());
         }
         let mut response = refusal.respond(about);
+        if refusal.doubts_the_message() && self.facts.as_ref().is_some_and(|facts| facts.http1) {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         if self.facts.as_ref().is_some_and(|facts| facts.method == http::Method::HEAD) {
             // hyper sends on HTTP/2 what it is given, and clients break off at a body that answers HEAD.
             *response.body_mut() = Body::empty();
@@ -189,10 +195,11 @@ impl Drop for Record {
     fn drop(&mut self) {
         let Some(mut facts) = self.facts.take() else { return };
         facts.closed = self.common.time.wall();
-        facts.took = self.common.time.monotonic().saturating_duration_since(facts.started);
+        let now = self.common.time.monotonic();
+        facts.took = now.saturating_duration_since(facts.started);
         self.common.metrics.closed(&Closed {
             cluster: match facts.surface {
-                Surface::Management => "management",
+                Surface::Management => MANAGEMENT,
                 // A name that is not in the snapshot is the client's invention and makes no label.
                 Surface::Cluster => match &facts.place {
                     Some(Place::Known(cluster)) => cluster.id(),
@@ -205,6 +212,9 @@ impl Drop for Record {
             waited: facts.waited,
             long_running: facts.info.as_ref().map(|_| facts.long_running),
         });
+        if facts.is_refused_stranger() {
+            return self.common.audit.put_refusal(facts, now);
+        }
         self.common.audit.put(Message::Closed(facts), self.seat.take());
     }
 }

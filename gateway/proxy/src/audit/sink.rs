@@ -3,12 +3,14 @@
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use http::StatusCode;
 use tokio::sync::mpsc::{self, OwnedPermit};
 use tokio::sync::oneshot;
 
 use crate::audit::facts::Facts;
+use crate::audit::flood::Flood;
 use crate::audit::writer::Writer;
 use crate::metrics::Metrics;
 
@@ -38,6 +40,7 @@ pub(crate) struct Sink {
     keeps_events: bool,
     when_full: WhenFull,
     metrics: Arc<Metrics>,
+    flood: Arc<Flood>,
 }
 
 /// A seat in the queue that is kept for a record.
@@ -63,6 +66,8 @@ pub(crate) enum Message {
 }
 
 const QUEUE: usize = 16_384;
+/// Places that the refused, of whom nobody knows who they are, leave to others.
+const RESERVED: usize = QUEUE / 2;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Sink {
@@ -76,7 +81,13 @@ impl Sink {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
         let run = move || runtime.block_on(writer.run(messages));
         std::thread::Builder::new().name("audit".to_owned()).spawn(run)?;
-        Ok(Self { queue, keeps_events: config.file.is_some(), when_full: config.when_full, metrics })
+        Ok(Self {
+            queue,
+            keeps_events: config.file.is_some(),
+            when_full: config.when_full,
+            metrics,
+            flood: Arc::default(),
+        })
     }
 
     pub(crate) fn keeps_events(&self) -> bool {
@@ -117,6 +128,19 @@ impl Sink {
 
     pub(super) fn seat(&self) -> Result<Seat, Lost> {
         self.queue.clone().try_reserve_owned().map_err(|_| Lost)
+    }
+
+    /// Puts the record of a refusal that came before anybody knew who asked: one of many may be left out, and none takes
+    /// a place that the work of others needs.
+    pub(super) fn put_refusal(&self, mut facts: Box<Facts>, now: Instant) {
+        let too_many = facts.code == StatusCode::TOO_MANY_REQUESTS;
+        let Some(left_out) = self.flood.admits(facts.client, now, too_many) else { return };
+        facts.left_out = left_out;
+        if self.queue.capacity() <= RESERVED {
+            self.metrics.audit_lost(1);
+            return;
+        }
+        self.put(Message::Closed(facts), None);
     }
 
     pub(super) fn put(&self, message: Message, seat: Option<Seat>) {

@@ -60,6 +60,9 @@ async fn every_outcome_leaves_one_closing_event_with_the_id_that_the_client_read
     assert_eq!(denied.response_status.as_ref().unwrap().code, 403);
     assert_eq!(denied.annotations["gatewarden/cluster"], "west");
     assert!(denied.annotations["gatewarden/deny-reason"].starts_with("no-grant"));
+    let decisions = events.iter().map(|event| event.annotations.get("authorization.k8s.io/decision"));
+    // Who is not known, or asks for nothing, was not judged.
+    assert_eq!(decisions.collect::<Vec<_>>(), [None, None, Some(&"forbid".to_owned()), None]);
     assert_eq!(denied.source_ips, ["192.0.2.7"]);
     assert_eq!(events[3].object_ref.as_ref().unwrap().api_group, "gatewarden");
     assert_eq!(events[3].annotations["gatewarden/client-audit-id"], "proposed-1");
@@ -202,4 +205,64 @@ async fn how_an_answer_ended_is_on_record() {
     let ends: Vec<String> =
         events(&world, &path).await.iter().map(|event| event.annotations["gatewarden/end"].clone()).collect();
     assert_eq!(ends, ["abandoned", "broken"]);
+}
+
+const TOKEN: &str = "gwt-abcdefghijk2:0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123";
+
+#[tokio::test]
+async fn a_pasted_token_is_refused_and_its_secret_is_nowhere_on_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.log");
+    let world = world_with(&config(&path, WhenFull::Refuse));
+    let escaped = TOKEN.replace(':', "%3A");
+    for target in [format!("/k8s/clusters/west/api/{TOKEN}"), format!("/api/v1/me?x={escaped}"), format!("/x/{TOKEN}")]
+    {
+        let (status, _) = answered(&world, request(&target)).await;
+        assert!(matches!(status.as_u16(), 400 | 404), "{target}: {status}");
+    }
+    let (told, _) = answered(&world, request("/k8s/clusters/east/api").header("x-mine", format!("a {TOKEN}"))).await;
+    assert_eq!(told.as_u16(), 400);
+    answered(&world, request("/api/v1/me").header("user-agent", TOKEN)).await;
+    assert_eq!(events(&world, &path).await.len(), 5);
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(!text.contains("0123456789abcdef"), "{text}");
+    assert!(text.contains("gwt-abcdefghijk2:hidden"), "the name tells what to revoke");
+}
+
+#[tokio::test]
+async fn a_record_is_not_as_long_as_the_client_likes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.log");
+    let world = world_with(&config(&path, WhenFull::Refuse));
+    let part = "x".repeat(7_000);
+    let target = format!("/k8s/clusters/west/api/v1/namespaces/{part}/pods/{part}");
+    answered(&world, request(&target).header("user-agent", "y".repeat(16_000))).await;
+    assert_eq!(events(&world, &path).await[0].verb, "get");
+    let length = fs::metadata(&path).unwrap().len();
+    assert!(length < 6_000, "{length}");
+}
+
+#[tokio::test]
+async fn who_asks_too_much_unknown_leaves_one_record_a_minute() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.log");
+    let world = world_with(&config(&path, WhenFull::Refuse));
+    let bare = || http::Request::builder().uri("/k8s/clusters/east/api").header("host", "gw");
+    answered(&world, request("/api/v1/me")).await;
+    // As many as the source may fail; from then on it is told to wait.
+    for _ in 0..1_000 {
+        answered(&world, bare()).await;
+    }
+    let (me, id) = answered(&world, request("/api/v1/me")).await;
+    assert_eq!(me.as_u16(), 200);
+    let first = events(&world, &path).await;
+    assert_eq!(first.len(), 203, "200 refused, one told to wait, and the two that we know");
+    assert_eq!(first.last().unwrap().audit_id, id);
+    world.time.pass(std::time::Duration::from_secs(61));
+    world.revoke.heartbeat();
+    for _ in 0..1_000 {
+        answered(&world, bare()).await;
+    }
+    let later = events(&world, &path).await;
+    assert!(later[203..].iter().any(|event| event.annotations.get("gatewarden/left-out").is_some_and(|n| n == "799")));
 }

@@ -1,10 +1,12 @@
 //! Which of a client's headers a cluster may see.
 
 use http::{HeaderMap, HeaderName};
+use kube_wire::header::is_impersonation;
 
 use crate::impersonate::put;
 use crate::refusal::Refusal;
 use crate::relay::named_by_connection;
+use crate::spill;
 
 /// Copies what is neither identity, nor about one hop, nor a way to be read as either by a later server.
 ///
@@ -17,6 +19,15 @@ pub(super) fn client_headers(from: &HeaderMap, to: &mut HeaderMap) -> Result<(),
             continue;
         }
         put(to, name, value.clone())?;
+    }
+    Ok(())
+}
+
+/// Refuses a request that would tell a cluster, or a log, a token of ours.
+pub(super) fn refuse_tokens(from: &HeaderMap) -> Result<(), Refusal> {
+    let told = |name: &HeaderName| !is_identity_or_hop(name) || is_impersonation(name);
+    if from.iter().any(|(name, value)| told(name) && spill::holds_token(value.as_bytes())) {
+        return Err(Refusal::bad_request(spill::WHERE_IT_BELONGS));
     }
     Ok(())
 }

@@ -90,6 +90,8 @@ pub(crate) struct About<'a> {
     pub(crate) surface: Surface,
     pub(crate) user: Option<&'a str>,
     pub(crate) asked: Option<&'a RequestInfo>,
+    /// kubectl looks for what the cluster has. It shows no `Status` that refuses this, and shows text.
+    pub(crate) discovers: bool,
 }
 
 impl Refusal {
@@ -171,6 +173,9 @@ impl Refusal {
     pub(crate) fn respond(&self, about: About<'_>) -> Response<Body> {
         let status = self.status(about);
         let (content_type, body) = match about.surface {
+            Surface::Cluster if about.discovers && status.code() == StatusCode::FORBIDDEN => {
+                ("text/plain; charset=utf-8", status.message().to_owned().into())
+            }
             Surface::Cluster => (Status::CONTENT_TYPE, status.to_json()),
             Surface::Management => ("application/problem+json", self.problem(&status).into()),
         };
@@ -189,6 +194,32 @@ impl Refusal {
         response
     }
 
+    /// Whether it came before we knew where the message ends. What follows on the same connection could then be a
+    /// request to one reader and a body to another.
+    pub(crate) fn doubts_the_message(&self) -> bool {
+        match self {
+            Self::BadRequest(_)
+            | Self::UriTooLong
+            | Self::HeadersTooLarge
+            | Self::MethodNotAllowed
+            | Self::Misdirected
+            | Self::NotFound => true,
+            Self::Unauthenticated(_)
+            | Self::NoGrant { .. }
+            | Self::OutOfScope(_)
+            | Self::MayNotActAs(_)
+            | Self::TooMany { .. }
+            | Self::Unavailable { .. }
+            | Self::ClusterUnavailable { .. }
+            | Self::ClusterClosed { .. }
+            | Self::BadGateway { .. }
+            | Self::TimedOut { .. }
+            | Self::SessionEnded
+            | Self::Internal(_)
+            | Self::Panicked => false,
+        }
+    }
+
     /// RFC 9457.
     fn problem(&self, status: &Status) -> Vec<u8> {
         let code = status.code();
@@ -202,8 +233,7 @@ impl Refusal {
     }
 }
 
-const LOG_IN: &str =
-    "Unauthorized: log in again (POST /api/v1/providers/<provider>/login, or kubectl gatewarden login)";
+const LOG_IN: &str = "Unauthorized: log in again (POST /api/v1/providers/<provider>/login)";
 
 #[cfg(test)]
 mod tests;

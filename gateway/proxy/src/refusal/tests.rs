@@ -30,7 +30,7 @@ fn every() -> Vec<(Refusal, u16)> {
 }
 
 async fn answer(refusal: &Refusal, surface: Surface) -> (Response<()>, Value) {
-    let (head, body) = refusal.respond(About { surface, user: None, asked: None }).into_parts();
+    let (head, body) = refusal.respond(About { surface, user: None, asked: None, discovers: false }).into_parts();
     let body = body.collect().await.unwrap().to_bytes();
     (Response::from_parts(head, ()), serde_json::from_slice(&body).unwrap())
 }
@@ -76,8 +76,23 @@ async fn a_client_learns_neither_addresses_nor_why_a_credential_failed() {
 }
 
 #[tokio::test]
+async fn kubectl_that_discovers_reads_whom_to_ask_as_text() {
+    let refusal = Refusal::NoGrant { cluster: "east".into(), whom_to_ask: "Ask us.".into() };
+    let about = About { surface: Surface::Cluster, user: None, asked: None, discovers: true };
+    let (head, body) = refusal.respond(about).into_parts();
+    assert_eq!(
+        (head.status.as_u16(), &head.headers["content-type"]),
+        (403, &"text/plain; charset=utf-8".parse().unwrap())
+    );
+    assert_eq!(body.collect().await.unwrap().to_bytes(), "no access to cluster \"east\". Ask us.");
+    let unknown = Refusal::Unauthenticated(Rejected::Missing).respond(about);
+    assert_eq!(unknown.headers()["content-type"], "application/json", "only what is forbidden");
+}
+
+#[tokio::test]
 async fn a_401_says_what_logs_in() {
     let (head, body) = answer(&Refusal::Unauthenticated(Rejected::Missing), Surface::Cluster).await;
     assert!(body["message"].as_str().unwrap().contains("/login"));
+    assert!(!body["message"].as_str().unwrap().contains("kubectl"), "there is no such command yet");
     assert!(head.headers().contains_key("www-authenticate"));
 }

@@ -15,7 +15,7 @@ fn east() -> Arc<Cluster> {
 }
 
 fn told(fault: &UpstreamFault) -> Status {
-    refusal(&east(), fault).status(About { surface: Surface::Cluster, user: None, asked: None })
+    refusal(&east(), fault).status(About { surface: Surface::Cluster, user: None, asked: None, discovers: false })
 }
 
 #[test]

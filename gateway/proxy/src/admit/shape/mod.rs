@@ -62,7 +62,9 @@ fn target(head: &Parts) -> Result<(), Refusal> {
 }
 
 // RFC 9112 §6.1: a message with both Transfer-Encoding and Content-Length "might indicate an attempt to perform request
-// smuggling"; a server may reject it. hyper takes one of the two; we take neither.
+// smuggling". hyper settles these before we look: it reads the message as chunked, takes the length away, and closes the
+// connection behind the answer; of two equal lengths it keeps one. What it leaves to us, such as two encodings, is
+// refused, and the refusal closes the connection too.
 fn framing(head: &Parts) -> Result<(), Refusal> {
     let lengths = head.headers.get_all(CONTENT_LENGTH).iter().count();
     let mut encodings = head.headers.get_all(TRANSFER_ENCODING).iter();

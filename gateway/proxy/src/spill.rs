@@ -1,0 +1,90 @@
+//! A token of ours that stands where no token belongs: in a path, a query, a user agent, a message.
+//!
+//! People paste. What was pasted into a URL must neither be kept in a log nor be told to a cluster.
+
+use std::borrow::Cow;
+
+/// Why a request that spills a token is refused.
+pub(crate) const WHERE_IT_BELONGS: &str = "a token belongs in the Authorization header";
+
+const MARK: &[u8] = b"gwt-";
+const NAME: usize = 12;
+/// A shorter rest opens nothing; a whole secret has 66 characters.
+const LEAST_SECRET: usize = 8;
+
+/// Whether a whole token stands somewhere in it, the colon escaped or not.
+pub(crate) fn holds_token(bytes: &[u8]) -> bool {
+    next(bytes, 0).is_some()
+}
+
+/// The text with the secret of every token taken out. The name stays: it is no secret, and tells what to revoke.
+pub(crate) fn redacted(text: &str) -> Cow<'_, str> {
+    let Some(first) = next(text.as_bytes(), 0) else { return Cow::Borrowed(text) };
+    let (mut clean, mut kept, mut found) = (String::with_capacity(text.len()), 0, Some(first));
+    while let Some((secret, end)) = found {
+        clean.push_str(text.get(kept..secret).unwrap_or_default());
+        clean.push_str("hidden");
+        kept = end;
+        found = next(text.as_bytes(), end);
+    }
+    clean.push_str(text.get(kept..).unwrap_or_default());
+    Cow::Owned(clean)
+}
+
+/// Where the next secret begins and ends, from a place on.
+fn next(bytes: &[u8], from: usize) -> Option<(usize, usize)> {
+    let mut at = from;
+    loop {
+        let rest = bytes.get(at..)?;
+        let mark = at + rest.windows(MARK.len()).position(|window| window == MARK)?;
+        at = mark + MARK.len();
+        if let Some(secret) = secret_of(bytes, at) {
+            let length = bytes.get(secret..)?.iter().take_while(|byte| is_secret(**byte)).count();
+            if length >= LEAST_SECRET {
+                return Some((secret, secret + length));
+            }
+        }
+    }
+}
+
+/// Behind twelve characters of base32 and a colon.
+fn secret_of(bytes: &[u8], name: usize) -> Option<usize> {
+    let colon = name + NAME;
+    let named = bytes.get(name..colon)?.iter().all(u8::is_ascii_alphanumeric);
+    let rest = bytes.get(colon..)?;
+    match rest {
+        [b':', ..] if named => Some(colon + 1),
+        [b'%', b'3', b'A' | b'a', ..] if named => Some(colon + 3),
+        _ => None,
+    }
+}
+
+fn is_secret(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NAME_AND: &str = "gwt-abcdefghijk2";
+
+    #[test]
+    fn a_token_keeps_its_name_and_loses_its_secret() {
+        for colon in [":", "%3A", "%3a"] {
+            let token = format!("{NAME_AND}{colon}{}", "Se-cret_".repeat(8));
+            let text = format!("gwt-x gwt-/a/{token}?b={token}&c");
+            assert!(holds_token(text.as_bytes()), "{text}");
+            assert_eq!(redacted(&text), format!("gwt-x gwt-/a/{NAME_AND}{colon}hidden?b={NAME_AND}{colon}hidden&c"));
+        }
+    }
+
+    #[test]
+    fn what_only_looks_like_one_stays() {
+        for text in ["", "gwt-", "gwt-a:b", "a gwt-abcdefghijk2 b", "gwt-abcdefghijk2:", "gwt-abcdefghijk2:short", "é"]
+        {
+            assert!(!holds_token(text.as_bytes()), "{text}");
+            assert_eq!(redacted(text), text);
+        }
+    }
+}
