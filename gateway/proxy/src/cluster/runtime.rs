@@ -26,6 +26,16 @@ pub(crate) enum Role {
     Reviewer,
 }
 
+impl Role {
+    /// What operators call it.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Impersonator => "impersonator",
+            Self::Reviewer => "reviewer",
+        }
+    }
+}
+
 /// Whether requests may pass.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum State {

@@ -44,6 +44,19 @@ async fn the_dangerous_setting_opens_it_and_the_report_still_tells() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn one_right_in_one_namespace_closes_the_cluster_whichever_account_has_it() {
+    for account in ["Bearer impersonator", "Bearer reviewer"] {
+        let upstream = Upstream::start(H2, echo()).await;
+        *upstream.seen.namespaced.lock().unwrap() = Some(account);
+        let gateway = Gateway::start_with(vec![upstream.cluster("east")], Settings::default());
+        until("the cluster is closed", || {
+            gateway.states().iter().any(|state| matches!(state, State::Closed(why) if why.contains("get secrets")))
+        })
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_well_kept_cluster_passes_every_check_in_both_modes() {
     let upstream = Upstream::start(H2, echo()).await;
     for (minor, mode) in [(36, Mode::Constrained), (35, Mode::Legacy)] {
@@ -79,7 +92,10 @@ async fn a_client_certificate_speaks_for_an_account_without_a_token() {
     };
     let by_token = probe(upstream.cluster("east")).await.unwrap();
     assert!(by_token.unanswered.is_some(), "the server asks for a certificate");
-    let config = ClusterConfig { impersonator: certificate(), reviewer: certificate(), ..upstream.cluster("east") };
+    // One certificate speaks for both accounts here, so the reviewer may impersonate.
+    let (impersonator, reviewer) = (certificate(), certificate());
+    let cluster = upstream.cluster("east");
+    let config = ClusterConfig { impersonator, reviewer, dangerous_privileged_account: true, ..cluster };
     let gateway = Gateway::start(vec![config]).await;
     let mut client = Client::connect(&gateway, Protocol::H1).await;
     let seen = client::json(client.get(NODES).await).await;

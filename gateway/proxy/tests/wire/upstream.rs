@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use gatewarden_proxy::{Account, Body, ClusterConfig};
@@ -45,6 +45,8 @@ pub(crate) struct Seen {
     /// The next connection that gets a request says GOAWAY first.
     pub(crate) goaway: AtomicBool,
     pub(crate) minor: AtomicUsize,
+    /// Who may read secrets in kube-system and nowhere else: an account's bearer token.
+    pub(crate) namespaced: Mutex<Option<&'static str>>,
     /// So many of the next streams are refused, as by a server that is about to stop.
     pub(crate) refuse: AtomicUsize,
 }
@@ -242,6 +244,7 @@ async fn answer(
             json_response(StatusCode::OK, &json!({"major": "1", "minor": minor, "gitVersion": "v1.36.3"}))
         }
         "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews" => access_review(seen, request).await,
+        "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews" => rules_review(seen, request).await,
         "/apis/authentication.k8s.io/v1/selfsubjectreviews" => self_review(request.headers()),
         _ => {
             seen.requests.fetch_add(1, Ordering::SeqCst);
@@ -271,6 +274,26 @@ async fn access_review(seen: &Seen, request: Request<Incoming>) -> Response<Body
         false => verb.starts_with("impersonate:user-info") || verb.starts_with("impersonate-on:user-info:"),
     };
     json_response(StatusCode::CREATED, &json!({"status": {"allowed": allowed}}))
+}
+
+async fn rules_review(seen: &Seen, request: Request<Incoming>) -> Response<Body> {
+    let bearer = request.headers().get("authorization").cloned();
+    let body: Bytes = request.into_body().collect().await.unwrap().to_bytes();
+    let review: Value = serde_json::from_slice(&body).unwrap();
+    let mut rules = vec![json!({
+        "verbs": ["create"],
+        "apiGroups": ["authorization.k8s.io"],
+        "resources": ["selfsubjectaccessreviews", "selfsubjectrulesreviews"],
+    })];
+    let careless = *seen.namespaced.lock().unwrap();
+    if review["spec"]["namespace"] == "kube-system"
+        && bearer.is_some_and(|bearer| careless.is_some_and(|by| bearer == by))
+    {
+        rules.push(json!({ "verbs": ["get"], "apiGroups": [""], "resources": ["secrets"] }));
+    }
+    let paths = json!([{ "verbs": ["get"], "nonResourceURLs": ["/api/*", "/healthz"] }]);
+    let status = json!({ "resourceRules": rules, "nonResourceRules": paths, "incomplete": false });
+    json_response(StatusCode::CREATED, &json!({ "status": status }))
 }
 
 fn self_review(headers: &HeaderMap) -> Response<Body> {

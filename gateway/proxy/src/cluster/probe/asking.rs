@@ -10,6 +10,7 @@ use kube_wire::{UserInfo, header};
 use serde_json::{Value, json};
 
 use super::report::{Check, Mode, ProbeReport, Weight};
+use super::rules::{self, NAMESPACES};
 use super::table::{Right, extra_keys, rights};
 use crate::cluster::own::Own;
 use crate::cluster::review::allowed;
@@ -17,10 +18,14 @@ use crate::cluster::{Role, Runtime};
 use crate::upstream::{self, Pool};
 
 const SELF_ACCESS: &str = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
+const SELF_RULES: &str = "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews";
 const SELF: &str = "/apis/authentication.k8s.io/v1/selfsubjectreviews";
 
 /// Questions at once: a burst of all would look like an attack to the API server's own limits.
 const AT_ONCE: usize = 6;
+
+/// Rights too many that are told of one namespace.
+const TOLD: usize = 5;
 
 /// Since this minor version of 1.x constrained impersonation is there without a switch.
 const CONSTRAINED_SINCE: u64 = 36;
@@ -55,6 +60,11 @@ impl Asking<'_> {
         let mut answers = stream::iter(rights).map(|right| self.right(right, mode)).buffered(AT_ONCE);
         while let Some(check) = answers.next().await {
             report.checks.push(check?);
+        }
+        for role in [Role::Impersonator, Role::Reviewer] {
+            for namespace in NAMESPACES {
+                report.checks.push(self.rules(role, namespace, mode).await?);
+            }
         }
         report.checks.push(self.identity(mode).await?);
         if mode == Mode::Constrained {
@@ -91,6 +101,27 @@ impl Asking<'_> {
             ok: found == right.allowed,
             mend: if right.allowed { apply(right.role, mode) } else { remove(right.role) },
             weight: right.weight,
+        })
+    }
+
+    /// Is there a right in this namespace that nobody meant to give?
+    async fn rules(&self, role: Role, namespace: &str, mode: Mode) -> Result<Check, String> {
+        let review = Bytes::from(rules::review(namespace).to_string());
+        let (status, body) = self.ask(Own::post(role, SELF_RULES, review)).await?;
+        let found = match status {
+            StatusCode::CREATED => rules::too_much(&body, role, mode).ok_or("a self review of rules lists none")?,
+            _ if role == Role::Reviewer => Vec::new(),
+            status => return Err(format!("a self review of rules answered {status}")),
+        };
+        let few = found.iter().take(TOLD).map(String::as_str).collect::<Vec<_>>().join(", ");
+        let account = role.word();
+        Ok(Check {
+            name: format!("{account} may do in namespace {namespace} only what it is for"),
+            expected: "nothing else".to_owned(),
+            found: if found.is_empty() { "nothing else".to_owned() } else { few },
+            ok: found.is_empty(),
+            mend: remove(role),
+            weight: Weight::Forbidden,
         })
     }
 

@@ -6,6 +6,7 @@
 
 mod asking;
 mod report;
+mod rules;
 mod table;
 
 use std::sync::Arc;

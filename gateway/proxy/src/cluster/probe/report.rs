@@ -50,9 +50,9 @@ pub struct Check {
 pub(super) enum Weight {
     /// Without it nobody's identity arrives: 503.
     Needed,
-    /// With it a lost header is a lost cluster: closed.
+    /// With it a lost header, or a lost token, is a lost cluster: closed.
     Forbidden,
-    /// Only `--as` suffers.
+    /// Without it only `--as` suffers.
     Reviewer,
 }
 

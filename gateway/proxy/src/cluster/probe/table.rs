@@ -32,25 +32,60 @@ const VERBS: [&str; 8] = ["get", "list", "watch", "create", "update", "patch", "
 
 /// What would make a lost header dangerous. Not every right there is, but one from each way to power: reading secrets,
 /// running code, granting oneself more, signing, and acting as a stronger one.
-const FORBIDDEN: [Row; 19] = [
+const FORBIDDEN: [Row; 41] = [
     ("get", "", "pods", ""),
     ("list", "", "pods", ""),
     ("create", "", "pods", ""),
+    ("update", "", "pods", ""),
+    ("patch", "", "pods", ""),
     ("create", "", "pods", "exec"),
+    ("get", "", "pods", "exec"),
+    ("create", "", "pods", "attach"),
+    ("create", "", "pods", "portforward"),
+    ("update", "", "pods", "ephemeralcontainers"),
     ("get", "", "secrets", ""),
     ("list", "", "secrets", ""),
+    ("watch", "", "secrets", ""),
     ("create", "", "secrets", ""),
+    ("update", "", "secrets", ""),
+    ("patch", "", "secrets", ""),
     ("get", "", "nodes", "proxy"),
     ("create", "", "serviceaccounts", "token"),
     ("delete", "", "namespaces", ""),
     ("create", "apps", "daemonsets", ""),
+    ("patch", "apps", "daemonsets", ""),
+    ("create", "apps", "deployments", ""),
+    ("patch", "apps", "deployments", ""),
+    ("patch", "apps", "statefulsets", ""),
+    ("create", "batch", "jobs", ""),
+    ("patch", "batch", "cronjobs", ""),
     ("create", RBAC, "clusterrolebindings", ""),
+    ("update", RBAC, "clusterrolebindings", ""),
+    ("patch", RBAC, "clusterrolebindings", ""),
     ("create", RBAC, "rolebindings", ""),
+    ("patch", RBAC, "rolebindings", ""),
+    ("update", RBAC, "clusterroles", ""),
+    ("patch", RBAC, "clusterroles", ""),
     ("escalate", RBAC, "clusterroles", ""),
     ("bind", RBAC, "clusterroles", ""),
     ("update", "certificates.k8s.io", "certificatesigningrequests", "approval"),
     ("create", "admissionregistration.k8s.io", "mutatingwebhookconfigurations", ""),
+    ("patch", "admissionregistration.k8s.io", "mutatingwebhookconfigurations", ""),
+    ("patch", "admissionregistration.k8s.io", "validatingwebhookconfigurations", ""),
     ("create", AUTHORIZATION, "subjectaccessreviews", ""),
+    ("*", "*", "*", ""),
+];
+
+/// What the reviewer must not do. It is asked about everything else by the list of its rules.
+const REVIEWER: [Row; 9] = [
+    ("get", "", "secrets", ""),
+    ("list", "", "secrets", ""),
+    ("create", "", "pods", ""),
+    ("create", "", "pods", "exec"),
+    ("create", "", "serviceaccounts", "token"),
+    ("impersonate", "", "users", ""),
+    ("impersonate:user-info", AUTHENTICATION, "users", ""),
+    ("create", RBAC, "clusterrolebindings", ""),
     ("*", "*", "*", ""),
 ];
 
@@ -74,9 +109,8 @@ pub(super) fn rights(config: &ClusterConfig, mode: Mode) -> Vec<Right> {
         rights.extend(LEGACY.iter().map(forbidden));
     }
     rights.push(right("create", AUTHORIZATION, "subjectaccessreviews", "").of_reviewer(true));
-    rights.push(right("get", "", "secrets", "").of_reviewer(false));
-    rights.push(right("impersonate", "", "users", "").of_reviewer(false));
-    rights.push(right("create", RBAC, "clusterrolebindings", "").of_reviewer(false));
+    rights
+        .extend(REVIEWER.iter().map(|(verb, group, resource, of)| right(verb, group, resource, of).of_reviewer(false)));
     rights
 }
 
@@ -128,15 +162,14 @@ impl Right {
     }
 
     fn of_reviewer(self, allowed: bool) -> Self {
-        Self { role: Role::Reviewer, allowed, weight: Weight::Reviewer, ..self }
+        // A right too many is as dangerous as the impersonator's: its token lies on the same disk.
+        let weight = if allowed { Weight::Reviewer } else { Weight::Forbidden };
+        Self { role: Role::Reviewer, allowed, weight, ..self }
     }
 
     /// What is asked, for people.
     pub(super) fn name(&self) -> String {
-        let account = match self.role {
-            Role::Impersonator => "impersonator",
-            Role::Reviewer => "reviewer",
-        };
+        let account = self.role.word();
         let may = if self.allowed { "may" } else { "may not" };
         let group = if self.group.is_empty() { String::new() } else { format!(".{}", self.group) };
         let object = match (self.path, self.subresource.as_str()) {
