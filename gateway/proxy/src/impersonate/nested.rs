@@ -8,6 +8,7 @@ use bytes::Bytes;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use kube_wire::header::nested_target;
 use kube_wire::{RequestInfo, UserInfo};
+use percent_encoding::percent_decode_str;
 
 use crate::authorize::Authorized;
 use crate::boundary::{Cluster, Session};
@@ -54,10 +55,18 @@ impl<'a> Asking<'a> {
     }
 }
 
-/// The namespace and name in `system:serviceaccount:<namespace>:<name>`.
+/// The namespace and name in `system:serviceaccount:<namespace>:<name>`, where Kubernetes allows both. Anything else that
+/// begins so is no service account, and a reserved name.
 pub(super) fn service_account(username: &str) -> Option<(&str, &str)> {
     let (namespace, name) = username.strip_prefix("system:serviceaccount:")?.split_once(':')?;
-    (!namespace.is_empty() && !name.is_empty() && !name.contains(':')).then_some((namespace, name))
+    (is_label(namespace) && namespace.len() <= 63 && name.len() <= 253 && name.split('.').all(is_label))
+        .then_some((namespace, name))
+}
+
+/// RFC 1123 as Kubernetes reads it: lower-case letters, digits and hyphens, no hyphen at an end.
+fn is_label(text: &str) -> bool {
+    let inside = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    !text.is_empty() && text.bytes().all(inside) && !text.starts_with('-') && !text.ends_with('-')
 }
 
 /// What the cluster said, for the cache.
@@ -84,9 +93,7 @@ fn refuse_reserved(target: &UserInfo, cluster: &Cluster) -> Result<(), Refusal> 
         return Err(Refusal::MayNotActAs(message.into()));
     }
     // Under our own keys the cluster's log reads what we say of the caller, and nothing else.
-    let is_ours =
-        |key: &&String| key.split_once('/').is_some_and(|(domain, _)| domain == cluster.config().extra_prefix);
-    if let Some(key) = target.extra.keys().find(is_ours) {
+    if let Some(key) = target.extra.keys().find(|key| claims(key, &cluster.config().extra_prefix)) {
         return denied(key);
     }
     if cluster.reserves(&target.username) {
@@ -95,6 +102,21 @@ fn refuse_reserved(target: &UserInfo, cluster: &Cluster) -> Result<(), Refusal> 
     match target.groups.iter().find(|group| *group != AUTHENTICATED && cluster.reserves(group)) {
         Some(group) => denied(group),
         None => Ok(()),
+    }
+}
+
+/// Whether an extra key lies in a domain, for a reader that folds case or takes away one more escape than it should.
+fn claims(key: &str, domain: &str) -> bool {
+    let mut key = key.to_ascii_lowercase();
+    loop {
+        if key.split_once('/').is_some_and(|(before, _)| before.eq_ignore_ascii_case(domain)) {
+            return true;
+        }
+        let plain = percent_decode_str(&key).decode_utf8_lossy().to_ascii_lowercase();
+        if plain == key {
+            return false;
+        }
+        key = plain;
     }
 }
 
@@ -116,7 +138,7 @@ fn as_seen_by(cluster: &Cluster, session: &Session) -> UserInfo {
 
 impl Asking<'_> {
     async fn legacy(&self, gate: &Gate) -> Result<Verdict, Refusal> {
-        let asked = self.all(gate, question::legacy(&self.target));
+        let asked = self.each(gate, question::legacy(&self.target));
         gate.common.reviews.answer(&gate.common, self.question(None), asked).await
     }
 
@@ -134,17 +156,21 @@ impl Asking<'_> {
         }
     }
 
-    /// Asks for every permission, several at once. One refusal is enough; an error is no answer.
-    async fn all(&self, gate: &Gate, needed: Needed) -> Result<Verdict, Refusal> {
-        let mut open = needed.single;
+    /// Asks for every permission of the constrained kind. There the API server itself asks for all groups at once.
+    async fn all(&self, gate: &Gate, mut needed: Needed) -> Result<Verdict, Refusal> {
         let any = needed.groups.first().filter(|_| needed.groups.len() >= MANY_GROUPS).map(Permission::for_any_name);
-        let covered = match any {
-            Some(any) => self.ask(gate, any.review(&self.caller)).await?,
-            None => false,
-        };
-        if !covered {
-            open.extend(needed.groups);
+        if let Some(any) = any
+            && self.ask(gate, any.review(&self.caller)).await?
+        {
+            needed.groups.clear();
         }
+        self.each(gate, needed).await
+    }
+
+    /// Asks for every permission by name, several at once. One refusal is enough; an error is no answer.
+    async fn each(&self, gate: &Gate, needed: Needed) -> Result<Verdict, Refusal> {
+        let mut open = needed.single;
+        open.extend(needed.groups);
         if open.len() > MOST_QUESTIONS {
             let message = format!("acting as this user takes {} permissions, more than {MOST_QUESTIONS}", open.len());
             return Ok(Verdict::Denied(message.into()));

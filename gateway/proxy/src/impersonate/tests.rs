@@ -264,3 +264,45 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn nobody_acts_as_a_name_that_somebody_could_read_as_a_reserved_one() {
+    let long = format!("system:serviceaccount:{}:default", "n".repeat(64));
+    for name in [
+        "System:masters",
+        "SYSTEM:serviceaccount:dev:default",
+        "system:serviceaccount:dev:Default",
+        "system:serviceaccount:dev_1:default",
+        "system:serviceaccount:dev:de fault",
+        "system:serviceaccount:dev:a..b",
+        "system:serviceaccount:-dev:default",
+        "system:serviceaccount:dev/x:default",
+        &long,
+        "Kubeadm:x",
+    ] {
+        let refusal = outbound(&World::new(), with(&[("impersonate-user", name.as_bytes())])).unwrap_err();
+        assert!(matches!(refusal, Refusal::MayNotActAs(_)), "{name}: {refusal}");
+    }
+    let group: &[Line<'_>] = &[("impersonate-user", b"bob"), ("impersonate-group", b"sYstem:masters")];
+    assert!(matches!(outbound(&World::new(), with(group)), Err(Refusal::MayNotActAs(_))));
+    for good in ["system:serviceaccount:dev:a.b-c", "system:serviceaccount:d:1"] {
+        assert!(nested::service_account(good).is_some(), "{good}");
+    }
+}
+
+#[test]
+fn our_own_extra_keys_cannot_be_claimed_in_any_disguise() {
+    for key in [
+        "gatewarden%2foriginal-user",
+        "GateWarden%2Fprincipal",
+        "%67atewarden%2foriginal-user",
+        "%47atewarden%2fprovider",
+        "gatewarden%252foriginal-user",
+        "%2567atewarden%2fother",
+    ] {
+        let header = format!("impersonate-extra-{key}");
+        let lines: &[Line<'_>] = &[("impersonate-user", b"bob"), (&header, b"root")];
+        let refusal = outbound(&World::new(), with(lines)).unwrap_err();
+        assert!(matches!(refusal, Refusal::MayNotActAs(_)), "{key}: {refusal}");
+    }
+}

@@ -186,8 +186,11 @@ async fn a_service_account_is_asked_about_as_one_and_sent_by_its_name_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_groups_are_asked_about_at_once_first() {
-    let (handler, asked) = cluster(|spec| Some(matches!(text(spec, "/resourceAttributes/name").as_str(), "*" | "dev")));
+async fn many_groups_are_asked_about_at_once_where_the_api_server_does_so() {
+    let (handler, asked) = cluster(|spec| {
+        let named = matches!(text(spec, "/resourceAttributes/name").as_str(), "*" | "dev");
+        Some(verb(spec) == "impersonate-on:user-info:get" || (named && verb(spec) == "impersonate:user-info"))
+    });
     let upstream = Upstream::start(H2, handler).await;
     let gateway = Gateway::start(vec![upstream.cluster("east")]).await;
     let mut client = Client::connect(&gateway, Protocol::H2).await;
@@ -196,7 +199,26 @@ async fn many_groups_are_asked_about_at_once_first() {
     target.extend(groups.iter().map(|group| ("impersonate-group", group.as_str())));
     let (status, seen) = ask(&mut client, PODS, &target).await;
     assert_eq!((status, identity(&seen).len()), (StatusCode::OK, 152), "{seen}");
-    assert_eq!(asked_and_forget(&asked), lines(["impersonate /groups/ /*", "impersonate /users/ /dev"]));
+    let questions = lines([
+        "impersonate-on:user-info:get /pods/ x/y",
+        "impersonate:user-info authentication.k8s.io/groups/ /*",
+        "impersonate:user-info authentication.k8s.io/users/ /dev",
+    ]);
+    assert_eq!(asked_and_forget(&asked), questions);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_older_cluster_is_asked_about_each_group_by_its_name() {
+    let (handler, asked) = cluster(|spec| Some(matches!(text(spec, "/resourceAttributes/name").as_str(), "*" | "dev")));
+    let upstream = Upstream::start(H2, handler).await;
+    upstream.seen.minor.store(35, std::sync::atomic::Ordering::SeqCst);
+    let gateway = Gateway::start(vec![upstream.cluster("east")]).await;
+    let mut client = Client::connect(&gateway, Protocol::H2).await;
+    let mut target = vec![("impersonate-user", "dev")];
+    target.extend(["a", "b", "c", "d", "e"].map(|group| ("impersonate-group", group)));
+    let (status, _) = ask(&mut client, PODS, &target).await;
+    assert_eq!(status, StatusCode::FORBIDDEN);
+    assert!(!asked_and_forget(&asked).contains("impersonate /groups/ /*"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

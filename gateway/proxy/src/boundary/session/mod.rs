@@ -169,7 +169,12 @@ const MAX_GROUPS: usize = 10_000;
 const MAX_BYTES: usize = 512 * 1024;
 
 /// Prefixes that belong to Kubernetes and its distributions, whatever a provider says.
-pub(crate) const RESERVED: [&str; 3] = ["system:", "kubeadm:", "eks:"];
+const RESERVED: [&str; 3] = ["system:", "kubeadm:", "eks:"];
+
+/// Whether a name begins as Kubernetes' own do, in whatever case: what reads the name later may not see the difference.
+pub(crate) fn is_reserved(name: &str) -> bool {
+    RESERVED.iter().any(|prefix| name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix)))
+}
 
 fn render(identity: &UserInfo) -> Result<Vec<HeaderLine>, RenderFault> {
     if identity.groups.len() > MAX_GROUPS {
@@ -198,7 +203,7 @@ fn render(identity: &UserInfo) -> Result<Vec<HeaderLine>, RenderFault> {
 }
 
 fn name(what: &'static str, text: &str) -> Result<HeaderValue, RenderFault> {
-    if RESERVED.iter().any(|prefix| text.starts_with(prefix)) {
+    if is_reserved(text) {
         return Err(RenderFault::Reserved(text.to_owned()));
     }
     value(what, text)

@@ -44,7 +44,15 @@ fn a_name_that_a_header_would_change_is_refused() {
 
 #[test]
 fn names_of_kubernetes_are_refused_and_names_that_only_look_so_are_not() {
-    for name in ["system:masters", "system:authenticated", "system:node:n1", "kubeadm:cluster-admins", "eks:x"] {
+    for name in [
+        "system:masters",
+        "system:authenticated",
+        "system:node:n1",
+        "kubeadm:cluster-admins",
+        "eks:x",
+        "System:masters",
+        "EKS:x",
+    ] {
         assert_eq!(fault(named(name, &[])), RenderFault::Reserved(name.to_owned()));
         assert_eq!(fault(named("corp:a", &[name])), RenderFault::Reserved(name.to_owned()));
     }

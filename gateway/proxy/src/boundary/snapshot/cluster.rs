@@ -4,7 +4,7 @@ use http::HeaderName;
 use kube_wire::UserInfo;
 
 use crate::boundary::ClusterConfig;
-use crate::boundary::session::{RESERVED, extra_name};
+use crate::boundary::session::{extra_name, is_reserved};
 use crate::boundary::snapshot::SnapshotFault;
 
 /// One cluster of a [`Snapshot`].
@@ -55,8 +55,7 @@ impl Cluster {
 
     /// Whether nobody may have this name here: the cluster may keep more to itself than every cluster does.
     pub(crate) fn reserves(&self, name: &str) -> bool {
-        RESERVED.iter().any(|prefix| name.starts_with(prefix))
-            || self.config.reserved.iter().any(|pattern| matches_pattern(pattern, name))
+        is_reserved(name) || self.config.reserved.iter().any(|pattern| matches_pattern(pattern, name))
     }
 
     /// A name of this identity that the cluster keeps to itself.
@@ -69,9 +68,12 @@ impl Cluster {
     }
 }
 
-/// Whether a name is the pattern, or begins with it when it ends in `*`.
+/// Whether a name is the pattern, or begins with it when it ends in `*`; in whatever case.
 fn matches_pattern(pattern: &str, name: &str) -> bool {
-    pattern.strip_suffix('*').map_or(name == pattern, |prefix| name.starts_with(prefix))
+    match pattern.strip_suffix('*') {
+        Some(prefix) => name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix)),
+        None => name.eq_ignore_ascii_case(pattern),
+    }
 }
 
 #[cfg(test)]
@@ -81,6 +83,7 @@ mod tests {
     #[test]
     fn a_pattern_is_a_name_or_its_beginning() {
         assert!(matches_pattern("a:*", "a:b") && matches_pattern("a", "a") && matches_pattern("*", "x"));
+        assert!(matches_pattern("Corp:*", "cORP:x") && matches_pattern("root", "Root"));
         assert!(!matches_pattern("a", "ab") && !matches_pattern("a:*", "b:a:"));
     }
 }
