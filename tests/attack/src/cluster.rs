@@ -183,6 +183,9 @@ fn answer(one: Arrived, body: &[u8], arrived: &Recorded) -> (u16, Value) {
     match one.target.as_str() {
         "/version" => (200, json!({ "major": "1", "minor": "36", "gitVersion": "v1.36.3" })),
         "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews" => (201, own_rights(&one, body)),
+        "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews" => {
+            (201, json!({ "status": { "resourceRules": [], "nonResourceRules": [], "incomplete": false } }))
+        }
         "/apis/authorization.k8s.io/v1/subjectaccessreviews" => others_rights(body),
         "/apis/authentication.k8s.io/v1/selfsubjectreviews" => identity(&one),
         _ => {

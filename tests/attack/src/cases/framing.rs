@@ -49,6 +49,32 @@ pub(crate) const CASES: &[Case] = &[
         expected: OneOf(&[200, 400]),
         upstream: AtMostAlice,
     },
+    Case {
+        id: "F1",
+        what: "the connection does not outlive a refused framing",
+        stimulus: post!(
+            "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
+            "2\r\n{}\r\n0\r\n\r\nGET /k8s/clusters/one/api HTTP/1.1\r\nHost: {H}\r\nAuthorization: Bearer {T}\r\n\r\n"
+        ),
+        expected: Status(400),
+        upstream: Nothing,
+    },
+    Case {
+        id: "F1",
+        what: "nor one that no route was found for",
+        stimulus: Raw(
+            "POST /nowhere HTTP/1.1\r\nHost: {H}\r\nContent-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\nGET /k8s/clusters/one/api HTTP/1.1\r\nHost: {H}\r\nAuthorization: Bearer {T}\r\n\r\n",
+        ),
+        expected: Status(404),
+        upstream: Nothing,
+    },
+    Case {
+        id: "F14",
+        what: "a broken chunk is the client's fault",
+        stimulus: post!("Transfer-Encoding: chunked", "2\r\n{}\r\nzz\r\n\r\n"),
+        expected: Status(400),
+        upstream: AtMostAlice,
+    },
     refused("F2", "two lengths that differ", post!("Content-Length: 2\r\nContent-Length: 3", "{} ")),
     Case {
         id: "F3",
