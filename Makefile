@@ -4,6 +4,8 @@
 # `make demo` install what else they need; the first run compiles Kubernetes, which takes some ten minutes.
 
 CARGO ?= cargo
+# Part of a test's name: `make e2e CASES=exec` runs what has it in its name, and nothing else.
+CASES =
 TESTBED = $(or $(CARGO_TARGET_DIR),target)/debug/testbed
 
 .PHONY: help build lint unit tidy e2e test demo demo-down everything
@@ -25,8 +27,9 @@ unit: ## Unit, property and documentation tests
 tidy: ## What neither the compiler nor clippy checks
 	$(CARGO) test --locked --package tidy
 
-e2e: everything ## Real kubectl, real clusters, a real directory, in a network namespace of their own
-	$(TESTBED) run -- $(CARGO) test --locked --offline --workspace --test servers --test line --no-fail-fast
+e2e: everything ## Real kubectl, clusters and directories, in a network namespace; CASES=exec picks by name
+	$(TESTBED) run -- $(CARGO) test --locked --offline --workspace --test servers --test line --test directory \
+		--no-fail-fast -- $(CASES)
 
 test: lint everything ## Everything that must pass before a change is merged
 	$(TESTBED) run -- $(CARGO) test --locked --offline --workspace --no-fail-fast
