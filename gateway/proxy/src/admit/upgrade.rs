@@ -32,6 +32,17 @@ impl Protocol {
     }
 }
 
+impl Protocol {
+    /// Whether these headers of an answer switch to it, and to nothing else.
+    pub(crate) fn is_named_by(self, headers: &HeaderMap) -> bool {
+        let mut lines = headers.get_all(UPGRADE).iter();
+        match (lines.next(), lines.next()) {
+            (Some(line), None) => line.as_bytes().eq_ignore_ascii_case(self.header().as_bytes()),
+            _ => false,
+        }
+    }
+}
+
 /// Reads the wish; without `Connection: upgrade`, or for a protocol that we do not know, there is none.
 pub(super) fn wanted(head: &Parts, client: Option<OnUpgrade>) -> Result<Option<Upgrade>, Refusal> {
     let (Some(client), true) = (client, connection_says_upgrade(&head.headers)) else { return Ok(None) };

@@ -97,7 +97,7 @@ fn enter(snapshot: &Snapshot, caller: &Caller, place: &Place, admitted: &Admitte
         return Err(Refusal::NoGrant { cluster: id.into(), whom_to_ask: snapshot.whom_to_ask().into() });
     };
     if access.read_only || scope.read_only {
-        read_only::check(admitted.info(), admitted.upgrade().is_some())?;
+        read_only::check(&admitted.head().method, admitted.info(), admitted.upgrade().is_some())?;
     }
     match granted.reserved_on(id) {
         Some(name) => Err(Refusal::MayNotActAs(format!("{name:?} is a reserved name on this cluster").into())),

@@ -37,7 +37,12 @@ async fn a_cluster_without_a_grant_and_one_that_is_not_there_are_refused_alike()
     let mut answers = Vec::new();
     for id in ["west", "nope"] {
         let refusal = refused(&world, request(&format!("/k8s/clusters/{id}/api"))).await.unwrap();
-        let status = refusal.status(About { surface: Surface::Cluster, user: Some("corp:alice"), asked: None });
+        let status = refusal.status(About {
+            surface: Surface::Cluster,
+            user: Some("corp:alice"),
+            asked: None,
+            discovers: false,
+        });
         answers.push(String::from_utf8(status.to_json().to_vec()).unwrap().replace(id, "<id>"));
     }
     assert_eq!(answers[0], answers[1]);
@@ -107,6 +112,8 @@ async fn read_only_access_reads_and_opens_nothing() {
         ("PUT", "/api/v1/namespaces/x/pods/y"),
         ("OPTIONS", "/api/v1/namespaces/x/pods/y"),
         ("POST", "/version"),
+        ("POST", "/api/v1/watch/pods"),
+        ("DELETE", "/api/v1/watch/namespaces/x/pods/y"),
         ("GET", "/api/v1/namespaces/x/pods/y/exec?command=sh"),
         ("GET", "/api/v1/namespaces/x/pods/y/attach"),
         ("GET", "/api/v1/namespaces/x/pods/y/portforward"),

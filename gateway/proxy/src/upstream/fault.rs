@@ -33,6 +33,9 @@ pub(crate) enum UpstreamFault {
     /// The connection broke before an answer began. The gateway answers 502: the request may have been carried out.
     #[error("the connection broke before an answer")]
     Broken(#[source] hyper::Error),
+    /// The client's own body broke off, or is none. The gateway answers 400.
+    #[error("the body of the request failed")]
+    Body(#[source] hyper::Error),
     /// The account's credential cannot be read. The gateway answers 503.
     #[error("the account's credential cannot be used")]
     Credential,

@@ -73,6 +73,9 @@ pub(crate) async fn send(gate: &Gate, outbound: Outbound) -> Result<Response<Bod
         let Some(upgrade) = upgrade else {
             return Err(bad_gateway(&cluster, "it switched protocols unasked"));
         };
+        if !upgrade.protocol.is_named_by(response.headers()) {
+            return Err(bad_gateway(&cluster, "it switched to another protocol than asked"));
+        }
         let ended = life.ended().clone();
         return Ok(upgrade::switch(
             &gate.pool,
@@ -150,6 +153,7 @@ fn refusal(cluster: &Cluster, fault: &UpstreamFault) -> Refusal {
             Refusal::TooMany { retry_after: Duration::from_secs(1), what: "requests to this cluster" }
         }
         UpstreamFault::Tls(_) | UpstreamFault::Broken(_) => bad_gateway(cluster, &chain),
+        UpstreamFault::Body(_) => Refusal::bad_request("the body of the request cannot be read"),
         UpstreamFault::Timeout => Refusal::TimedOut { cluster: cluster.id().into() },
         UpstreamFault::Unfit(why) => Refusal::Internal(why),
     }

@@ -27,6 +27,8 @@ struct Source {
     size: usize,
     /// More came than is kept: there is no way back to the beginning.
     gone: bool,
+    /// The client broke off, or wrote what is no body.
+    failed: bool,
     /// Which reader may read. An older one belongs to a stream that was refused.
     reader: usize,
 }
@@ -43,6 +45,11 @@ impl Outgoing {
     /// Whether there is nothing to send.
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_none()
+    }
+
+    /// Whether the client's own body is what failed.
+    pub(super) fn has_failed(&self) -> bool {
+        self.0.as_ref().is_some_and(|source| lock(source).failed)
     }
 
     /// The body from its beginning, for one more attempt; `None` when the beginning is gone.
@@ -64,7 +71,15 @@ impl From<Body> for Outgoing {
         }
         let length = body.size_hint().exact();
         let body = Box::pin(body);
-        Self(Some(Arc::new(Mutex::new(Source { body, length, kept: Vec::new(), size: 0, gone: false, reader: 0 }))))
+        Self(Some(Arc::new(Mutex::new(Source {
+            body,
+            length,
+            kept: Vec::new(),
+            size: 0,
+            gone: false,
+            failed: false,
+            reader: 0,
+        }))))
     }
 }
 
@@ -75,6 +90,7 @@ impl Source {
             return Poll::Ready(Some(Ok(Frame::data(bytes.clone()))));
         }
         let polled = self.body.as_mut().poll_frame(cx);
+        self.failed |= matches!(polled, Poll::Ready(Some(Err(_))));
         if let Poll::Ready(Some(Ok(frame))) = &polled
             && let Some(bytes) = frame.data_ref()
         {

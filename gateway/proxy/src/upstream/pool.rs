@@ -112,7 +112,8 @@ impl Pool {
             let allowed = if unsent { Retry::Refused } else { retry(&fault) };
             reading = body.read().filter(|_| patience.allows(allowed));
             if reading.is_none() {
-                return Err(UpstreamFault::Broken(fault));
+                let ours = body.has_failed();
+                return Err(if ours { UpstreamFault::Body(fault) } else { UpstreamFault::Broken(fault) });
             }
             self.means.meters.retried.inc();
         }
