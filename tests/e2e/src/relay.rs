@@ -90,3 +90,34 @@ fn pump(mut from: TcpStream, mut to: TcpStream) {
         let _ = to.shutdown(Shutdown::Write);
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+
+    use super::*;
+
+    #[test]
+    fn a_cut_ends_what_runs_and_lets_nothing_through_until_it_is_mended() {
+        let server = TcpListener::bind("127.0.0.1:0").unwrap();
+        let relay = Relay::start(server.local_addr().unwrap()).unwrap();
+        let call = || {
+            let mut client = TcpStream::connect(relay.addr()).unwrap();
+            // A cut wire may have reset the connection already.
+            let _ = client.write_all(b"?");
+            client
+        };
+        let answered = |mut client: TcpStream| {
+            let (mut stream, _) = server.accept().unwrap();
+            stream.write_all(b"!").unwrap();
+            let mut answer = [0];
+            client.read_exact(&mut answer).map(|()| (client, stream))
+        };
+        let (mut client, _stream) = answered(call()).unwrap();
+        relay.cut();
+        assert!(!matches!(client.read(&mut [0]), Ok(1..)), "a running connection lives on");
+        assert!(!matches!(call().read(&mut [0]), Ok(1..)), "a new one gets through");
+        relay.mend();
+        answered(call()).unwrap();
+    }
+}

@@ -139,3 +139,39 @@ fn indented(fault: &anyhow::Error) -> String {
     let causes: Vec<String> = fault.chain().map(|cause| cause.to_string().replace('\n', "\n    ")).collect();
     causes.join("\n    because: ")
 }
+
+#[cfg(test)]
+mod tests {
+    use anyhow::{Context as _, bail};
+
+    use super::*;
+
+    fn tally(prove: Proof<()>) -> Tally {
+        prove_all(VecDeque::from([Case { name: "the fact", prove }]), &())
+    }
+
+    #[test]
+    fn a_case_that_fails_or_panics_is_failed() {
+        assert_eq!(tally(|()| bail!("no")).failed, ["the fact"]);
+        assert_eq!(tally(|()| panic!("no")).failed, ["the fact"]);
+        assert_eq!(tally(|()| Ok(())).passed, 1);
+    }
+
+    #[test]
+    fn a_case_that_cannot_be_tried_is_not_passed() {
+        let tally = tally(|()| Err(Skipped("no root".to_owned()).into()));
+        assert_eq!((tally.passed, tally.failed.len(), tally.ignored), (0, 0, 1));
+    }
+
+    #[test]
+    fn a_fault_is_told_with_its_causes() {
+        let fault = Err::<(), _>(anyhow!("below")).context("above").unwrap_err();
+        assert_eq!(indented(&fault), "above\n    because: below");
+    }
+
+    #[test]
+    fn a_bed_that_cannot_be_made_fails_the_run() {
+        let cases = vec![Case { name: "the fact", prove: |(): &()| Ok(()) }];
+        assert_eq!(run(cases, &[], || bail!("no bed")), ExitCode::FAILURE);
+    }
+}
