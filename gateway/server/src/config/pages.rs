@@ -33,10 +33,10 @@ fn documented(page: &str) -> BTreeSet<String> {
 /// What the code knows inside a section such as `listeners.main`, learnt from what it says of a key that is none.
 fn known(section: &str) -> BTreeSet<String> {
     const NONE: &str = "zzqqzzqqzzqq";
-    let inner = format!("{{ {NONE}: 1 }}");
-    let text = section.split('.').rev().filter(|part| !part.is_empty()).fold(inner, |inner, part| {
-        part.strip_suffix("[]")
-            .map_or_else(|| format!("{{ {part}: {inner} }}"), |list| format!("{{ {list}: [{inner}] }}"))
+    let text = section.split('.').rev().filter(|part| !part.is_empty()).fold(format!("{NONE}: 1"), |inner, part| {
+        // A list's item is read on only when one can tell which it is.
+        let item = |list| format!("{list}: [{{ id: corp, kind: ldap, {inner} }}]");
+        part.strip_suffix("[]").map_or_else(|| format!("{part}: {{ {inner} }}"), item)
     });
     let faults = parse(&text, Path::new("/")).unwrap_err();
     let fault =
