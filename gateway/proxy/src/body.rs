@@ -15,6 +15,7 @@ use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use crate::audit::Record;
 use crate::boundary::Life;
+use crate::stream::OpenStream;
 use crate::upstream::Answer;
 
 /// What goes wrong inside a body.
@@ -33,6 +34,7 @@ pin_project! {
         ended: Option<WaitForCancellationFutureOwned>,
         trailers: bool,
         record: Option<Record>,
+        open: Option<OpenStream>,
     }
 }
 
@@ -86,8 +88,14 @@ impl Body {
         self
     }
 
+    /// Keeps the connection's count of open streams up until the last byte.
+    pub(crate) fn counted(mut self, open: OpenStream) -> Self {
+        self.open = Some(open);
+        self
+    }
+
     fn of(frames: Frames) -> Self {
-        Self { frames, life: None, ended: None, trailers: true, record: None }
+        Self { frames, life: None, ended: None, trailers: true, record: None, open: None }
     }
 }
 

@@ -21,7 +21,7 @@ use super::running::Shared;
 use super::worker::Worker;
 use crate::admit::Peer;
 use crate::socket;
-use crate::stream::{Counted, jitter};
+use crate::stream::{Counted, Streams, jitter};
 
 /// Serves a connection to its end.
 pub(super) async fn serve(worker: Arc<Worker>, stream: TcpStream, address: SocketAddr, mut place: Place) {
@@ -77,12 +77,19 @@ async fn serve_http2(worker: Arc<Worker>, io: TlsStream<TcpStream>, peer: Arc<Pe
     let builder = http2_builder(&worker);
     let read = Arc::new(AtomicU64::new(0));
     let io = TokioIo::new(Counted::new(io, Arc::clone(&read)));
-    let service = service_fn(move |request| Arc::clone(&worker).answer(request, Arc::clone(&peer)));
+    let streams = Arc::new(Streams::default());
+    let counting = Arc::clone(&streams);
+    let service = service_fn(move |request| {
+        let open = counting.begin();
+        let answered = Arc::clone(&worker).answer(request, Arc::clone(&peer));
+        async move { answered.await.map(|response| response.map(|body| body.counted(open))) }
+    });
     let mut connection = pin!(builder.serve_connection(io, service));
     tokio::select! {
         ended = connection.as_mut() => return note(ended),
         () = never_began(&read, shared.timeouts.head) => return,
         () = asked_to_end(&shared) => connection.as_mut().graceful_shutdown(), // GOAWAY
+        () = streams.silent(shared.timeouts.idle) => connection.as_mut().graceful_shutdown(),
     }
     tokio::select! {
         ended = connection => note(ended),

@@ -60,7 +60,7 @@ pub struct Timeouts {
     pub handshake: Duration,
     /// For the head of a request to arrive, counted from its first byte.
     pub head: Duration,
-    /// For the next request on an HTTP/1.1 connection.
+    /// For the next request on a connection that carries none. HTTP/2 may wait for up to twice as long.
     pub idle: Duration,
     /// Between two pings on a silent HTTP/2 connection.
     pub ping_interval: Duration,

@@ -200,6 +200,27 @@ fn patient() -> Settings {
     Settings { timeouts, ..Settings::default() }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_carries_nothing_is_asked_to_go_and_one_with_a_watch_stays() {
+    let (events, handler) = told();
+    let upstream = Upstream::start(H2, handler).await;
+    let mut settings = Settings::default();
+    settings.timeouts.idle = Duration::from_millis(100);
+    let gateway = Gateway::start_with(vec![upstream.cluster("east")], settings);
+    gateway.opened().await;
+    let mut client = Client::connect(&gateway, Protocol::H2).await;
+    let mut watch = client.get("/k8s/clusters/east/api/v1/pods?watch=true").await;
+    for _ in 0..3 {
+        let silent = Client::connect(&gateway, Protocol::H2).await;
+        until("the silent connection is closed", || silent.is_closed()).await;
+    }
+    events.send(Ok("one".into())).unwrap();
+    assert_eq!(next(&mut watch).await.unwrap().unwrap(), "one");
+    drop(events);
+    assert!(next(&mut watch).await.is_none());
+    until("nothing runs any more", || client.is_closed()).await;
+}
+
 /// Whether the other side hangs up (or says something last and hangs up).
 async fn closed(mut io: impl tokio::io::AsyncRead + Unpin) -> bool {
     let mut bytes = Vec::new();
