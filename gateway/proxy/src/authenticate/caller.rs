@@ -57,23 +57,36 @@ pub(crate) struct Allowance {
     requests: Bucket,
     short: AtomicUsize,
     long: AtomicUsize,
+    upgraded: AtomicUsize,
+}
+
+/// What a request occupies while it runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Short,
+    /// A watch or a log: one stream of a connection that many share.
+    Long,
+    /// A terminal or a port-forward: a connection to the cluster, of which there are fewest.
+    Upgrade,
 }
 
 impl Allowance {
     pub(super) fn new(now: Instant) -> Self {
-        Self { requests: Bucket::new(now), short: AtomicUsize::new(0), long: AtomicUsize::new(0) }
+        let (short, long, upgraded) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
+        Self { requests: Bucket::new(now), short, long, upgraded }
     }
 
     /// Takes one request and a place for as long as it runs.
-    pub(crate) fn take(self: &Arc<Self>, now: Instant, limits: &RequestLimits, long: bool) -> Result<Slot, Refusal> {
+    pub(crate) fn take(self: &Arc<Self>, now: Instant, limits: &RequestLimits, kind: Kind) -> Result<Slot, Refusal> {
         self.requests
             .take(now, limits.user_rate, limits.user_burst)
             .map_err(|retry_after| Refusal::TooMany { retry_after, what: "requests of this user" })?;
-        let (most, what) = match long {
-            true => (limits.user_long_running, "watches and streams of this user"),
-            false => (limits.user_in_flight, "requests of this user at once"),
+        let (most, what) = match kind {
+            Kind::Short => (limits.user_in_flight, "requests of this user at once"),
+            Kind::Long => (limits.user_long_running, "watches and streams of this user"),
+            Kind::Upgrade => (limits.user_upgrades, "terminals and port-forwards of this user"),
         };
-        let slot = Slot { allowance: Arc::clone(self), long };
+        let slot = Slot { allowance: Arc::clone(self), kind };
         if slot.count().fetch_add(1, Ordering::AcqRel) >= most {
             return Err(Refusal::TooMany { retry_after: Duration::from_secs(1), what });
         }
@@ -85,12 +98,16 @@ impl Allowance {
 #[derive(Debug)]
 pub(crate) struct Slot {
     allowance: Arc<Allowance>,
-    long: bool,
+    kind: Kind,
 }
 
 impl Slot {
     fn count(&self) -> &AtomicUsize {
-        if self.long { &self.allowance.long } else { &self.allowance.short }
+        match self.kind {
+            Kind::Short => &self.allowance.short,
+            Kind::Long => &self.allowance.long,
+            Kind::Upgrade => &self.allowance.upgraded,
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use crate::boundary::ResolveError;
 use crate::gate::Gate;
 use crate::refusal::Refusal;
 
-pub(crate) use caller::{Allowance, Caller, Slot};
+pub(crate) use caller::{Allowance, Caller, Kind, Slot};
 pub(crate) use sessions::{Asks, Sessions};
 
 /// Evidence of who sent a request, for that request alone: it holds the request.

@@ -11,7 +11,7 @@ use http::Method;
 
 use crate::admit::{Admitted, Place, Target};
 use crate::audit::Record;
-use crate::authenticate::{Authenticated, Caller};
+use crate::authenticate::{Authenticated, Caller, Kind};
 use crate::boundary::{Cluster, Scope, Snapshot};
 use crate::gate::Gate;
 use crate::refusal::Refusal;
@@ -48,8 +48,7 @@ pub(crate) enum Permitted {
 pub(crate) fn run(gate: &Gate, authenticated: Authenticated, record: &mut Record) -> Result<Permitted, Refusal> {
     let (admitted, caller) = authenticated.into_parts();
     let snapshot = admitted.snapshot();
-    let long = admitted.info().is_long_running(admitted.upgrade().is_some());
-    let slot = caller.allowance().take(gate.common.time.monotonic(), snapshot.limits(), long)?;
+    let slot = caller.allowance().take(gate.common.time.monotonic(), snapshot.limits(), kind(&admitted))?;
     record.occupies(slot);
     let cluster = match admitted.target() {
         Target::Management { path } => {
@@ -84,6 +83,14 @@ impl Authorized {
 impl Managed {
     pub(crate) fn into_parts(self) -> (Admitted, Arc<Caller>) {
         (self.admitted, self.caller)
+    }
+}
+
+fn kind(admitted: &Admitted) -> Kind {
+    match (admitted.upgrade(), admitted.info().is_long_running(false)) {
+        (Some(_), _) => Kind::Upgrade,
+        (None, true) => Kind::Long,
+        (None, false) => Kind::Short,
     }
 }
 

@@ -13,8 +13,10 @@ pub struct RequestLimits {
     pub user_burst: u32,
     /// Short requests of one user at once.
     pub user_in_flight: usize,
-    /// Watches, logs and terminals of one user at once.
+    /// Watches and logs of one user at once. Fewer than one worker's places at a cluster, so that some are left.
     pub user_long_running: usize,
+    /// Terminals and port-forwards of one user at once. Far fewer than the connections for all users.
+    pub user_upgrades: usize,
     /// Requests a second of one address, over time. Large offices share one.
     pub source_rate: u32,
     /// Requests that one address may save up for a burst.
@@ -33,7 +35,8 @@ impl Default for RequestLimits {
             user_rate: 400,
             user_burst: 2_000,
             user_in_flight: 400,
-            user_long_running: 2_000,
+            user_long_running: 1_000,
+            user_upgrades: 100,
             source_rate: 5_000,
             source_burst: 20_000,
             source_failure_rate: 10,

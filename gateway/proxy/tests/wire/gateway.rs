@@ -43,6 +43,7 @@ pub(crate) struct Settings {
     pub(crate) timeouts: Timeouts,
     pub(crate) pool: PoolSettings,
     pub(crate) response_timeout: Option<Duration>,
+    pub(crate) user_upgrades: Option<usize>,
 }
 
 impl Gateway {
@@ -58,6 +59,7 @@ impl Gateway {
         revoke.heartbeat();
         let mut limits = gatewarden_proxy::RequestLimits::default();
         limits.response_timeout = settings.response_timeout.unwrap_or(limits.response_timeout);
+        limits.user_upgrades = settings.user_upgrades.unwrap_or(limits.user_upgrades);
         let snapshot = Arc::new(ArcSwap::from_pointee(snapshot(clusters, limits)));
         let CertifiedKey { cert, signing_key } = generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
         let ca_pem = cert.pem();

@@ -86,6 +86,26 @@ async fn both_protocols_of_kubectl_switch_and_flow_both_ways() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_that_switches_to_another_protocol_is_no_api_server() {
+    for answered in [&["foo"][..], &[], &["websocket", "foo"]] {
+        let handler: Handler = Arc::new(move |_| {
+            Box::pin(async move {
+                let mut response = Response::new(Body::empty());
+                *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+                response.headers_mut().insert("connection", HeaderValue::from_static("Upgrade"));
+                for protocol in answered {
+                    response.headers_mut().append("upgrade", HeaderValue::from_static(protocol));
+                }
+                response
+            })
+        });
+        let upstream = Upstream::start(H1, handler).await;
+        let gateway = Gateway::start(vec![upstream.cluster("east")]).await;
+        assert_eq!(exec(&gateway, "websocket").await.status(), StatusCode::BAD_GATEWAY, "{answered:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn closing_one_side_leaves_the_other_open() {
     let upstream = Upstream::start(H2, echoing()).await;
     let gateway = Gateway::start(vec![upstream.cluster("east")]).await;
@@ -138,6 +158,26 @@ async fn a_revoked_token_ends_its_tunnel() {
     assert_eq!(read(&mut io, 1).await, b"x");
     gateway.revoke("gwt-alice");
     assert_eq!(rest(&mut io).await, b"");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_user_has_so_many_tunnels_and_gives_each_back() {
+    let upstream = Upstream::start(H2, echoing()).await;
+    let settings = Settings { user_upgrades: Some(1), ..Settings::default() };
+    let gateway = Gateway::start_with(vec![upstream.cluster("east")], settings);
+    gateway.opened().await;
+    let mut io = tunnel(&gateway, "websocket").await;
+    io.write_all(b"x").await.unwrap();
+    assert_eq!(read(&mut io, 1).await, b"x");
+    assert_eq!(exec(&gateway, "websocket").await.status(), StatusCode::TOO_MANY_REQUESTS);
+    io.shutdown().await.unwrap();
+    assert_eq!(rest(&mut io).await, b"bye");
+    let again = async {
+        while exec(&gateway, "websocket").await.status() != StatusCode::SWITCHING_PROTOCOLS {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(GUARD, again).await.expect("the place is free again");
 }
 
 #[tokio::test(flavor = "multi_thread")]

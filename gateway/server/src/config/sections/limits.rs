@@ -34,6 +34,7 @@ pub(in crate::config) const LIMITS: &[&str] = &[
     "userBurst",
     "userInFlight",
     "userLongRunning",
+    "userUpgrades",
     "sourceRate",
     "sourceBurst",
     "sourceFailureRate",
@@ -80,6 +81,7 @@ fn counts(settings: &Settings<'_>, limits: &mut Limits) {
     settings.count("userBurst", &mut requests.user_burst, 1_000_000);
     settings.size("userInFlight", &mut requests.user_in_flight, 1_000_000);
     settings.size("userLongRunning", &mut requests.user_long_running, 1_000_000);
+    settings.size("userUpgrades", &mut requests.user_upgrades, 1_000_000);
     settings.count("sourceRate", &mut requests.source_rate, 1_000_000);
     settings.count("sourceBurst", &mut requests.source_burst, 1_000_000);
     settings.count("sourceFailureRate", &mut requests.source_failure_rate, 100_000);
