@@ -17,11 +17,17 @@ pub(crate) struct Caller {
     life: Life,
     allowance: Arc<Allowance>,
     granted: ArcSwapOption<Granted>,
+    recheck_at: Instant,
 }
 
 impl Caller {
-    pub(super) fn new(resolved: Resolved, life: Life, allowance: Arc<Allowance>) -> Self {
-        Self { resolved: Arc::new(resolved), life, allowance, granted: ArcSwapOption::empty() }
+    pub(super) fn new(resolved: Resolved, life: Life, allowance: Arc<Allowance>, recheck_at: Instant) -> Self {
+        Self { resolved: Arc::new(resolved), life, allowance, granted: ArcSwapOption::empty(), recheck_at }
+    }
+
+    /// Whether who this is must be asked again before the next request. What runs goes on.
+    pub(super) fn is_due(&self, now: Instant) -> bool {
+        now >= self.recheck_at
     }
 
     pub(crate) fn resolved(&self) -> &Arc<Resolved> {

@@ -42,7 +42,10 @@ pub(crate) async fn run(gate: &Gate, admitted: Admitted, record: &mut Record) ->
     let caller = match common.sessions.warm(&key) {
         Some(caller) => caller,
         None => {
-            admitted.peer().source().may_fail(now, limits)?;
+            // Who guesses from an address shuts out nobody there who is known.
+            if !common.sessions.is_known(&key) {
+                admitted.peer().source().may_fail(now, limits)?;
+            }
             match common.sessions.cold(key, found.credential).await {
                 Ok(caller) => caller,
                 Err(error) => return Err(refused(error, &admitted, now)),

@@ -80,6 +80,11 @@ impl Sessions {
         caller
     }
 
+    /// Whether a credential was good when it was looked up last, and has not ended since.
+    pub(crate) fn is_known(&self, key: &Key) -> bool {
+        self.0.callers.get(key).is_some_and(|caller| !caller.life().is_over())
+    }
+
     /// Resolves a credential. Any number of requests with one credential share one lookup, and it goes on as long as
     /// one of them waits: the first to come may give up without harm to the others.
     pub(crate) async fn cold(&self, key: Key, credential: Credential) -> Result<Arc<Caller>, ResolveError> {
@@ -88,6 +93,9 @@ impl Sessions {
 }
 
 const MOST_CALLERS: usize = 65_536;
+/// After this time a credential is resolved again although nothing was told of it: an identity grows too old without
+/// any event, and an event that was lost does no harm for longer.
+const RECHECK: Duration = Duration::from_mins(5);
 const MOST_FLIGHTS: usize = 1_024;
 const LOOKUP: Duration = Duration::from_secs(30);
 const RACES: usize = 3;
@@ -114,7 +122,9 @@ impl std::fmt::Debug for Inner {
 impl Inner {
     fn warm(&self, key: &Key) -> Option<Arc<Caller>> {
         let caller = self.callers.get(key)?;
-        if caller.life().is_stale() || self.asks.time.wall() >= caller.resolved().expires_at {
+        let time = &self.asks.time;
+        let over = caller.life().is_stale() || time.wall() >= caller.resolved().expires_at;
+        if over || caller.is_due(time.monotonic()) {
             return None;
         }
         Some(caller)
@@ -160,8 +170,9 @@ impl Inner {
         if self.asks.time.wall() >= resolved.expires_at {
             return Err(ResolveError::Unauthenticated(Rejected::Expired));
         }
-        let allowance = lock(&self.users).allowance(resolved.session.user(), self.asks.time.monotonic());
-        let caller = Arc::new(Caller::new(resolved, life, allowance));
+        let now = self.asks.time.monotonic();
+        let allowance = lock(&self.users).allowance(resolved.session.user(), now);
+        let caller = Arc::new(Caller::new(resolved, life, allowance, now + RECHECK));
         self.callers.insert(key, Arc::clone(&caller));
         Ok(caller)
     }

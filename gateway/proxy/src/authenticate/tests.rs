@@ -5,8 +5,8 @@ use http::request::Builder;
 use tokio::task::JoinSet;
 
 use super::*;
-use crate::boundary::{Rejected, Revocation};
-use crate::testing::{TOKEN, World, alice, request};
+use crate::boundary::{Rejected, RequestLimits, Revocation, SnapshotConfig};
+use crate::testing::{TOKEN, World, alice, request, snapshot_config};
 use crate::{admit, body::Body};
 
 /// Sends a request through the first two stages.
@@ -214,4 +214,37 @@ async fn guesses_from_one_address_are_slowed_and_warm_callers_there_are_not() {
     assert!(matches!(authenticate(&world, guess()).await, Err(Refusal::TooMany { .. })));
     assert_eq!(asked(&world), before, "not even asked");
     assert!(authenticate(&world, get()).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_warm_credential_is_asked_for_again_after_a_while_and_its_streams_run_on() {
+    let world = World::new();
+    let first = authenticate(&world, get()).await.unwrap();
+    world.time.pass(Duration::from_secs(299));
+    world.revoke.heartbeat();
+    authenticate(&world, get()).await.unwrap();
+    assert_eq!(asked(&world), 1);
+    world.time.pass(Duration::from_secs(1));
+    authenticate(&world, get()).await.unwrap();
+    assert_eq!(asked(&world), 2);
+    assert!(!first.caller().life().is_over());
+    let stale = Err(crate::boundary::ResolveError::Unavailable { retry_after: Duration::from_secs(5) });
+    world.resolve.known.lock().unwrap().insert(TOKEN.to_owned(), stale);
+    world.time.pass(Duration::from_secs(300));
+    world.revoke.heartbeat();
+    assert!(matches!(authenticate(&world, get()).await, Err(Refusal::Unavailable { .. })));
+    assert!(!first.caller().life().is_over(), "the token is not at fault");
+}
+
+#[tokio::test]
+async fn whoever_guesses_from_an_address_shuts_out_nobody_who_is_known_there() {
+    let limits = RequestLimits { source_failure_rate: 1, source_failure_burst: 2, ..RequestLimits::default() };
+    let world = World::with(SnapshotConfig { limits, ..snapshot_config() });
+    authenticate(&world, get()).await.unwrap();
+    world.time.pass(Duration::from_secs(300));
+    world.revoke.heartbeat();
+    let guess = || bare().header("authorization", "Bearer gwt-x:y");
+    while !matches!(authenticate(&world, guess()).await, Err(Refusal::TooMany { .. })) {}
+    authenticate(&world, get()).await.unwrap();
+    assert_eq!(asked(&world), 4, "two guesses, and alice twice");
 }

@@ -52,6 +52,17 @@ fn a_good_file_is_read_and_relative_names_start_beside_it() {
 }
 
 #[test]
+fn what_is_known_of_a_person_grows_no_older_than_is_set() {
+    let hours = |sessions: &str| {
+        let text = GOOD.replace("stateDir: /state", &format!("sessions: {{ {sessions} }}"));
+        parse(&text, Path::new("/base")).unwrap().sessions.max_staleness.as_secs() / 3600
+    };
+    assert_eq!(hours("lifetime: 48h"), 24);
+    assert_eq!(hours("lifetime: 48h, refreshInterval: 12h"), 48, "a few questions may be missed");
+    assert_eq!(hours("maxStaleness: 3h"), 3);
+}
+
+#[test]
 fn a_misspelt_key_is_an_error_not_a_default() {
     expect(
         "caFile",
@@ -238,6 +249,18 @@ fn how_often_a_password_may_be_guessed_is_each_providers_own() {
 }
 
 #[test]
+fn a_reserved_name_has_its_star_at_the_end() {
+    let line = |name: &str| format!("{{ tokenFile: b }}\n    reservedNames: [{name}]");
+    for good in ["root", "'ops:*'", "'*'"] {
+        assert_eq!(faults(&GOOD.replacen("{ tokenFile: b }", &line(good), 1)), [""; 0], "{good}");
+    }
+    for bad in ["'*-admin'", "'a*b'", "'a**'", "''"] {
+        let found = faults(&GOOD.replacen("{ tokenFile: b }", &line(bad), 1));
+        assert!(found.len() == 1 && found[0].contains("clusters[0].reservedNames[0]"), "{bad}: {found:?}");
+    }
+}
+
+#[test]
 fn a_grant_is_for_somebody_real() {
     expect(
         "[\"group:corp:dev\"]",
@@ -303,6 +326,13 @@ fn durations_and_counts_have_bounds() {
         "sessions: { lifetime: 1h, refreshInterval: 2h }",
         &[
             "5:11: sessions: refreshInterval is longer than lifetime: groups would never be asked for again; make it shorter, such as `15m`",
+        ],
+    );
+    expect(
+        "stateDir: /state",
+        "sessions: { refreshInterval: 2h, maxStaleness: 1h }",
+        &[
+            "5:11: sessions: maxStaleness is not longer than refreshInterval: everybody would be refused between two questions; make it several times as long, such as `24h`",
         ],
     );
     expect(

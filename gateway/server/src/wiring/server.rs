@@ -269,6 +269,7 @@ async fn control(loaded: &mut Loaded, providers: &ProviderPorts) -> Result<Arc<C
     let settings = Settings {
         session_lifetime: config.sessions.lifetime,
         refresh_interval: config.sessions.refresh_interval,
+        max_staleness: Some(config.sessions.max_staleness),
         ..Settings::default()
     };
     let registry = reload::registry(config, std::mem::take(&mut loaded.providers));

@@ -11,19 +11,34 @@ pub struct Sessions {
     pub lifetime: Duration,
     /// Between two questions to the provider about a person's groups.
     pub refresh_interval: Duration,
+    /// How old an answer to them may be while the provider does not answer.
+    pub max_staleness: Duration,
 }
 
 const MINUTE: Duration = Duration::from_mins(1);
 
 pub(in crate::config) fn read(file: &Section<'_>) -> Sessions {
-    let section = file.optional("sessions").and_then(|field| field.section(&["lifetime", "refreshInterval"]));
+    let section =
+        file.optional("sessions").and_then(|field| field.section(&["lifetime", "refreshInterval", "maxStaleness"]));
     let span = |key: &str, most: Duration| {
         section.as_ref().and_then(|section| section.optional(key)).and_then(|field| field.duration(MINUTE, most))
     };
+    let refresh_interval = span("refreshInterval", Duration::from_hours(24)).unwrap_or(Duration::from_mins(15));
+    // Without a word on it, a provider may miss a few questions in a row.
+    let usual = Duration::from_hours(24).max(refresh_interval.saturating_mul(4));
     let sessions = Sessions {
         lifetime: span("lifetime", Duration::from_hours(24 * 30)).unwrap_or(Duration::from_hours(12)),
-        refresh_interval: span("refreshInterval", Duration::from_hours(24)).unwrap_or(Duration::from_mins(15)),
+        refresh_interval,
+        max_staleness: span("maxStaleness", Duration::from_hours(24 * 30)).unwrap_or(usual),
     };
+    if sessions.max_staleness <= sessions.refresh_interval
+        && let Some(section) = &section
+    {
+        section.fault(
+            "maxStaleness is not longer than refreshInterval: everybody would be refused between two questions",
+            "make it several times as long, such as `24h`",
+        );
+    }
     if sessions.refresh_interval > sessions.lifetime
         && let Some(section) = &section
     {
