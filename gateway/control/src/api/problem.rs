@@ -1,11 +1,11 @@
-//! Errors as RFC 9457 problems.
+//! Which problem each error of the API is.
 
 use std::time::Duration;
 
 use auth_core::MappingError;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::body::Body;
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
 
 use crate::login::LoginError;
 use crate::store::StoreFault;
@@ -15,37 +15,25 @@ const RETRY: Duration = Duration::from_secs(5);
 
 /// An answer that says what went wrong, and to programs in a word that never changes.
 #[derive(Debug)]
-pub(crate) struct Problem {
-    status: u16,
-    code: &'static str,
-    detail: String,
-    retry_after: Option<Duration>,
-    provider: Option<String>,
-}
-
-#[derive(Serialize)]
-struct Written<'a> {
-    r#type: String,
-    title: &'a str,
-    status: u16,
-    detail: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    provider: Option<&'a str>,
-}
+pub(crate) struct Problem(kube_wire::Problem);
 
 impl Problem {
-    pub(super) fn new(status: u16, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), retry_after: None, provider: None }
+    pub(super) fn new(status: u16, code: &str, detail: impl Into<String>) -> Self {
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        Self(kube_wire::Problem::new(status, code, detail)).retry_after(None)
     }
 
-    fn of(mut self, provider: impl ToString) -> Self {
-        self.provider = Some(provider.to_string());
-        self
+    fn of(self, provider: impl ToString) -> Self {
+        Self(self.0.of_provider(provider.to_string()))
     }
 
-    fn retry_after(mut self, wait: Option<Duration>) -> Self {
-        self.retry_after = wait;
-        self
+    fn retry_after(self, wait: Option<Duration>) -> Self {
+        match self.0.status() {
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
+                Self(self.0.retried_after(wait.unwrap_or(RETRY)))
+            }
+            _ => self,
+        }
     }
 }
 
@@ -101,33 +89,8 @@ fn mapping(error: &MappingError) -> Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let written = Written {
-            r#type: format!("urn:gatewarden:error:{}", self.code),
-            title: status.canonical_reason().unwrap_or("Error"),
-            status: status.as_u16(),
-            detail: &self.detail,
-            provider: self.provider.as_deref(),
-        };
-        // Only text and numbers: there is nothing that could fail to be written.
-        let body = serde_json::to_vec(&written).unwrap_or_default();
-        let mut response = (status, body).into_response();
-        let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        if matches!(self.status, 429 | 503) {
-            headers.insert(header::RETRY_AFTER, seconds(self.retry_after.unwrap_or(RETRY)));
-        }
-        if self.status == 401 {
-            // RFC 9110 §15.5.2: a 401 names a challenge.
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"gatewarden\""));
-        }
-        response
+        self.0.into_response().map(Body::from)
     }
-}
-
-/// Rounded up: whoever comes back too early is refused again.
-fn seconds(wait: Duration) -> HeaderValue {
-    HeaderValue::from(wait.as_secs() + u64::from(wait.subsec_nanos() > 0))
 }
 
 #[cfg(test)]

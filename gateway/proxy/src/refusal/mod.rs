@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderValue, Response, StatusCode};
-use kube_wire::{RequestInfo, Status};
+use kube_wire::{CHALLENGE, Problem, RequestInfo, Status};
 
 use crate::body::Body;
 use crate::boundary::Rejected;
@@ -173,11 +173,11 @@ impl Refusal {
     pub(crate) fn respond(&self, about: About<'_>) -> Response<Body> {
         let status = self.status(about);
         let (content_type, body) = match about.surface {
+            Surface::Management => return self.problem(&status).into_response().map(Body::full),
             Surface::Cluster if about.discovers && status.code() == StatusCode::FORBIDDEN => {
                 ("text/plain; charset=utf-8", status.message().to_owned().into())
             }
             Surface::Cluster => (Status::CONTENT_TYPE, status.to_json()),
-            Surface::Management => ("application/problem+json", self.problem(&status).into()),
         };
         let mut response = Response::new(Body::full(body));
         *response.status_mut() = status.code();
@@ -189,7 +189,7 @@ impl Refusal {
             headers.insert(RETRY_AFTER, seconds.into());
         }
         if status.code() == StatusCode::UNAUTHORIZED {
-            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            headers.insert(WWW_AUTHENTICATE, CHALLENGE);
         }
         response
     }
@@ -220,16 +220,12 @@ impl Refusal {
         }
     }
 
-    /// RFC 9457.
-    fn problem(&self, status: &Status) -> Vec<u8> {
-        let code = status.code();
-        let problem = serde_json::json!({
-            "type": format!("urn:gatewarden:error:{}", self.code()),
-            "title": code.canonical_reason().unwrap_or("Error"),
-            "status": code.as_u16(),
-            "detail": status.message(),
-        });
-        problem.to_string().into_bytes()
+    fn problem(&self, status: &Status) -> Problem {
+        let problem = Problem::new(status.code(), self.code(), status.message());
+        match status.retry_after() {
+            Some(seconds) => problem.retried_after(Duration::from_secs(seconds)),
+            None => problem,
+        }
     }
 }
 

@@ -94,5 +94,7 @@ async fn a_401_says_what_logs_in() {
     let (head, body) = answer(&Refusal::Unauthenticated(Rejected::Missing), Surface::Cluster).await;
     assert!(body["message"].as_str().unwrap().contains("/login"));
     assert!(!body["message"].as_str().unwrap().contains("kubectl"), "there is no such command yet");
-    assert!(head.headers().contains_key("www-authenticate"));
+    assert_eq!(head.headers()["www-authenticate"], "Bearer realm=\"gatewarden\"");
+    let (head, _) = answer(&Refusal::Unauthenticated(Rejected::Missing), Surface::Management).await;
+    assert_eq!(head.headers()["www-authenticate"], "Bearer realm=\"gatewarden\"");
 }

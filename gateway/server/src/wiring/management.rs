@@ -1,14 +1,15 @@
 //! The management API as the data plane's last stop: over the crossing, to the control plane's router.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body as ApiBody;
 use gatewarden_control::{Arrival, Caller, Control};
 use gatewarden_proxy::{Body, Management, ManagementFuture, ManagementRequest, Resolved};
-use http::{HeaderValue, Request, Response, StatusCode, header};
+use http::{Request, Response, StatusCode};
 use jiff::Timestamp;
-use serde_json::json;
+use kube_wire::Problem;
 
 use super::crossing::{Crossing, Lost};
 
@@ -61,12 +62,6 @@ fn caller(resolved: &Resolved) -> Caller {
 }
 
 /// The API's own form of an error, for when the API could not be asked.
-fn problem(status: StatusCode, code: &str, title: &str) -> Response<Body> {
-    let text = json!({ "type": format!("urn:gatewarden:error:{code}"), "title": title, "status": status.as_u16() });
-    let mut response = Response::new(Body::full(text.to_string()));
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-    headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-    response
+fn problem(status: StatusCode, word: &str, detail: &str) -> Response<Body> {
+    Problem::new(status, word, detail).retried_after(Duration::from_secs(1)).into_response().map(Body::full)
 }
