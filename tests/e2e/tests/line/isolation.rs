@@ -40,6 +40,8 @@ pub(crate) fn no_grant_and_no_such_cluster_answer_the_same(bed: &Bed) -> Result<
         let names = |answer: &e2e::Answer| answer.headers.keys().map(ToString::to_string).collect::<Vec<_>>();
         ensure!(names(&east) == names(&nowhere), "{:?}\n{:?}", east.headers, nowhere.headers);
     }
+    let told = bed.kubectl("dave", "east")?.refused(&["get", "pods"])?;
+    ensure!(told.contains(WHOM_TO_ASK), "{told}");
     Ok(())
 }
 
