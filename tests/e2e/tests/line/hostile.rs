@@ -26,6 +26,7 @@ pub(crate) fn facts() -> Vec<Case<Bed>> {
 const PODS: &str = "/k8s/clusters/east/api/v1/namespaces/dev/pods";
 
 pub(crate) fn a_read_only_grant_opens_no_line_and_no_secret(bed: &Bed) -> Result<()> {
+    bed.needs_a_node()?;
     // The cluster itself lets jsmith do all of it.
     let grants = "- { subjects: [\"user:corp:jsmith\"], clusters: [east], readOnly: true }";
     let gate = Gate::start(bed, &Plan { grants, ..Plan::default() })?;
