@@ -12,6 +12,7 @@ pub(crate) fn facts() -> Vec<Case<Bed>> {
         a_group_name_belongs_to_the_first_group_that_had_it,
         too_many_groups_are_refused_with_the_count,
         a_person_of_the_gateway_itself_logs_in,
+        a_user_named_like_a_granted_group_is_not_the_group,
         a_new_group_opens_a_cluster,
         a_person_who_left_the_directory_is_out,
         a_name_that_is_given_to_somebody_else_takes_nothing_along,
@@ -64,6 +65,21 @@ pub(crate) fn a_person_of_the_gateway_itself_logs_in(bed: &Bed) -> Result<()> {
     e2e::eventually("the end of the old session", || {
         Ok((gate.get(Protocol::Http2, "/api/v1/me", &session)?.status == 401).then_some(()))
     })
+}
+
+pub(crate) fn a_user_named_like_a_granted_group_is_not_the_group(bed: &Bed) -> Result<()> {
+    let grants = "- { subjects: [\"group:local:keepers\"], clusters: [east] }";
+    let gate = Gate::start(bed, &Plan { grants, ..Plan::default() })?;
+    let password = "a long enough password";
+    for arguments in [&["user", "add", "lora", "--group", "keepers"][..], &["user", "add", "keepers"]] {
+        gate.ok_with_input(&[arguments, &["--password-stdin"]].concat(), password)?;
+    }
+    let kubectl = |login: &str| gate.kubectl(&Session::of(&gate.login_at("local", login, password)?)?, "east");
+    let anybody_may = ["get", "--raw", "/version"];
+    kubectl("lora")?.ok(&anybody_may)?;
+    let refused = kubectl("keepers")?.refused(&anybody_may)?;
+    ensure!(refused.contains("Forbidden"), "{refused}");
+    Ok(())
 }
 
 pub(crate) fn a_new_group_opens_a_cluster(bed: &Bed) -> Result<()> {
