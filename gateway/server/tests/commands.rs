@@ -1,5 +1,5 @@
 //! The built program as an operator types it: exit codes, what goes to which stream, and no secret in either.
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use std::fs;
 use std::io::{Read, Write};

@@ -25,7 +25,6 @@ pub(super) fn run(path: &Path, check: &Check, output: &Output) -> Result<ExitCod
         Err(error) => return Err(error.into()),
     };
     let mut warnings = loaded.config.warnings();
-    warnings.extend(loaded.config.hints());
     if check.live {
         warnings.extend(reach::unknown_names(&loaded.config)?);
     }

@@ -96,13 +96,6 @@ impl Config {
         hosts
     }
 
-    /// What is absent and need not be there; `check` says so, a start does not.
-    #[must_use]
-    pub fn hints(&self) -> Vec<String> {
-        let console = "hosts.console is not set: there is no web console; kubectl and the API work without";
-        self.hosts.console.is_none().then(|| console.to_owned()).into_iter().collect()
-    }
-
     /// What lowers security or surprises later; said at start and by `check`, and never a reason to stop.
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {

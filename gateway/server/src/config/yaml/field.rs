@@ -133,11 +133,6 @@ impl<'a> Field<'a> {
             .collect()
     }
 
-    /// Reads a list of texts.
-    pub(in crate::config) fn texts(&self) -> Vec<String> {
-        self.list().iter().filter_map(Field::text).collect()
-    }
-
     /// Every `id` in a list of maps, whatever else is wrong with them.
     pub(in crate::config) fn ids_inside(&self) -> BTreeSet<String> {
         let Value::List(items) = &self.node.value else { return BTreeSet::new() };
