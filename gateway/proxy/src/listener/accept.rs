@@ -2,10 +2,11 @@
 //! of tokens.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio_util::task::TaskTracker;
 
@@ -46,22 +47,26 @@ async fn accept(shared: &Shared, listener: TcpListener, workers: Vec<Handle>, do
             () = shared.drain.begun() => return,
         };
         match accepted {
-            Ok((stream, address)) => {
-                let Some(place) = doorman.enter(address.ip()) else {
-                    shared.meters.refused.inc();
-                    continue;
-                };
-                if let Ok(stream) = stream.into_std() {
-                    hand_over(shared, &workers, Arrival { stream, address, place });
-                }
-            }
+            Ok((stream, address)) => take_in(shared, &workers, &doorman, stream, address),
             Err(fault) if is_of_the_client(&fault) => {}
-            Err(fault) => {
-                tracing::error!(fault = %fault, "no connection could be accepted");
-                tokio::time::sleep(OUT_OF_BREATH).await;
-            }
+            Err(fault) => out_of_breath(&fault).await,
         }
     }
+}
+
+fn take_in(shared: &Shared, workers: &[Handle], doorman: &Arc<Doorman>, stream: TcpStream, address: SocketAddr) {
+    let Some(place) = doorman.enter(address.ip()) else {
+        shared.meters.refused.inc();
+        return;
+    };
+    if let Ok(stream) = stream.into_std() {
+        hand_over(shared, workers, Arrival { stream, address, place });
+    }
+}
+
+async fn out_of_breath(fault: &io::Error) {
+    tracing::error!(fault = %fault, "no connection could be accepted");
+    tokio::time::sleep(OUT_OF_BREATH).await;
 }
 
 /// Gives a connection to the least busy worker; to another when that one does not keep up.

@@ -17,7 +17,7 @@ use super::{accept, worker};
 use crate::gate::Common;
 use crate::socket;
 use crate::stream::{Drain, DrainPlan};
-use crate::tls::{ServerCertificate, server_config};
+use crate::tls::{CertificateFault, ServerCertificate, server_config};
 use crate::upstream::{self, PoolSettings};
 
 /// Where to listen, and within which bounds.
@@ -79,9 +79,13 @@ impl Shared {
         match self.certificate.reload(self.common.time.wall()) {
             Ok(false) => {}
             Ok(true) => tracing::info!("a new certificate is in use"),
-            Err(fault) => tracing::error!(fault = %fault, "the new certificate is not usable, the old one stays"),
+            Err(fault) => refuse_certificate(&fault),
         }
     }
+}
+
+fn refuse_certificate(fault: &CertificateFault) {
+    tracing::error!(fault = %fault, "the new certificate is not usable, the old one stays");
 }
 
 /// A listener at work. Dropping it cuts everything at once; [`Running::drain`] is the way to stop.
