@@ -15,11 +15,17 @@ pub struct Case {
     pub upstream: Upstream,
 }
 
+/// A header line: its name, and its value in bytes.
+pub type Line = (&'static str, &'static [u8]);
+
+/// A field as it goes over the wire, or as it arrived.
+pub(crate) type Field = (String, Vec<u8>);
+
 /// What a client sends.
 #[derive(Debug, Clone, Copy)]
 pub enum Stimulus {
     /// Alice's `GET` of her pods with these header lines added, as the protocol at hand writes them.
-    Lines(&'static [(&'static str, &'static [u8])]),
+    Lines(&'static [Line]),
     /// Alice's `GET` of this target.
     Target(&'static str),
     /// Alice's `GET` of her pods over HTTP/1.1 with these `Connection` lines, in Latin-1.

@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use crate::case::Protocol;
+use crate::case::{Field, Protocol};
 use crate::gateway::GUARD;
 
 /// What came back: a status, or nothing but an end.
@@ -53,7 +53,7 @@ pub(crate) async fn http1(mut io: TlsStream<TcpStream>, bytes: &[u8]) -> Answer 
 }
 
 /// Sends one request as one HEADERS frame of literal fields and reads the status of its answer.
-pub(crate) async fn http2(mut io: TlsStream<TcpStream>, fields: &[(String, Vec<u8>)]) -> Answer {
+pub(crate) async fn http2(mut io: TlsStream<TcpStream>, fields: &[Field]) -> Answer {
     let mut block = Vec::new();
     for (name, value) in fields {
         block.push(0x10); // a literal that is never indexed, with a new name (RFC 7541 §6.2.3)

@@ -21,13 +21,13 @@ use tokio_rustls::server::TlsStream;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
-use crate::case::Protocol;
+use crate::case::{Field, Protocol};
 
 /// One request as the cluster saw it.
 #[derive(Debug, Clone)]
 pub(crate) struct Arrived {
     pub(crate) target: String,
-    pub(crate) headers: Vec<(String, Vec<u8>)>,
+    pub(crate) headers: Vec<Field>,
 }
 
 impl Arrived {

@@ -14,6 +14,6 @@ mod cluster;
 mod gateway;
 mod run;
 
-pub use case::{Case, Expected, Protocol, Seen, Stimulus, Upstream};
+pub use case::{Case, Expected, Line, Protocol, Seen, Stimulus, Upstream};
 pub use cases::all;
 pub use run::{Outcome, Row, run};

@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 
-use crate::case::{Case, Expected, Protocol, Seen, Stimulus, Upstream};
+use crate::case::{Case, Expected, Field, Line, Protocol, Seen, Stimulus, Upstream};
 use crate::client::{self, Answer};
 use crate::cluster::{Arrived, Cluster};
 use crate::gateway::{Gateway, TOKEN};
@@ -82,7 +82,7 @@ fn http1_bytes(stimulus: Stimulus, host: &str) -> Vec<u8> {
     };
     match stimulus {
         Stimulus::Lines(lines) => {
-            let line = |(name, value): &(&str, &[u8])| [name.as_bytes(), b": ", value, b"\r\n"].concat();
+            let line = |(name, value): &Line| [name.as_bytes(), b": ", value, b"\r\n"].concat();
             get(PODS, &lines.iter().flat_map(line).collect::<Vec<u8>>())
         }
         Stimulus::Target(target) => get(target, b""),
@@ -95,7 +95,7 @@ fn http1_bytes(stimulus: Stimulus, host: &str) -> Vec<u8> {
     }
 }
 
-fn http2_fields(stimulus: Stimulus, host: &str) -> Vec<(String, Vec<u8>)> {
+fn http2_fields(stimulus: Stimulus, host: &str) -> Vec<Field> {
     let field =
         |name: &str, value: &str| (name.to_owned(), value.replace("{T}", TOKEN).replace("{H}", host).into_bytes());
     let get = |target: &str| {

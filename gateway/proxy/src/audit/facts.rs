@@ -39,7 +39,7 @@ pub(crate) struct Facts {
     pub(super) panicked: bool,
     /// Refusals of this source before this one that are not on record.
     pub(super) left_out: u64,
-    pub(super) http1: bool,
+    pub(super) version: Version,
     pub(super) discovers: bool,
     pub(super) code: StatusCode,
     pub(super) bytes: u64,
@@ -96,7 +96,7 @@ impl Facts {
             refusal: None,
             panicked: false,
             left_out: 0,
-            http1: head.version != Version::HTTP_2,
+            version: head.version,
             discovers: discovers(head),
             // Stands when the client goes away before there is an answer, as nginx writes it.
             code: StatusCode::from_u16(GONE).unwrap_or(StatusCode::BAD_REQUEST),

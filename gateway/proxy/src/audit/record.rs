@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::CONNECTION;
-use http::{HeaderValue, Response, StatusCode};
+use http::{HeaderValue, Response, StatusCode, Version};
 use http_body::Body as _;
 use kube_wire::audit::{Event, Stage};
 use kube_wire::header::AUDIT_ID;
@@ -140,7 +140,7 @@ impl Record {
             about.user = facts.caller.as_ref().map(|caller| caller.session().identity().username.as_str());
         }
         let mut response = refusal.respond(about);
-        if refusal.doubts_the_message() && self.facts.as_ref().is_some_and(|facts| facts.http1) {
+        if refusal.doubts_the_message() && self.facts.as_ref().is_some_and(|facts| facts.version != Version::HTTP_2) {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         if self.facts.as_ref().is_some_and(|facts| facts.method == http::Method::HEAD) {

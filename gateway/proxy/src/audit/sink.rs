@@ -156,3 +156,31 @@ impl Sink {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::body::Body;
+    use crate::testing::{World, request};
+
+    #[tokio::test]
+    async fn strangers_leave_half_of_the_queue_to_those_who_are_known() {
+        let world = World::new();
+        let (queue, mut messages) = mpsc::channel(QUEUE);
+        let sink = Sink { queue, ..world.gate.common.audit.clone() };
+        let incoming = world.incoming(request("/x").body(Body::empty()).unwrap());
+        let common = &world.gate.common;
+        let (wall, now) = (common.time.wall(), common.time.monotonic());
+        let facts = || Box::new(Facts::open(&incoming, wall, now));
+        for _ in 0..RESERVED - 1 {
+            sink.put(Message::Reopen, None);
+        }
+        sink.put_refusal(facts(), now);
+        assert_eq!(messages.len(), RESERVED, "there is room");
+        sink.put_refusal(facts(), now);
+        assert_eq!(messages.len(), RESERVED);
+        sink.put(Message::Closed(facts()), None);
+        assert_eq!(messages.len(), RESERVED + 1);
+        messages.close();
+    }
+}

@@ -4,7 +4,7 @@ use crate::Expected::{OneOf, RefusedOrBroken, Status};
 use crate::Seen::{Count, Has, Lacks};
 use crate::Stimulus::{Fields, Lines, Raw};
 use crate::Upstream::{Alice, As, Nothing};
-use crate::case::Case;
+use crate::case::{Case, Line};
 
 /// The cluster of the tests lets Alice act as `bob`, as nobody else, and breaks when it is asked about `broken`.
 pub(crate) const CASES: &[Case] = &[
@@ -206,8 +206,8 @@ const AUTHORITY: (&str, &str) = (":authority", "{H}");
 const PATH: (&str, &str) = (":path", "/k8s/clusters/one/api");
 const TOKEN: (&str, &str) = ("authorization", "Bearer {T}");
 
-const MANY: &[(&str, &[u8])] = &{
-    let mut lines: [(&str, &[u8]); 101] = [("Impersonate-Group", b"readers"); 101];
+const MANY: &[Line] = &{
+    let mut lines: [Line; 101] = [("Impersonate-Group", b"readers"); 101];
     lines[0] = ("Impersonate-User", b"bob");
     lines
 };

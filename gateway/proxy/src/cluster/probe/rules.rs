@@ -86,8 +86,8 @@ fn is_common(verb: &str, object: (&str, &str), role: Role) -> bool {
 
 /// Whether a path, or a pattern of paths, lies in what everybody may read.
 fn is_public(path: &str) -> bool {
-    let inside = |root: &&str| path.strip_prefix(*root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    PUBLIC.iter().any(|root| inside(&root))
+    let inside = |root: &str| path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    PUBLIC.iter().any(|root| inside(root))
 }
 
 #[derive(Deserialize)]

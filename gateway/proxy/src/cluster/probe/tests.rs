@@ -40,3 +40,12 @@ fn a_reviewer_that_lacks_rights_keeps_nobody_out() {
     assert_eq!(report.state(false), State::Open);
     assert!(!report.is_good(), "but the operator is told");
 }
+
+#[test]
+fn a_reviewer_that_may_do_too_much_is_as_dangerous_as_the_other_account() {
+    let config = crate::testing::cluster("east");
+    let rights = super::table::rights(&config, Mode::Constrained);
+    let reviewers = || rights.iter().filter(|right| right.role == super::super::Role::Reviewer);
+    assert!(reviewers().any(|right| !right.allowed && right.resource == "secrets"));
+    assert!(reviewers().all(|right| right.allowed || right.weight == Weight::Forbidden));
+}
