@@ -97,7 +97,7 @@ pub fn dead_paths(text: &str, exists: impl Fn(&str) -> bool) -> Vec<String> {
     let folders = ["auth-core/", "providers/", "gateway/", "tests/", "deploy/", "docs/", "examples/"];
     let words = text.split('`').skip(1).step_by(2);
     words
-        .filter(|word| folders.iter().any(|folder| word.starts_with(folder)) && !word.contains(char::is_whitespace))
+        .filter(|word| folders.iter().any(|folder| word.starts_with(folder)) && !word.contains([' ', '<', '…']))
         .filter(|path| !exists(path))
         .map(str::to_owned)
         .collect()

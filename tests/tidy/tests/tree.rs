@@ -59,9 +59,10 @@ fn names_say_what_is_inside() {
 
 #[test]
 fn the_documents_name_files_that_exist() {
-    for document in ["ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "README.md", "docs/operators/README.md"] {
-        let text = std::fs::read_to_string(root().join(document)).unwrap();
-        let dead = dead_paths(&text, |path| root().join(path).exists());
+    let files = tracked();
+    for file in files.iter().filter(|file| file.path.extension().is_some_and(|extension| extension == "md")) {
+        let (document, text) = (file.path.display(), &file.text);
+        let dead = dead_paths(text, |path| root().join(path).exists());
         assert!(dead.is_empty(), "{document} names {}", dead.join(", "));
     }
 }

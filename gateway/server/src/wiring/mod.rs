@@ -1,8 +1,8 @@
 //! Joins the control plane and the data plane into one running server.
 //!
-//! Neither knows the other. They meet here in three things that the data plane defines and this folder implements over
-//! the control plane's types: a snapshot of the configuration, the resolving of cold credentials, and the feed of what
-//! ended. Threads keep apart what must not wait for one another: workers that carry requests, the control
+//! Neither knows the other. They meet here in five things that the data plane defines and this folder implements over
+//! the control plane's types: a snapshot of the configuration, the resolving of cold credentials, the feed of what
+//! ended, the management API, and the clock. Threads keep apart what must not wait for one another: workers that carry requests, the control
 //! plane, and the code of each provider instance.
 
 mod authority;
