@@ -54,7 +54,7 @@ pub use clock::{BoxFuture, Clock};
 pub use contained::{AttemptLimits, ContainLimits, Contained, OutputLimits};
 pub use context::{Cancel, Context};
 pub use descriptor::{LoginForm, PublicProvider};
-pub use error::{AuthError, BoxError};
+pub use error::{AuthError, BoxError, with_causes};
 pub use kind::{Built, Fault, ProviderKind, read_config};
 pub use login::{Completeness, Login, LoginInput};
 pub use mapping::{

@@ -120,7 +120,7 @@ fn tame(error: AuthError) -> AuthError {
         AuthError::Throttled { retry_after } => AuthError::Throttled { retry_after: retry_after.min(RETRY_MAX) },
         AuthError::Unavailable { retry_after, source } => AuthError::Unavailable {
             retry_after: retry_after.min(RETRY_MAX),
-            source: source.map(|source| text(&crate::error::chain(source.as_ref())).into()),
+            source: source.map(|source| text(&crate::error::with_causes(source.as_ref())).into()),
         },
         plain => plain,
     }

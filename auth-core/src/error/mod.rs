@@ -1,8 +1,12 @@
 //! How a provider says no, and what each party is told about it.
 
+mod causes;
+
 use std::time::Duration;
 
 use crate::StoreError;
+
+pub use causes::with_causes;
 
 /// An error of any library, kept as a source.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -186,7 +190,7 @@ impl AuthError {
     /// What the operator reads in the audit record: this error and its sources, on one line.
     #[must_use]
     pub fn audit_text(&self) -> String {
-        one_line(&chain(self), AUDIT_MAX)
+        one_line(&with_causes(self), AUDIT_MAX)
     }
 }
 
@@ -197,12 +201,6 @@ impl From<StoreError> for AuthError {
 }
 
 const AUDIT_MAX: usize = 2_048;
-
-/// An error and its sources, however many it claims to have.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let links = std::iter::successors(Some(error), |error| error.source()).take(16);
-    links.map(ToString::to_string).collect::<Vec<_>>().join(": ")
-}
 
 /// Makes text from outside fit for one line of a log: bounded, and no control character can start another line.
 pub(crate) fn one_line(text: &str, max: usize) -> String {

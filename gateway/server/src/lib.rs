@@ -11,5 +11,3 @@ pub mod providers;
 pub mod wiring;
 
 pub mod cli;
-
-mod causes;

@@ -89,19 +89,6 @@ impl Failure {
     }
 }
 
-impl Failure {
-    /// This failure and its sources on one line, for a log.
-    pub(crate) fn with_sources(&self) -> String {
-        let mut text = self.to_string();
-        let mut next = std::error::Error::source(self);
-        while let Some(source) = next {
-            text = format!("{text}: {source}");
-            next = source.source();
-        }
-        text
-    }
-}
-
 impl From<Failure> for AuthError {
     fn from(failure: Failure) -> Self {
         match failure {

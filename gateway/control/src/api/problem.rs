@@ -39,7 +39,7 @@ impl Problem {
 
 impl From<StoreFault> for Problem {
     fn from(fault: StoreFault) -> Self {
-        tracing::error!(why = %crate::store::chain(&fault), "the store failed");
+        tracing::error!(why = %auth_core::with_causes(&fault), "the store failed");
         Self::new(503, "unavailable", "The gateway's store does not answer. Try again later.")
     }
 }
@@ -66,7 +66,7 @@ impl From<LoginError> for Problem {
             .of(provider),
             LoginError::Store(fault) => fault.into(),
             LoginError::Keys(fault) => {
-                tracing::error!(why = %crate::store::chain(&fault), "no token can be made");
+                tracing::error!(why = %auth_core::with_causes(&fault), "no token can be made");
                 Self::new(500, "internal", "The gateway could not make a token.")
             }
         }

@@ -9,7 +9,7 @@ use tokio::sync::{Notify, broadcast};
 use tokio_util::sync::CancellationToken;
 
 use super::ChangeEvent;
-use crate::store::{self, Change, Store, StoreFault};
+use crate::store::{Change, Store, StoreFault};
 
 /// How often others' writes are looked for; our own are seen at once.
 const INTERVAL: Duration = Duration::from_millis(500);
@@ -44,7 +44,7 @@ impl Tail {
             written.as_mut().enable();
             match self.read().await {
                 Ok(()) => self.tell(ChangeEvent::Heartbeat),
-                Err(fault) => tracing::error!(why = %store::chain(&fault), "changes cannot be read"),
+                Err(fault) => tracing::error!(why = %auth_core::with_causes(&fault), "changes cannot be read"),
             }
             tokio::select! {
                 () = end.cancelled() => return,

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use crate::sessions;
-use crate::store::{self, Change, Store, StoreFault, millis};
+use crate::store::{Change, Store, StoreFault, millis};
 
 /// Nobody is let in by an expired session meanwhile: this is for those who follow the changes.
 const EXPIRY: Duration = Duration::from_mins(1);
@@ -36,7 +36,7 @@ pub(super) async fn run(store: Store, clock: Arc<dyn Clock>, end: CancellationTo
 
 fn log(what: &str, result: Result<(), StoreFault>) {
     if let Err(fault) = result {
-        tracing::error!(why = %store::chain(&fault), "{what}");
+        tracing::error!(why = %auth_core::with_causes(&fault), "{what}");
     }
 }
 

@@ -172,7 +172,7 @@ impl LoginError {
     pub fn audit_text(&self) -> String {
         match self {
             Self::Refused { provider, error } => format!("{provider}: {}", error.audit_text()),
-            Self::Store(fault) => crate::store::chain(fault),
+            Self::Store(fault) => auth_core::with_causes(fault),
             other => other.to_string(),
         }
     }

@@ -22,7 +22,7 @@ use tokio::sync::Notify;
 use crate::control::Control;
 use crate::identity::Person;
 use crate::registry::{Proven, ProviderEntry, Refused, Registry};
-use crate::store::{self, StoreFault};
+use crate::store::StoreFault;
 use crate::users::UserId;
 
 /// What a refetch came to.
@@ -72,7 +72,7 @@ impl Outcome {
 
 impl From<StoreFault> for Outcome {
     fn from(fault: StoreFault) -> Self {
-        Self::Unavailable { why: store::chain(&fault) }
+        Self::Unavailable { why: auth_core::with_causes(&fault) }
     }
 }
 

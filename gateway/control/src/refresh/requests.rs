@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::SqliteConnection;
 
 use super::{Outcome, Refresher};
-use crate::store::{self, Change, StoreFault, Write, millis};
+use crate::store::{Change, StoreFault, Write, millis};
 use crate::users::{self, UserId};
 
 /// A request that no server ran for is carried out when one starts, unless it is older than this.
@@ -78,12 +78,12 @@ impl Refresher {
     async fn answer_all(&self) {
         let open = match self.open_requests().await {
             Ok(open) => open,
-            Err(fault) => return tracing::error!(why = %store::chain(&fault), "requests cannot be read"),
+            Err(fault) => return tracing::error!(why = %auth_core::with_causes(&fault), "requests cannot be read"),
         };
         stream::iter(open)
             .for_each_concurrent(AT_ONCE, async |(id, user)| {
                 if let Err(fault) = self.answer_one(&id, user).await {
-                    tracing::error!(request = %id, why = %store::chain(&fault), "a request cannot be answered");
+                    tracing::error!(request = %id, why = %auth_core::with_causes(&fault), "a request cannot be answered");
                 }
             })
             .await;

@@ -32,7 +32,7 @@ impl Refresher {
             }
             match self.due().await {
                 Ok(due) => due.into_iter().for_each(|(instance, people)| self.start_round(instance, people)),
-                Err(fault) => tracing::error!(why = %store::chain(&fault), "nobody can be refreshed"),
+                Err(fault) => tracing::error!(why = %auth_core::with_causes(&fault), "nobody can be refreshed"),
             }
         }
     }

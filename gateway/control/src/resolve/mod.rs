@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use crate::control::Control;
 use crate::identity::SessionIdentity;
 use crate::sessions::{self, SessionId};
-use crate::store::{self, StoreFault, moment};
+use crate::store::{StoreFault, moment};
 use crate::tokens::rows::{self, Held};
 use crate::tokens::{Presented, TokenName, TokenScope};
 use crate::users::{self, UserId};
@@ -141,7 +141,7 @@ fn read(name: TokenName, held: &Held, expires_at: Timestamp) -> Result<ResolvedT
 }
 
 fn unavailable(fault: StoreFault) -> ResolveError {
-    tracing::error!(why = %store::chain(&fault), "a token cannot be looked up");
+    tracing::error!(why = %auth_core::with_causes(&fault), "a token cannot be looked up");
     ResolveError::Unavailable { retry_after: RETRY, source: Some(fault) }
 }
 

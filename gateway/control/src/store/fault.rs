@@ -88,15 +88,3 @@ impl From<StoreFault> for auth_core::StoreError {
         Self(Box::new(fault))
     }
 }
-
-/// An error and its sources, on one line for a log.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(source) = next {
-        text.push_str(": ");
-        text.push_str(&source.to_string());
-        next = source.source();
-    }
-    text.replace(char::is_control, " ")
-}

@@ -9,7 +9,6 @@ mod write;
 
 pub(crate) use change::{Change, Changes};
 pub use fault::StoreFault;
-pub(crate) use fault::chain;
 pub(crate) use write::Write;
 
 use std::fs::OpenOptions;

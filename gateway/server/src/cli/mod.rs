@@ -21,9 +21,9 @@ mod user;
 use std::fmt::Write;
 use std::process::ExitCode;
 
+use auth_core::with_causes;
 use clap::{CommandFactory, Parser};
 
-use crate::causes::with_causes;
 use crate::config::LoadError;
 use arguments::{Arguments, Command};
 use output::Output;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use auth_core::Clock;
+use auth_core::{Clock, with_causes};
 use gatewarden_control::{Control, ControlParts, KeyFault, KeyFile, Settings, Store, StoreFault};
 use gatewarden_proxy::{ListenerConfig, Revoked, Server, ServerCertificate, ServerConfig};
 use tokio::runtime::{Builder, Handle};
@@ -22,7 +22,6 @@ use super::reload::{self, Reload};
 use super::resolve::ControlResolve;
 use super::signals::{Asked, Signals};
 use super::{ProviderPorts, SystemClock, changes, logging, make_state_dir};
-use crate::causes::with_causes;
 use crate::config::{self, Config, LoadError, Loaded};
 
 /// What the command line adds to the configuration.

@@ -130,7 +130,7 @@ impl Directory {
         match &opened {
             Ok(_) => self.health.worked(at),
             Err(failure) => {
-                tracing::warn!(%server, error = %failure.with_sources(), "directory server cannot be reached");
+                tracing::warn!(%server, error = %auth_core::with_causes(failure), "directory server cannot be reached");
                 self.health.failed(at);
             }
         }

@@ -10,13 +10,13 @@ mod providers;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use auth_core::with_causes;
 use gatewarden_control::ProviderEntry;
 use gatewarden_proxy::{CertificateFiles, GrantConfig, ServerCertificate, Snapshot, SnapshotConfig, Time};
 
 use super::sources::Sources;
 use super::yaml::{Faults, Field};
 use super::{Config, Fault};
-use crate::causes::with_causes;
 use crate::wiring::{ProviderPorts, SystemClock};
 use pod::Pod;
 

@@ -8,13 +8,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use auth_core::Clock;
+use auth_core::{Clock, with_causes};
 use gatewarden_control::{Control, ProviderEntry, Registry};
 use gatewarden_proxy::{RevokedSender, Snapshot};
 use jiff::Timestamp;
 
 use super::{ProviderPorts, SystemClock, certificate};
-use crate::causes::with_causes;
 use crate::config::{self, Config, LoadError, Loaded, Sources};
 
 /// How often files are looked at. Contents are compared: the times of mounted secrets tell nothing.
