@@ -31,10 +31,10 @@ impl Context {
         Self { deadline, cancel: Cancel::new(), client: None, trace_id: trace_id.into() }
     }
 
-    /// Says where the request came from.
+    /// Says where the request came from: what is counted for each address needs it.
     #[must_use]
-    pub const fn with_client(mut self, client: IpAddr) -> Self {
-        self.client = Some(client);
+    pub const fn with_client(mut self, client: Option<IpAddr>) -> Self {
+        self.client = client;
         self
     }
 

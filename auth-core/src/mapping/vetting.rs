@@ -3,9 +3,6 @@
 use super::pattern::Pattern;
 use super::{Identity, MappingError, MappingLimits};
 
-/// Prefixes of names that mean something to Kubernetes itself or to those who run clusters.
-const PREFIXES: [&str; 3] = ["system:", "kubeadm:", "eks:"];
-
 /// Domains whose extra keys have a meaning of their own in a Kubernetes API server, and the gateway's own.
 const EXTRA_DOMAINS: [&str; 3] = ["kubernetes.io", "k8s.io", "gatewarden"];
 
@@ -18,6 +15,9 @@ const EXTRA_KEY_MAX: usize = 253;
 pub struct Reserved(Vec<Pattern>);
 
 impl Reserved {
+    /// Prefixes of names that mean something to Kubernetes itself or to those who run clusters, in lower case.
+    pub const PREFIXES: [&'static str; 3] = ["system:", "kubeadm:", "eks:"];
+
     /// Reserves further names. In a pattern `*` stands for any text.
     pub fn new<P: Into<String>>(patterns: impl IntoIterator<Item = P>) -> Self {
         Self(patterns.into_iter().map(|pattern| Pattern::new(pattern.into().to_ascii_lowercase())).collect())
@@ -35,7 +35,7 @@ impl Reserved {
     #[must_use]
     pub fn holds(&self, name: &str) -> bool {
         let name = name.trim_start().to_ascii_lowercase();
-        PREFIXES.iter().any(|prefix| name.starts_with(prefix)) || self.0.iter().any(|pattern| pattern.fits(&name))
+        Self::PREFIXES.iter().any(|prefix| name.starts_with(prefix)) || self.0.iter().any(|pattern| pattern.fits(&name))
     }
 }
 

@@ -108,8 +108,7 @@ impl Control {
     async fn try_login(&self, request: LoginRequest) -> Result<LoginDone, LoginError> {
         let registry = self.registry();
         let entry = registry.entry(&request.provider).ok_or(LoginError::UnknownProvider)?;
-        let mut ctx = self.context(request.trace_id);
-        ctx.client = request.client;
+        let ctx = self.context(request.trace_id).with_client(request.client);
         let refused = |error| LoginError::Refused { provider: entry.provider.name().clone(), error };
         let login = entry.provider.authenticate_user(&ctx, request.input).await.map_err(refused)?;
         if let Completeness::Incomplete(why) = &login.completeness {

@@ -65,7 +65,8 @@ fn kubeconfig(config: &Config, wanted: &Kubeconfig, output: &Output) -> Result<E
         (None, Some(file)) => Token::File(file),
         (None, None) => Token::Placeholder,
     };
-    let contents = Contents { authority: &authority(config), ca_pem: ca_pem.as_deref(), clusters: &clusters, token };
+    let contents =
+        Contents { host_and_port: &host_and_port(config), ca_pem: ca_pem.as_deref(), clusters: &clusters, token };
     output.text(&contents.render())?;
     Ok(ExitCode::SUCCESS)
 }
@@ -77,7 +78,7 @@ pub(super) fn unknown(config: &Config, id: &str) -> CommandError {
 }
 
 /// The gateway as people reach it.
-fn authority(config: &Config) -> String {
+fn host_and_port(config: &Config) -> String {
     let host = config.hosts.clusters.first().map_or("localhost", String::as_str);
     let port = config.listeners.main.address.port();
     let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };

@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 #[derive(Debug)]
 pub(super) struct Contents<'a> {
     /// `host:port` of the gateway as people reach it.
-    pub(super) authority: &'a str,
+    pub(super) host_and_port: &'a str,
     /// The CA of the gateway's certificate, in PEM; absent where the system already trusts it.
     pub(super) ca_pem: Option<&'a [u8]>,
     /// One context each.
@@ -61,7 +61,7 @@ impl Contents<'_> {
     }
 
     fn cluster(&self, id: &str) -> Json {
-        let server = format!("https://{}/k8s/clusters/{id}", self.authority);
+        let server = format!("https://{}/k8s/clusters/{id}", self.host_and_port);
         match self.ca_pem {
             Some(pem) => {
                 json!({ "server": server, "certificate-authority-data": base64::Engine::encode(&base64::engine::general_purpose::STANDARD, pem) })
@@ -76,7 +76,7 @@ impl Contents<'_> {
              #   curl --cacert ca.crt https://{}/api/v1/providers/<provider>/login \\\n\
              #     -H 'Content-Type: application/json' -d '{{\"username\": \"…\", \"password\": \"…\"}}'\n\
              # or write it to a file, and ask for this kubeconfig with --token-file.\n",
-            self.authority
+            self.host_and_port
         )
     }
 }
@@ -89,7 +89,7 @@ mod tests {
     fn a_kubeconfig_names_the_cluster_path_the_ca_and_the_token() {
         let clusters = ["east".to_owned(), "west".to_owned()];
         let contents = Contents {
-            authority: "gw.test:8443",
+            host_and_port: "gw.test:8443",
             ca_pem: Some(b"PEM"),
             clusters: &clusters,
             token: Token::Inline("gwt-a:b\"\n"),
@@ -105,7 +105,8 @@ mod tests {
     #[test]
     fn without_a_token_the_file_says_how_to_get_one() {
         let clusters = ["east".to_owned()];
-        let contents = Contents { authority: "gw.test", ca_pem: None, clusters: &clusters, token: Token::Placeholder };
+        let contents =
+            Contents { host_and_port: "gw.test", ca_pem: None, clusters: &clusters, token: Token::Placeholder };
         let text = contents.render();
         assert!(text.contains("https://gw.test/api/v1/providers/<provider>/login"));
         serde_saphyr::from_str::<Json>(&text).unwrap();

@@ -75,3 +75,15 @@ fn translated(refused: &gatewarden_control::ResolveError) -> ResolveError {
         Refused::Overloaded => ResolveError::Overloaded,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // Neither crate may know the other. A name that one lets through and the other refuses is a login that no cluster
+    // can be told of.
+    #[test]
+    fn what_no_provider_may_give_is_what_no_cluster_is_told() {
+        assert_eq!(auth_core::Reserved::PREFIXES, Session::RESERVED);
+    }
+}

@@ -104,11 +104,6 @@ impl Status {
         Self::failure(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", message)
     }
 
-    /// 413: a body is larger than its reader takes.
-    pub fn request_entity_too_large(message: impl Into<Cow<'static, str>>) -> Self {
-        Self::failure(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge", message)
-    }
-
     /// 421: the connection was made for another host name.
     pub fn misdirected(message: impl Into<Cow<'static, str>>) -> Self {
         Self::failure(StatusCode::MISDIRECTED_REQUEST, "MisdirectedRequest", message)

@@ -51,6 +51,9 @@ pub(crate) struct Identity<'a> {
 }
 
 impl Session {
+    /// Prefixes of names that belong to Kubernetes and its distributions, whatever a provider says.
+    pub const RESERVED: [&'static str; 3] = ["system:", "kubeadm:", "eks:"];
+
     /// Checks the identity and renders it.
     ///
     /// ```
@@ -168,12 +171,11 @@ pub enum RenderFault {
 const MAX_GROUPS: usize = 10_000;
 const MAX_BYTES: usize = 512 * 1024;
 
-/// Prefixes that belong to Kubernetes and its distributions, whatever a provider says.
-const RESERVED: [&str; 3] = ["system:", "kubeadm:", "eks:"];
-
 /// Whether a name begins as Kubernetes' own do, in whatever case: what reads the name later may not see the difference.
 pub(crate) fn is_reserved(name: &str) -> bool {
-    RESERVED.iter().any(|prefix| name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix)))
+    Session::RESERVED
+        .iter()
+        .any(|prefix| name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix)))
 }
 
 fn render(identity: &UserInfo) -> Result<Vec<HeaderLine>, RenderFault> {
