@@ -22,7 +22,7 @@ pub struct ClusterConfig {
     pub tls_server_name: Option<String>,
     /// May impersonate and nothing else.
     pub impersonator: Account,
-    /// May create SubjectAccessReviews and TokenReviews.
+    /// May create SubjectAccessReviews.
     pub reviewer: Account,
     /// Host names that lead to this cluster without a path prefix.
     pub hosts: Vec<String>,

@@ -80,13 +80,21 @@ fn settle(runtime: &Runtime, report: &ProbeReport) {
     if *before == next {
         return;
     }
-    let cluster = runtime.cluster().id();
-    match &next {
-        State::Open => tracing::info!(cluster, "the cluster is open"),
-        State::Closed(why) => tracing::error!(cluster, why = &**why, "the cluster stays closed"),
-        State::Unproven(why) => tracing::warn!(cluster, why = &**why, "the cluster is not proven"),
-    }
+    tell(runtime.cluster().id(), &next);
     runtime.set_state(next);
+}
+
+fn tell(cluster: &str, state: &State) {
+    let (named, why) = match state {
+        State::Open => return tell_open(cluster),
+        State::Closed(why) => ("closed", why),
+        State::Unproven(why) => ("unproven", why),
+    };
+    tracing::warn!(cluster, state = named, why = &**why, "the cluster is not served");
+}
+
+fn tell_open(cluster: &str) {
+    tracing::info!(cluster, "the cluster is open");
 }
 
 #[cfg(test)]

@@ -19,8 +19,8 @@ const SELF_REVIEWS: [Object; 3] = [
     ("authorization.k8s.io", "selfsubjectaccessreviews"),
     ("authorization.k8s.io", "selfsubjectrulesreviews"),
 ];
-const REVIEWS: [Object; 2] =
-    [("authentication.k8s.io", "tokenreviews"), ("authorization.k8s.io", "subjectaccessreviews")];
+/// What the reviewer alone may create.
+const REVIEW: Object = ("authorization.k8s.io", "subjectaccessreviews");
 /// What every service account may read: the cluster's public trust anchors.
 const TRUST: Object = ("certificates.k8s.io", "clustertrustbundles");
 
@@ -78,7 +78,7 @@ fn impersonates(verb: &str, role: Role, mode: Mode) -> bool {
 
 fn is_common(verb: &str, object: (&str, &str), role: Role) -> bool {
     match verb {
-        "create" => SELF_REVIEWS.contains(&object) || (role == Role::Reviewer && REVIEWS.contains(&object)),
+        "create" => SELF_REVIEWS.contains(&object) || (role == Role::Reviewer && object == REVIEW),
         "get" | "list" | "watch" => object == TRUST,
         _ => false,
     }
