@@ -23,20 +23,36 @@ pub(crate) struct ExtraNames {
     pub(crate) original_user: HeaderName,
 }
 
+const SESSION_ID: &str = "session-id";
+const PROVIDER: &str = "provider";
+const PRINCIPAL: &str = "principal";
+const ORIGINAL_USER: &str = "original-user";
+
+fn extra_key(config: &ClusterConfig, name: &str) -> String {
+    format!("{}/{name}", config.extra_prefix)
+}
+
+impl ExtraNames {
+    /// The extra keys that requests to this cluster may carry: our account needs a right to each of them.
+    pub(crate) fn keys(config: &ClusterConfig) -> Vec<String> {
+        let session = config.send_session_extra.then_some(SESSION_ID);
+        [PROVIDER, PRINCIPAL, ORIGINAL_USER].into_iter().chain(session).map(|name| extra_key(config, name)).collect()
+    }
+}
+
 impl Cluster {
     pub(super) fn new(config: ClusterConfig) -> Result<Self, Vec<SnapshotFault>> {
         config.check().map_err(|faults| {
             faults.into_iter().map(|fault| SnapshotFault::Cluster(config.id.clone(), fault)).collect::<Vec<_>>()
         })?;
         let key = |name: &str| {
-            extra_name(&format!("{}/{name}", config.extra_prefix))
-                .map_err(|fault| vec![SnapshotFault::Extra(config.id.clone(), fault)])
+            extra_name(&extra_key(&config, name)).map_err(|fault| vec![SnapshotFault::Extra(config.id.clone(), fault)])
         };
         let extra = ExtraNames {
-            session_id: key("session-id")?,
-            provider: key("provider")?,
-            principal: key("principal")?,
-            original_user: key("original-user")?,
+            session_id: key(SESSION_ID)?,
+            provider: key(PROVIDER)?,
+            principal: key(PRINCIPAL)?,
+            original_user: key(ORIGINAL_USER)?,
         };
         Ok(Self { config, extra })
     }

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::boundary::{ClusterConfig, ClusterFault, RenderFault, RequestLimits, Session};
 
 pub use cluster::Cluster;
+pub(crate) use cluster::ExtraNames;
 pub(crate) use grants::Access;
 pub use grants::GrantConfig;
 use grants::{Entries, Grants};

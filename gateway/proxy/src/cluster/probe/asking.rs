@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 
 use super::report::{Check, Mode, ProbeReport, Weight};
 use super::rules::{self, NAMESPACES};
-use super::table::{Right, extra_keys, rights};
+use super::table::{Right, rights};
+use crate::boundary::ExtraNames;
 use crate::cluster::own::Own;
 use crate::cluster::review::allowed;
 use crate::cluster::{Role, Runtime};
@@ -154,7 +155,7 @@ impl Asking<'_> {
 
     /// An identity of the shape that callers have, and that no cluster gives rights to.
     fn somebody(&self) -> UserInfo {
-        let keys = extra_keys(self.runtime.cluster().config());
+        let keys = ExtraNames::keys(self.runtime.cluster().config());
         UserInfo {
             username: "gatewarden:probe".to_owned(),
             uid: Some("u-gatewardenprobe".to_owned()),

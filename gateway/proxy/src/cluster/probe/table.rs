@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::report::{Mode, Weight};
-use crate::boundary::ClusterConfig;
+use crate::boundary::{ClusterConfig, ExtraNames};
 use crate::cluster::Role;
 
 /// One question to RBAC about an account.
@@ -114,20 +114,11 @@ pub(super) fn rights(config: &ClusterConfig, mode: Mode) -> Vec<Right> {
     rights
 }
 
-/// The extra keys that the gateway sends to this cluster.
-pub(super) fn extra_keys(config: &ClusterConfig) -> Vec<String> {
-    let mut names = vec!["provider", "principal", "original-user"];
-    if config.send_session_extra {
-        names.push("session-id");
-    }
-    names.into_iter().map(|name| format!("{}/{name}", config.extra_prefix)).collect()
-}
-
 fn constrained(config: &ClusterConfig) -> Vec<Right> {
     let who = "impersonate:user-info";
     let mut rights: Vec<Right> =
         ["users", "groups", "uids"].into_iter().map(|resource| right(who, AUTHENTICATION, resource, "")).collect();
-    rights.extend(extra_keys(config).iter().map(|key| right(who, AUTHENTICATION, "userextras", key)));
+    rights.extend(ExtraNames::keys(config).iter().map(|key| right(who, AUTHENTICATION, "userextras", key)));
     rights.extend(VERBS.map(|verb| right(&format!("impersonate-on:user-info:{verb}"), "", "pods", "")));
     rights.push(Right { path: "/version", ..right("impersonate-on:user-info:get", "", "", "") });
     rights
@@ -139,7 +130,7 @@ fn legacy(config: &ClusterConfig) -> Vec<Right> {
         right("impersonate", "", "groups", ""),
         right("impersonate", AUTHENTICATION, "uids", ""),
     ];
-    rights.extend(extra_keys(config).iter().map(|key| right("impersonate", AUTHENTICATION, "userextras", key)));
+    rights.extend(ExtraNames::keys(config).iter().map(|key| right("impersonate", AUTHENTICATION, "userextras", key)));
     rights
 }
 
