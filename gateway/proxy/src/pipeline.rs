@@ -60,7 +60,8 @@ mod tests {
     use http_body_util::BodyExt;
 
     use super::*;
-    use crate::testing::{World, request};
+    use crate::boundary::{RequestLimits, SnapshotConfig};
+    use crate::testing::{World, request, snapshot_config};
 
     async fn told(world: &World, request: http::request::Builder) -> (u16, String) {
         let response = answer(&world.gate, world.incoming(request.body(Body::empty()).unwrap())).await;
@@ -107,6 +108,20 @@ mod tests {
             assert_eq!(status, 431);
             assert!(body.contains(word), "{body}");
         }
+    }
+
+    #[tokio::test]
+    async fn the_limits_of_a_head_are_those_of_the_configuration() {
+        let limits = RequestLimits { header_bytes: 4_096, uri_bytes: 1_024, ..RequestLimits::default() };
+        let world = World::with(SnapshotConfig { limits, ..snapshot_config() });
+        let large = "x".repeat(5_000);
+        assert_eq!(told(&world, request("/api/v1/me").header("x", &large)).await.0, 431);
+        assert_eq!(told(&world, request(&format!("/api/v1/me?{}", &large[..1_024]))).await.0, 414);
+        assert_eq!(
+            told(&World::new(), request("/api/v1/me").header("x", &large)).await.0,
+            200,
+            "the default is larger"
+        );
     }
 
     #[tokio::test]

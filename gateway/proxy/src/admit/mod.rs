@@ -64,10 +64,10 @@ pub(crate) fn run(gate: &Gate, incoming: Incoming, record: &mut Record) -> Resul
     let now = gate.common.time.monotonic();
     let Incoming { head, body, upgrade, peer } = incoming;
     peer.source().take(now, snapshot.limits())?;
-    let host = shape::check_target(&head)?;
+    let host = shape::check_target(&head, snapshot.limits())?;
     let target = route::find(&snapshot, &head, &host, &peer)?;
     record.routed(&target);
-    shape::check_headers(&head)?;
+    shape::check_headers(&head, snapshot.limits())?;
     let path = target.path();
     if spill::holds_token(path.as_str().as_bytes()) {
         return Err(Refusal::bad_request(spill::WHERE_IT_BELONGS));

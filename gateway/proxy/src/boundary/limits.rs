@@ -1,4 +1,4 @@
-//! How much one user and one address may ask for.
+//! How much one user and one address may ask for, and how large one request's head may be.
 
 use std::time::Duration;
 
@@ -25,6 +25,12 @@ pub struct RequestLimits {
     pub source_failure_rate: u32,
     /// Refused credentials and logins that one address may save up; and as many other public requests.
     pub source_failure_burst: u32,
+    /// Bytes of a request's header lines. The listener stops reading at twice as many.
+    pub header_bytes: u32,
+    /// Header lines of a request. Enough for `kubectl --as` with 150 groups.
+    pub header_lines: u32,
+    /// Bytes of a request's path and query.
+    pub uri_bytes: u32,
     /// How long a cluster may take to begin its answer to a short request.
     pub response_timeout: Duration,
 }
@@ -41,6 +47,9 @@ impl Default for RequestLimits {
             source_burst: 20_000,
             source_failure_rate: 10,
             source_failure_burst: 200,
+            header_bytes: 64 * 1024,
+            header_lines: 256,
+            uri_bytes: 16 * 1024,
             response_timeout: Duration::from_secs(60),
         }
     }

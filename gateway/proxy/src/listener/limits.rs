@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use crate::boundary::RequestLimits;
+
 /// How much clients may hold open or send at once.
 ///
-/// Header limits are twice the ones of the admit stage, so that a request which is a little too large gets our own
-/// answer, with a reason, and only a hostile one gets the HTTP library's bare status.
+/// Header limits come from those of requests, see [`Limits::reading_heads_of`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// Connections at once; further ones are closed on arrival.
@@ -36,20 +37,34 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
+        let limits = Self {
             connections: 20_000,
             connections_per_source: 5_000,
             handshakes: 2_048,
             handshakes_per_source: 512,
             streams: 250,
-            head_bytes: 128 * 1024,
-            head_lines: 512,
+            head_bytes: 0,
+            head_lines: 0,
             stream_window: 256 * 1024,
             connection_window: 4 * 1024 * 1024,
             send_buffer: 256 * 1024,
             pending_resets: 20,
             error_resets: 100,
-        }
+        };
+        limits.reading_heads_of(&RequestLimits::default())
+    }
+}
+
+impl Limits {
+    /// Reads heads of twice the size that requests may have, so that one which is a little too large gets our own answer,
+    /// with a reason, and only a hostile one gets the HTTP library's bare status.
+    #[must_use]
+    pub fn reading_heads_of(self, requests: &RequestLimits) -> Self {
+        // In HTTP/1.1 the target lies in the same buffer: twice the larger one holds both.
+        let bytes = requests.header_bytes.max(requests.uri_bytes).saturating_mul(2);
+        let lines = usize::try_from(requests.header_lines).unwrap_or(usize::MAX).saturating_mul(2);
+        // hyper panics when it is told to read less.
+        Self { head_bytes: bytes.max(8 * 1024), head_lines: lines, ..self }
     }
 }
 

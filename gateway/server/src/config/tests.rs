@@ -63,6 +63,38 @@ fn what_is_known_of_a_person_grows_no_older_than_is_set() {
 }
 
 #[test]
+fn every_limit_and_every_timeout_acts() {
+    use super::sections::limits::{LIMITS, Limits, TIMEOUTS};
+    let limits = |section: &str, key: &str, value: &str| {
+        let text = GOOD.replace("stateDir: /state", &format!("{section}: {{ {key}: {value} }}"));
+        parse(&text, Path::new("/base")).map(|config| config.limits)
+    };
+    for key in LIMITS {
+        let read = ["65537", "20001", "4001", "33"].iter().find_map(|value| limits("limits", key, value).ok());
+        assert_ne!(read.unwrap_or_else(|| panic!("{key} takes none of these")), Limits::default(), "{key}");
+    }
+    for key in TIMEOUTS {
+        assert_ne!(limits("timeouts", key, "77s").unwrap(), Limits::default(), "{key}");
+    }
+    let heads = limits("limits", "headerBytes", "4096").unwrap();
+    assert_eq!((heads.requests.header_bytes, heads.listener.head_bytes), (4_096, 32 * 1024), "the target fits, too");
+}
+
+#[test]
+fn sessions_and_providers_have_their_bounds() {
+    let text = GOOD.replace("stateDir: /state", "sessions: { perUser: 3, refreshConcurrency: 7 }");
+    let text = text.replace(
+        "{ id: local, kind: local",
+        "{ id: local, kind: local, calls: 5, answers: { principals: 6, bytes: 7, page: 8 }",
+    );
+    let config = parse(&text, Path::new("/base")).unwrap();
+    assert_eq!((config.sessions.per_user, config.sessions.refresh_concurrency), (3, 7));
+    let provider = &config.providers[0];
+    let answers = &provider.answers;
+    assert_eq!((provider.calls, answers.principals, answers.bytes, answers.page), (5, 6, 7, 8));
+}
+
+#[test]
 fn a_misspelt_key_is_an_error_not_a_default() {
     expect(
         "caFile",

@@ -269,7 +269,9 @@ async fn control(loaded: &mut Loaded, providers: &ProviderPorts) -> Result<Arc<C
         session_lifetime: config.sessions.lifetime,
         refresh_interval: config.sessions.refresh_interval,
         max_staleness: Some(config.sessions.max_staleness),
-        ..Settings::default()
+        sessions_per_user: config.sessions.per_user,
+        refresh_concurrency: config.sessions.refresh_concurrency,
+        provider_deadline: config.limits.provider,
     };
     let registry = reload::registry(config, std::mem::take(&mut loaded.providers));
     Control::start(ControlParts { store, keys, registry, clock: Arc::new(SystemClock), settings }).await.map_err(failed)

@@ -7,20 +7,14 @@ use http::request::Parts;
 use http::uri::Authority;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
 
+use crate::boundary::RequestLimits;
 use crate::refusal::Refusal;
-
-/// The most header lines that we read. Enough for `kubectl --as` with 150 groups.
-pub(crate) const MAX_HEADER_LINES: usize = 256;
-/// The most bytes of header lines.
-pub(crate) const MAX_HEADER_BYTES: usize = 64 * 1024;
-/// The longest target.
-pub(crate) const MAX_URI_BYTES: usize = 16 * 1024;
 
 /// Refuses a request line that has no one meaning; returns the host name in lower case, without its port.
 ///
 /// It is all that routing needs, so what else is refused can be told in the words of the place it was meant for.
-pub(super) fn check_target(head: &Parts) -> Result<Cow<'_, str>, Refusal> {
-    if head.uri.path_and_query().map_or(0, |path| path.as_str().len()) > MAX_URI_BYTES {
+pub(super) fn check_target<'a>(head: &'a Parts, limits: &RequestLimits) -> Result<Cow<'a, str>, Refusal> {
+    if beyond(head.uri.path_and_query().map_or(0, |path| path.as_str().len()), limits.uri_bytes) {
         return Err(Refusal::UriTooLong);
     }
     method(&head.method)?;
@@ -29,18 +23,22 @@ pub(super) fn check_target(head: &Parts) -> Result<Cow<'_, str>, Refusal> {
 }
 
 /// Refuses headers that two servers could read differently.
-pub(super) fn check_headers(head: &Parts) -> Result<(), Refusal> {
-    size(head)?;
+pub(super) fn check_headers(head: &Parts, limits: &RequestLimits) -> Result<(), Refusal> {
+    size(head, limits)?;
     framing(head)?;
     names(&head.headers)
 }
 
-fn size(head: &Parts) -> Result<(), Refusal> {
+fn size(head: &Parts, limits: &RequestLimits) -> Result<(), Refusal> {
     let bytes: usize = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
-    if head.headers.len() > MAX_HEADER_LINES || bytes > MAX_HEADER_BYTES {
+    if beyond(head.headers.len(), limits.header_lines) || beyond(bytes, limits.header_bytes) {
         return Err(Refusal::HeadersTooLarge);
     }
     Ok(())
+}
+
+fn beyond(size: usize, limit: u32) -> bool {
+    u32::try_from(size).map_or(true, |size| size > limit)
 }
 
 fn method(method: &Method) -> Result<(), Refusal> {

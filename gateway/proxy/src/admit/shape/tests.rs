@@ -9,9 +9,16 @@ fn head(build: impl FnOnce(http::request::Builder) -> http::request::Builder) ->
 type Line = (&'static str, &'static str);
 
 fn host_of(build: impl FnOnce(http::request::Builder) -> http::request::Builder) -> Result<String, Refusal> {
+    host_within(&RequestLimits::default(), build)
+}
+
+fn host_within(
+    limits: &RequestLimits,
+    build: impl FnOnce(http::request::Builder) -> http::request::Builder,
+) -> Result<String, Refusal> {
     let head = head(build);
-    let host = check_target(&head).map(Cow::into_owned)?;
-    check_headers(&head).map(|()| host)
+    let host = check_target(&head, limits).map(Cow::into_owned)?;
+    check_headers(&head, limits).map(|()| host)
 }
 
 #[test]
@@ -117,10 +124,25 @@ fn what_another_server_could_fold_into_impersonation_is_refused() {
 fn a_head_beyond_the_limits_is_too_large() {
     let many = host_of(|request| (0..256).fold(request.header("host", "a"), |request, _| request.header("x", "y")));
     assert!(matches!(many, Err(Refusal::HeadersTooLarge)));
-    let large = "y".repeat(MAX_HEADER_BYTES);
+    let large = "y".repeat(64 * 1024);
     assert!(matches!(host_of(|r| r.header("host", "a").header("x", &large)), Err(Refusal::HeadersTooLarge)));
-    let long = format!("/{}", "y".repeat(MAX_URI_BYTES));
+    let long = format!("/{}", "y".repeat(16 * 1024));
     assert!(matches!(host_of(|r| r.uri(long).header("host", "a")), Err(Refusal::UriTooLong)));
+}
+
+#[test]
+fn a_lowered_limit_of_the_head_acts() {
+    let limits = RequestLimits { header_bytes: 100, header_lines: 3, uri_bytes: 10, ..RequestLimits::default() };
+    // `host` with its value takes 9 bytes, `x` 5 more than its value.
+    let sized = |size: usize| host_within(&limits, |r| r.header("host", "a").header("x", "y".repeat(size)));
+    assert!(sized(86).is_ok());
+    assert!(matches!(sized(87), Err(Refusal::HeadersTooLarge)));
+    let lines = |count| host_within(&limits, |r| (0..count).fold(r.header("host", "a"), |r, _| r.header("x", "y")));
+    assert!(lines(2).is_ok());
+    assert!(matches!(lines(3), Err(Refusal::HeadersTooLarge)));
+    let long = |count| host_within(&limits, |r| r.uri(format!("/{}", "y".repeat(count))).header("host", "a"));
+    assert!(long(9).is_ok());
+    assert!(matches!(long(10), Err(Refusal::UriTooLong)));
 }
 
 #[test]

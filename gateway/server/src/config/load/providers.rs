@@ -11,12 +11,12 @@ use crate::config::{Config, secret};
 
 pub(super) fn load(loading: &mut Loading<'_>, provider: &Provider, config: &Config) -> Option<ProviderEntry> {
     let at = format!("providers[{}]", provider.index);
-    let instance = build(loading, provider, &at);
+    let instance = build(loading, provider, config, &at);
     let mapping = mapping(loading, provider, config, &at);
     Some(ProviderEntry { provider: instance?, mapping: mapping?, policy: provider.access.clone() })
 }
 
-fn build(loading: &mut Loading<'_>, provider: &Provider, at: &str) -> Option<Contained> {
+fn build(loading: &mut Loading<'_>, provider: &Provider, config: &Config, at: &str) -> Option<Contained> {
     let kind = crate::providers::kind(&provider.kind)?;
     let empty = Node { value: Value::Map(Vec::new()), spot: provider.spot };
     let node = provider.config.as_ref().unwrap_or(&empty);
@@ -40,7 +40,12 @@ fn build(loading: &mut Loading<'_>, provider: &Provider, at: &str) -> Option<Con
         })
         .ok()?;
     let built = kind.build(provider.id.clone(), resolved, &ports);
-    let limits = ContainLimits { attempts: provider.attempts.clone(), ..ContainLimits::default() };
+    let limits = ContainLimits {
+        deadline: config.limits.provider,
+        calls: provider.calls,
+        output: provider.answers.clone(),
+        attempts: provider.attempts.clone(),
+    };
     let contained = built.and_then(|built| Contained::new(built, &ports, limits).map_err(|fault| vec![fault]));
     let contained = contained.map_err(|faults| note(&field, faults)).ok()?;
     Some(match &provider.display_name {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use auth_core::{AccessMode, AccessPolicy, AttemptLimits, InstanceId, PrincipalId};
+use auth_core::{AccessMode, AccessPolicy, AttemptLimits, ContainLimits, InstanceId, OutputLimits, PrincipalId};
 
 use crate::config::yaml::{Field, Node, Section, Spot};
 
@@ -22,6 +22,10 @@ pub struct Provider {
     pub access: AccessPolicy,
     /// How often its passwords may be guessed.
     pub attempts: AttemptLimits,
+    /// How many calls to it may be under way.
+    pub calls: usize,
+    /// How much one of its answers may hold.
+    pub answers: OutputLimits,
     /// How its people are named towards clusters.
     pub mapping: Option<Node>,
     /// Where the provider stands in the file.
@@ -30,7 +34,8 @@ pub struct Provider {
     pub index: usize,
 }
 
-pub(in crate::config) const KEYS: &[&str] = &["id", "kind", "displayName", "config", "access", "attempts", "mapping"];
+pub(in crate::config) const KEYS: &[&str] =
+    &["id", "kind", "displayName", "config", "access", "attempts", "calls", "answers", "mapping"];
 
 pub(in crate::config) fn read(file: &Section<'_>) -> Vec<Provider> {
     let Some(field) = file.required("providers", "[{ id: local, kind: local }]") else { return Vec::new() };
@@ -82,6 +87,7 @@ fn provider(field: &Field<'_>, index: usize) -> Option<Provider> {
         crate::providers::kinds().map(|kind| (kind.kind(), kind.kind())).collect();
     let kind = section.required("kind", "ldap").and_then(|field| field.word(&kinds));
     let display_name = section.optional("displayName").and_then(|field| field.text());
+    let usual = ContainLimits::default();
     let part = |key| section.optional(key).map(|field| field.node.clone());
     Some(Provider {
         id: id?,
@@ -90,6 +96,8 @@ fn provider(field: &Field<'_>, index: usize) -> Option<Provider> {
         config: part("config"),
         access: section.optional("access").and_then(|field| access(&field)).unwrap_or_default(),
         attempts: section.optional("attempts").map(|field| attempts(&field)).unwrap_or_default(),
+        calls: section.optional("calls").and_then(|field| size(&field, 10_000)).unwrap_or(usual.calls),
+        answers: section.optional("answers").map(|field| answers(&field)).unwrap_or(usual.output),
         mapping: part("mapping"),
         spot: field.node.spot,
         index,
@@ -134,6 +142,22 @@ fn attempts(field: &Field<'_>) -> AttemptLimits {
     span("accountInterval", &mut limits.account_interval);
     span("sourceInterval", &mut limits.source_interval);
     limits
+}
+
+fn answers(field: &Field<'_>) -> OutputLimits {
+    let mut limits = OutputLimits::default();
+    let Some(section) = field.section(&["principals", "bytes", "page"]) else { return limits };
+    let read = |key: &str, setting: &mut usize, most: u64| {
+        *setting = section.optional(key).and_then(|field| size(&field, most)).unwrap_or(*setting);
+    };
+    read("principals", &mut limits.principals, 1_000_000);
+    read("bytes", &mut limits.bytes, 1 << 30);
+    read("page", &mut limits.page, 10_000);
+    limits
+}
+
+fn size(field: &Field<'_>, most: u64) -> Option<usize> {
+    field.count(1, most).and_then(|count| usize::try_from(count).ok())
 }
 
 /// With less there would be no waiting; with more, whoever mistyped would be locked out.

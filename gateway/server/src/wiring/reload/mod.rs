@@ -131,7 +131,7 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         ("audit", old.audit != new.audit),
         ("sessions", old.sessions != new.sessions),
         ("limits", old.limits.listener != new.limits.listener || old.limits.pool != new.limits.pool),
-        ("timeouts", old.limits.timeouts != new.limits.timeouts),
+        ("timeouts", old.limits.timeouts != new.limits.timeouts || old.limits.provider != new.limits.provider),
         ("logLevel", old.log_level != new.log_level),
     ];
     differs.into_iter().filter(|(_, differs)| *differs).map(|(setting, _)| setting).collect()
