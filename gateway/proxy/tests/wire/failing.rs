@@ -81,7 +81,7 @@ async fn requests_go_on_over_a_goaway() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refused_stream_is_sent_again_whole_and_a_large_one_is_told() {
+async fn a_refused_stream_is_sent_again_whole_or_not_at_all() {
     let upstream = Upstream::start(H2, echo()).await;
     let gateway = Gateway::start(vec![upstream.cluster("east")]).await;
     let mut client = Client::connect(&gateway, Protocol::H1).await;
@@ -91,9 +91,17 @@ async fn a_refused_stream_is_sent_again_whole_and_a_large_one_is_told() {
     assert_eq!(seen["body"], "a small object");
     assert_eq!(upstream.seen.requests.load(Ordering::SeqCst), 1, "the others were not looked at");
     upstream.seen.refuse.store(1, Ordering::SeqCst);
-    let large = client::request(Method::POST, NODES, Body::full(vec![b'x'; 1024 * 1024]));
-    assert_eq!(client.send(large).await.unwrap().status(), StatusCode::BAD_GATEWAY);
+    let large = client::request(Method::POST, NODES, Body::full(vec![b'x'; LARGE]));
+    let response = client.send(large).await.unwrap();
+    // The refusal comes before or after more was read than is kept: both happen, and half a body never arrives.
+    if response.status() == StatusCode::OK {
+        assert_eq!(client::json(response).await["body"].as_str().unwrap().len(), LARGE);
+    } else {
+        assert_eq!(response.status(), StatusCode::BAD_GATEWAY);
+    }
 }
+
+const LARGE: usize = 1024 * 1024;
 
 /// Hangs up on the first request of each two.
 fn moody() -> Handler {
