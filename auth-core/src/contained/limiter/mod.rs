@@ -70,9 +70,10 @@ impl Limiter {
     /// Charges an attempt, or says how long to wait. A refused attempt is not charged.
     pub(super) fn charge(&self, login: &str, client: Option<IpAddr>) -> Result<Attempt, AuthError> {
         let now = self.clock.monotonic();
-        let login = skeleton(login);
-        let home = client.map(|address| self.keys.hash_one((2_u8, &login, network(address))));
-        let anywhere = self.keys.hash_one((0_u8, &login));
+        // By the very login: a home is a privilege, which nobody shares because their login looks alike.
+        let exact = login.trim().to_lowercase();
+        let home = client.map(|address| self.keys.hash_one((2_u8, &exact, network(address))));
+        let anywhere = self.keys.hash_one((0_u8, skeleton(login)));
         let source = client.map(|address| Charge {
             key: self.keys.hash_one((1_u8, network(address))),
             interval: self.limits.source_interval,
@@ -113,14 +114,16 @@ pub(super) struct Attempt {
 }
 
 impl Attempt {
-    /// Gives back what was no wrong guess. A success forgives the account its failures; the source keeps its own,
-    /// because an attacker with one account must not wash off the guesses at others.
+    /// Gives back what was no wrong guess. A success at home forgives the failures there. What other logins may share
+    /// keeps all other failures, the account's common bucket and the source's: whoever has one account must not wash
+    /// off their guesses at another.
     pub(super) fn settle<T>(self, result: &Result<T, AuthError>) {
         let mut buckets = lock(&self.buckets);
         match result {
             Err(AuthError::BadCredentials | AuthError::Ambiguous | AuthError::Replay) => return,
+            Ok(_) if self.home == Some(self.account.key) => buckets.forget(self.account.key),
             Ok(_) => {
-                buckets.forget(self.account.key);
+                buckets.give_back(self.account);
                 buckets.at_home(self.home, self.most);
             }
             Err(_) => buckets.give_back(self.account),

@@ -86,19 +86,41 @@ fn a_limiter_that_takes_over_forgets_nobody() {
 }
 
 #[test]
-fn a_success_forgives_the_account_and_not_the_source() {
+fn a_success_at_home_forgives_the_failures_there() {
+    let (_, limiter) = limiter(|limits| limits.source_burst = 1_000);
+    let home = source("192.0.2.1");
+    assert_eq!(guess(&limiter, "alice", home, &RIGHT), Ok(()));
+    for _ in 0..3 {
+        assert_eq!(guess(&limiter, "alice", home, &WRONG), Ok(()));
+        assert_eq!(guess(&limiter, "Alice", home, &WRONG), Ok(()));
+        assert_eq!(guess(&limiter, "alice", home, &RIGHT), Ok(()));
+    }
+}
+
+#[test]
+fn a_success_does_not_forgive_the_source() {
     let (_, limiter) = limiter(|_| ());
     let here = source("192.0.2.1");
-    for account in ["a", "b", "c", "d"] {
+    for account in ["a", "b", "c", "d", "e"] {
         assert_eq!(guess(&limiter, account, here, &WRONG), Ok(()));
-        assert_eq!(guess(&limiter, "mine", here, &RIGHT), Ok(()));
+        let _ = guess(&limiter, "mine", here, &RIGHT);
     }
-    assert_eq!(guess(&limiter, "a", here, &RIGHT), Ok(()));
-    assert_eq!(guess(&limiter, "a", None, &WRONG), Ok(()));
-    assert_eq!(guess(&limiter, "a", None, &WRONG), Ok(()));
-    assert_eq!(guess(&limiter, "a", None, &WRONG), Ok(()), "the earlier failure of a was forgiven");
-    assert_eq!(guess(&limiter, "e", here, &WRONG), Ok(()));
-    assert!(guess(&limiter, "f", here, &WRONG).is_err(), "five failures of the source were not");
+    assert!(guess(&limiter, "f", here, &WRONG).is_err());
+}
+
+#[test]
+fn a_success_under_a_similar_login_forgives_nobody_else() {
+    for similar in ["álice", "al ice"] {
+        let (_, limiter) = limiter(|limits| limits.account_burst = 5);
+        let here = source("192.0.2.1");
+        for _ in 0..4 {
+            assert_eq!(guess(&limiter, "alice", None, &WRONG), Ok(()));
+        }
+        assert_eq!(guess(&limiter, similar, here, &RIGHT), Ok(()));
+        assert_eq!(guess(&limiter, "alice", here, &WRONG), Ok(()));
+        assert!(guess(&limiter, "alice", here, &WRONG).is_err(), "{similar} gave new guesses at alice");
+        assert_eq!(guess(&limiter, similar, here, &RIGHT), Ok(()), "at home they do not wait for it");
+    }
 }
 
 #[test]
