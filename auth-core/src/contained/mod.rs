@@ -101,6 +101,13 @@ impl Contained {
         Self { limiter: self.limiter.continuing(&old.limiter), ..self }
     }
 
+    /// Whether the two are one instance, in this configuration or another, with no gap in between: what one of them
+    /// vouched for may be kept under the other. An equal id does not say so; it may have come back as another directory.
+    #[must_use]
+    pub fn continues(&self, other: &Self) -> bool {
+        self.limiter.continues(&other.limiter)
+    }
+
     /// The instance id.
     #[must_use]
     pub const fn name(&self) -> &InstanceId {

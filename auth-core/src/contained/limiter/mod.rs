@@ -67,6 +67,11 @@ impl Limiter {
         Self { keys: old.keys.clone(), buckets: Arc::clone(&old.buckets), ..self }
     }
 
+    /// Whether the two count in the same place.
+    pub(super) fn continues(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.buckets, &other.buckets)
+    }
+
     /// Charges an attempt, or says how long to wait. A refused attempt is not charged.
     pub(super) fn charge(&self, login: &str, client: Option<IpAddr>) -> Result<Attempt, AuthError> {
         let now = self.clock.monotonic();

@@ -136,6 +136,10 @@ impl Control {
         let minted = self.tokens().mint()?;
         let session = SessionId::random();
         let mut write = self.store().write().await?;
+        // Asked while nobody else writes: a reload that takes the instance away from here on ends this session, too.
+        if !self.registry().has(entry) {
+            return Err(LoginError::UnknownProvider);
+        }
         let expires_at = self.end_of_session(write.at());
         let user = users::seen(&mut write, &person.user).await?;
         if user.disabled {

@@ -66,6 +66,27 @@ async fn a_reload_gives_nobody_who_guesses_a_new_start() {
 }
 
 #[tokio::test]
+async fn a_login_under_way_keeps_no_session_of_an_instance_that_went_or_came_back() {
+    let site = Site::open().await;
+    let registry = site.control.registry();
+    let entry = registry.entry("corp").expect("configured");
+    let ctx = site.control.context(String::new());
+    let input = LoginInput::Password { login: "alice".to_owned(), password: auth_core::Password::new("right") };
+    let person = Person::from(entry.provider.authenticate_user(&ctx, input).await.expect("vouched for"));
+    let identity = entry.mapping.map("u", &person.user, &person.groups, &person.extra).expect("mapped");
+    let reload = async |entries: Vec<ProviderEntry>| {
+        site.control.replace_providers(Registry::new(entries, [])).await.expect("replaced");
+        site.control.keep(entry, &person, identity.clone()).await
+    };
+    reload(vec![site.entry(AccessPolicy::default())]).await.expect("the instance stays, with another configuration");
+    for entries in [vec![], vec![site.entry(AccessPolicy::default())]] {
+        let kept = reload(entries).await;
+        assert!(matches!(kept, Err(LoginError::UnknownProvider)), "{kept:?}");
+    }
+    assert!(site.admin().sessions(None).await.expect("listed").iter().all(|session| session.ended.is_some()));
+}
+
+#[tokio::test]
 async fn incomplete_groups_decide_nothing_whatever_the_policy() {
     let required = AccessPolicy::new(AccessMode::Required, ["corp_group://7".parse().expect("an id")]);
     for policy in [AccessPolicy::default(), required] {

@@ -50,6 +50,12 @@ impl Registry {
         self.entries.get(&instance.parse::<InstanceId>().ok()?)
     }
 
+    /// Whether the instance is still here: this one, and not another that has come back under its id.
+    pub(crate) fn has(&self, entry: &ProviderEntry) -> bool {
+        let here = self.entry(entry.provider.name().as_str());
+        here.is_some_and(|here| here.provider.continues(&entry.provider))
+    }
+
     pub(crate) fn public(&self) -> Vec<&PublicProvider> {
         self.entries.values().map(|entry| entry.provider.transform_to_auth_provider()).collect()
     }
