@@ -124,20 +124,25 @@ impl Control {
         Events::new(self.events.subscribe(), self.end.clone())
     }
 
-    /// Puts a new configuration of providers in place of the old. The sessions of an instance that is gone end for good:
-    /// an instance that comes back under the same id may be another directory.
+    /// Puts a new configuration of providers in place of the old. The sessions of an instance that is gone, or whose id
+    /// is now another kind's, end for good: the same id may be another directory, whose `alice` is somebody else.
     ///
     /// # Errors
-    /// When sessions cannot be ended. The new configuration holds all the same, and refuses them while it does.
+    /// When sessions cannot be ended. The new configuration holds all the same, and refuses them while it does; an
+    /// instance of another kind under an old id stays closed until it is replaced again with success.
     pub async fn replace_providers(&self, registry: Registry) -> Result<(), StoreFault> {
-        {
+        let registry = {
             let mut current = self.registry.write().unwrap_or_else(PoisonError::into_inner);
             *current = Arc::new(registry.continuing(&current));
-        }
+            Arc::clone(&current)
+        };
         // Whoever looks a token up from here on is judged by the new configuration; what was looked up before ends.
-        let ended = end_strangers(&self.store, &self.registry()).await;
-        if ended.is_err() {
-            let _ = self.events.send(ChangeEvent::Reset);
+        let ended = end_strangers(&self.store, &registry).await;
+        match ended {
+            Ok(()) => registry.open(),
+            Err(_) => {
+                let _ = self.events.send(ChangeEvent::Reset);
+            }
         }
         ended
     }

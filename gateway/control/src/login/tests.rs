@@ -87,6 +87,33 @@ async fn a_login_under_way_keeps_no_session_of_an_instance_that_went_or_came_bac
 }
 
 #[tokio::test]
+async fn an_id_that_is_now_another_kinds_inherits_neither_sessions_nor_guesses() {
+    let site = Site::open().await;
+    let bob = site.login("bob").await.expect("logged in");
+    while refused(site.login_with("alice", "wrong").await).code() == "bad-credentials" {}
+    site.control.replace_providers(Registry::new([site.entry_of_another_kind()], [])).await.expect("replaced");
+    let listed = site.admin().sessions(None).await.expect("listed");
+    assert!(listed.iter().all(|session| session.ended.is_some()), "{listed:?}");
+    assert!(site.control.resolve_token(bob.token.expose()).await.is_err());
+    assert_eq!(refused(site.login("alice").await).code(), "bad-credentials", "asked, and nobody there is called so");
+}
+
+#[tokio::test]
+async fn an_id_that_is_now_another_kinds_is_closed_while_old_sessions_cannot_be_ended() {
+    let site = Site::open().await;
+    let old = site.login("alice").await.expect("logged in");
+    let registry = site.control.registry();
+    let closed = Registry::new([site.entry_of_another_kind()], []).continuing(&registry);
+    assert!(closed.entry("corp").is_none());
+    assert_eq!(closed.ids().count(), 0);
+    let again = Registry::new([site.entry_of_another_kind()], []).continuing(&closed);
+    assert!(again.entry("corp").is_none(), "the next reload owes it still");
+    again.open();
+    assert!(again.entry("corp").is_some());
+    site.control.resolve_token(old.token.expose()).await.expect("nothing was replaced here");
+}
+
+#[tokio::test]
 async fn incomplete_groups_decide_nothing_whatever_the_policy() {
     let required = AccessPolicy::new(AccessMode::Required, ["corp_group://7".parse().expect("an id")]);
     for policy in [AccessPolicy::default(), required] {

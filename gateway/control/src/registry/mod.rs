@@ -1,6 +1,7 @@
 //! The configured provider instances, and who may log in through each.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use auth_core::{
     AccessPolicy, AuthError, Contained, Context, Identity, InstanceId, Mapping, MappingError, PolicyStep,
@@ -23,31 +24,58 @@ pub struct ProviderEntry {
     pub policy: AccessPolicy,
 }
 
+impl ProviderEntry {
+    fn kind(&self) -> &'static str {
+        self.provider.transform_to_auth_provider().kind
+    }
+}
+
 /// All configured instances. Immutable: a new configuration makes a new one, and calls in flight end on the old.
 #[derive(Debug, Default)]
 pub struct Registry {
     entries: BTreeMap<InstanceId, ProviderEntry>,
     granted: HashSet<Subject>,
+    /// Instances under an id that was another kind's, whose sessions must end first. Nobody meets them until then.
+    replaced: BTreeSet<InstanceId>,
+    open: AtomicBool,
 }
 
 impl Registry {
     /// Collects the instances. `granted` is everybody whom a grant names: in restricted mode they may log in too.
     pub fn new(entries: impl IntoIterator<Item = ProviderEntry>, granted: impl IntoIterator<Item = Subject>) -> Self {
         let entries = entries.into_iter().map(|entry| (entry.provider.name().clone(), entry));
-        Self { entries: entries.collect(), granted: granted.into_iter().collect() }
+        Self { entries: entries.collect(), granted: granted.into_iter().collect(), ..Self::default() }
     }
 
-    /// Takes over what instances of the same id have counted, whatever else has changed about them.
+    /// Takes over what instances of the same id and kind have counted, whatever else has changed about them. Those of
+    /// another kind stay closed until [`Registry::open`].
     pub(crate) fn continuing(self, old: &Self) -> Self {
+        let mut replaced = BTreeSet::new();
         let entries = self.entries.into_iter().map(|(id, entry)| match old.entries.get(&id) {
-            Some(before) => (id, ProviderEntry { provider: entry.provider.continuing(&before.provider), ..entry }),
+            Some(before) if !old.is_closed(&id) && before.kind() == entry.kind() => {
+                (id, ProviderEntry { provider: entry.provider.continuing(&before.provider), ..entry })
+            }
+            Some(_) => {
+                replaced.insert(id.clone());
+                (id, entry)
+            }
             None => (id, entry),
         });
-        Self { entries: entries.collect(), ..self }
+        Self { entries: entries.collect(), replaced, ..self }
+    }
+
+    /// The sessions of what was here before have ended: lets people meet all instances.
+    pub(crate) fn open(&self) {
+        self.open.store(true, Ordering::SeqCst);
+    }
+
+    fn is_closed(&self, id: &InstanceId) -> bool {
+        self.replaced.contains(id) && !self.open.load(Ordering::SeqCst)
     }
 
     pub(crate) fn entry(&self, instance: &str) -> Option<&ProviderEntry> {
-        self.entries.get(&instance.parse::<InstanceId>().ok()?)
+        let id = instance.parse::<InstanceId>().ok()?;
+        self.entries.get(&id).filter(|_| !self.is_closed(&id))
     }
 
     /// Whether the instance is still here: this one, and not another that has come back under its id.
@@ -60,8 +88,9 @@ impl Registry {
         self.entries.values().map(|entry| entry.provider.transform_to_auth_provider()).collect()
     }
 
+    /// The instances whose sessions hold.
     pub(crate) fn ids(&self) -> impl Iterator<Item = &InstanceId> {
-        self.entries.keys()
+        self.entries.keys().filter(|id| !self.is_closed(id))
     }
 
     /// Decides whether a person may have a session, and maps them. The same at a login and at every refetch.

@@ -45,6 +45,7 @@ pub(crate) enum Mood {
 #[derive(Debug)]
 pub(crate) struct Scripted {
     id: InstanceId,
+    kind: &'static str,
     people: Mutex<HashMap<String, Person>>,
     mood: Mutex<Mood>,
     asked: AtomicUsize,
@@ -52,6 +53,17 @@ pub(crate) struct Scripted {
 }
 
 impl Scripted {
+    fn new(kind: &'static str, people: HashMap<String, Person>) -> Self {
+        Self {
+            id: "corp".parse().expect("an id"),
+            kind,
+            people: Mutex::new(people),
+            mood: Mutex::default(),
+            asked: AtomicUsize::new(0),
+            most_at_once: AtomicUsize::new(0),
+        }
+    }
+
     /// How many refetches were under way at once, at most.
     pub(crate) fn most_at_once(&self) -> usize {
         self.most_at_once.load(Ordering::SeqCst)
@@ -138,7 +150,7 @@ impl AuthProvider for Scripted {
     }
 
     fn transform_to_auth_provider(&self) -> PublicProvider {
-        PublicProvider::new(self.id.clone(), "scripted", "Corporate directory", [LoginForm::Password])
+        PublicProvider::new(self.id.clone(), self.kind, "Corporate directory", [LoginForm::Password])
     }
 }
 
@@ -164,13 +176,7 @@ impl Site {
             ("alice".to_owned(), Person { groups: vec![("1", "dev"), ("2", "ops")], ..Person::default() }),
             ("bob".to_owned(), Person::default()),
         ]);
-        let corp = Arc::new(Scripted {
-            id: "corp".parse().expect("an id"),
-            people: Mutex::new(people),
-            mood: Mutex::default(),
-            asked: AtomicUsize::new(0),
-            most_at_once: AtomicUsize::new(0),
-        });
+        let corp = Arc::new(Scripted::new("scripted", people));
         let store = Store::open(&folder.path().join("gatewarden.db"), Arc::<ManualClock>::clone(&clock))
             .await
             .expect("a store");
@@ -198,6 +204,12 @@ impl Site {
 
     pub(crate) fn entry(&self, policy: AccessPolicy) -> ProviderEntry {
         entry(&self.corp, &self.clock, self.control.store(), policy)
+    }
+
+    /// An instance under the same id, of another kind, that knows nobody.
+    pub(crate) fn entry_of_another_kind(&self) -> ProviderEntry {
+        let other = Arc::new(Scripted::new("other", HashMap::new()));
+        entry(&other, &self.clock, self.control.store(), AccessPolicy::default())
     }
 
     /// Puts the real local provider beside the scripted one.
