@@ -36,8 +36,11 @@ impl Default for AttemptLimits {
     /// Five guesses at an account, then one in three minutes; fifty from a source, then twenty a minute; 65,536
     /// remembered.
     ///
-    /// A directory that locks an account does so after some ten failures within ten minutes. It must not come to that:
-    /// then anybody could lock anybody out of everything that the directory is for.
+    /// A directory that locks an account does so after some ten failures within ten minutes, and then the person is
+    /// locked out of everything that the directory is for. Guesses from anywhere come to eight in that time: five, and
+    /// one every three minutes. An account has one more bucket in each network that it has logged in from, so guesses
+    /// from one such network and from elsewhere come to 16, from `n` of them to `8 × (n + 1)`. Against
+    /// guesses from inside, these limits need a threshold higher than ten.
     fn default() -> Self {
         Self {
             account_burst: 5,
