@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::stream::{self, StreamExt};
+use futures_util::stream::{self, Stream, StreamExt};
 use http::StatusCode;
 use kube_wire::{UserInfo, header};
 use serde_json::{Value, json};
@@ -24,6 +24,9 @@ const SELF: &str = "/apis/authentication.k8s.io/v1/selfsubjectreviews";
 
 /// Questions at once: a burst of all would look like an attack to the API server's own limits.
 const AT_ONCE: usize = 6;
+
+/// Unanswered questions after which no more are asked.
+const MOST_UNANSWERED: usize = 3;
 
 /// Rights too many that are told of one namespace.
 const TOLD: usize = 5;
@@ -47,31 +50,46 @@ impl Asking<'_> {
             checks: Vec::new(),
             unanswered: None,
         };
-        if let Err(why) = self.fill(&mut report).await {
-            report.unanswered = Some(why);
+        match self.version().await {
+            Ok((version, mode)) => {
+                report.version = Some(version);
+                report.mode = Some(mode);
+                self.fill(&mut report, mode).await;
+            }
+            Err(why) => report.unanswered = Some(why),
         }
         report
     }
 
-    async fn fill(&self, report: &mut ProbeReport) -> Result<(), String> {
-        let (version, mode) = self.version().await?;
-        report.version = Some(version);
-        report.mode = Some(mode);
-        let rights = rights(self.runtime.cluster().config(), mode);
-        let mut answers = stream::iter(rights).map(|right| self.right(right, mode)).buffered(AT_ONCE);
-        while let Some(check) = answers.next().await {
-            report.checks.push(check?);
-        }
-        for role in [Role::Impersonator, Role::Reviewer] {
-            for namespace in NAMESPACES {
-                report.checks.push(self.rules(role, namespace, mode).await?);
+    /// One question that goes unanswered is no reason to leave out the next, which may find a right too many. Several
+    /// are: each may take as long as an answer may.
+    async fn fill(&self, report: &mut ProbeReport, mode: Mode) {
+        let mut answers = std::pin::pin!(self.answers(mode));
+        let mut unanswered = 0;
+        while let Some(answer) = answers.next().await {
+            match answer {
+                Ok(check) => report.checks.push(check),
+                Err(why) => {
+                    report.unanswered.get_or_insert(why);
+                    unanswered += 1;
+                }
+            }
+            if unanswered == MOST_UNANSWERED {
+                return;
             }
         }
-        report.checks.push(self.identity(mode).await?);
-        if mode == Mode::Constrained {
-            report.checks.push(self.masters().await?);
-        }
-        Ok(())
+    }
+
+    /// Every question's answer, in the order of the report.
+    fn answers(&self, mode: Mode) -> impl Stream<Item = Result<Check, String>> {
+        let rights = rights(self.runtime.cluster().config(), mode);
+        let rights = stream::iter(rights).map(move |right| self.right(right, mode)).buffered(AT_ONCE);
+        let places =
+            [Role::Impersonator, Role::Reviewer].into_iter().flat_map(|role| NAMESPACES.map(|name| (role, name)));
+        let rules = stream::iter(places).then(move |(role, namespace)| self.rules(role, namespace, mode));
+        let identity = stream::once(self.identity(mode));
+        let masters = stream::iter((mode == Mode::Constrained).then_some(())).then(|()| self.masters());
+        rights.chain(rules).chain(identity).chain(masters)
     }
 
     async fn version(&self) -> Result<(String, Mode), String> {

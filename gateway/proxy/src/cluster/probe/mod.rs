@@ -68,20 +68,27 @@ pub(super) async fn keep(pool: Arc<Pool>, runtime: Arc<Runtime>) {
     retired.run_until_cancelled(asking).await;
 }
 
-/// Opens or closes the cluster by what was found. Silence closes nothing that was proven: the next request will find
-/// out by itself whether the cluster is there.
+/// Opens or closes the cluster by what was found.
 fn settle(runtime: &Runtime, report: &ProbeReport) {
     let before = runtime.state();
-    let next = match (&report.unanswered, &*before) {
-        (Some(_), State::Open | State::Closed(_)) => return,
-        (Some(why), State::Unproven(_)) => State::Unproven(why.as_str().into()),
-        (None, _) => report.state(runtime.cluster().config().dangerous_privileged_account),
-    };
+    let next = verdict(&before, report, runtime.cluster().config().dangerous_privileged_account);
     if *before == next {
         return;
     }
     tell(runtime.cluster().id(), &next);
     runtime.set_state(next);
+}
+
+/// What a cluster becomes. A right too many that was found closes it, whatever else went unanswered. Silence alone closes
+/// nothing that was proven: the next request will find out by itself whether the cluster is there.
+fn verdict(before: &State, report: &ProbeReport, dangerous: bool) -> State {
+    let found = report.state(dangerous);
+    match (&report.unanswered, before) {
+        (None, _) => found,
+        (Some(_), _) if matches!(found, State::Closed(_)) => found,
+        (Some(_), State::Open | State::Closed(_)) => before.clone(),
+        (Some(why), State::Unproven(_)) => State::Unproven(why.as_str().into()),
+    }
 }
 
 fn tell(cluster: &str, state: &State) {

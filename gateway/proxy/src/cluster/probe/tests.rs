@@ -49,3 +49,15 @@ fn a_reviewer_that_may_do_too_much_is_as_dangerous_as_the_other_account() {
     assert!(reviewers().any(|right| !right.allowed && right.resource == "secrets"));
     assert!(reviewers().all(|right| right.allowed || right.weight == Weight::Forbidden));
 }
+
+#[test]
+fn a_right_too_many_closes_although_another_question_went_unanswered() {
+    let partial = |failed| ProbeReport { unanswered: Some("the API server answered 500".into()), ..report(failed) };
+    let open = || State::Open;
+    assert!(matches!(verdict(&open(), &partial(&[Weight::Forbidden]), false), State::Closed(_)));
+    assert_eq!(verdict(&open(), &partial(&[Weight::Forbidden]), true), State::Open, "as its operator wants it");
+    assert_eq!(verdict(&open(), &partial(&[Weight::Needed]), false), State::Open, "silence closes nothing");
+    let unproven = State::Unproven("not asked yet".into());
+    assert!(matches!(verdict(&unproven, &partial(&[]), true), State::Unproven(_)), "and opens nothing");
+    assert!(matches!(verdict(&unproven, &partial(&[Weight::Forbidden]), false), State::Closed(_)));
+}
