@@ -16,6 +16,9 @@ use crate::body::{Body, BoxError, Polled};
 /// Bytes that are kept of one body. A larger one is sent once.
 const KEPT: usize = 64 * 1024;
 
+/// What a frame counts at least: one byte of it may hold on to far more memory than that.
+const FRAME: usize = 1024;
+
 /// A request body that can be read again from its beginning, while it is small. Most requests have none and allocate
 /// nothing.
 pub(super) struct Outgoing(Option<Arc<Mutex<Source>>>);
@@ -100,7 +103,7 @@ impl Source {
     }
 
     fn keep(&mut self, bytes: &Bytes) {
-        self.size = self.size.saturating_add(bytes.len());
+        self.size = self.size.saturating_add(bytes.len().max(FRAME));
         if self.size > KEPT {
             self.gone = true;
             self.kept = Vec::new();
@@ -183,6 +186,16 @@ mod tests {
         let body = body(vec![chunk.clone(), chunk]);
         assert_eq!(all(body.read().unwrap()).await.len(), 2 * KEPT);
         assert!(body.read().is_none());
+    }
+
+    #[tokio::test]
+    async fn a_body_of_many_small_frames_is_sent_once() {
+        let most = KEPT / FRAME;
+        for (frames, again) in [(most, true), (most + 1, false)] {
+            let body = body(vec![Bytes::from_static(b"x"); frames]);
+            assert_eq!(all(body.read().unwrap()).await.len(), frames);
+            assert_eq!(body.read().is_some(), again, "{frames} frames");
+        }
     }
 
     #[tokio::test]
