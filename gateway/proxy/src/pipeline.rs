@@ -13,6 +13,7 @@
 //! Beside them, `cluster::review` asks a cluster whether a caller may act as another.
 
 use std::panic::AssertUnwindSafe;
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use http::Response;
@@ -21,6 +22,7 @@ use crate::admit::{Entry, Incoming};
 use crate::audit::Record;
 use crate::authorize::Permitted;
 use crate::body::Body;
+use crate::boundary::Life;
 use crate::gate::Gate;
 use crate::refusal::Refusal;
 use crate::{admit, audit, authenticate, authorize, impersonate, management, relay, upstream};
@@ -51,8 +53,18 @@ async fn serve(gate: &Gate, incoming: Incoming, record: &mut Record) -> Result<R
     audit::before_sending(gate, record).await?;
     let back = outbound.way_back();
     let sent = record.upstream(upstream::send(gate, outbound));
-    let response = back.life.ended().run_until_cancelled(sent).await.ok_or(Refusal::SessionEnded)??;
+    let response = back.life.ended().run_until_cancelled(sent).await.ok_or_else(|| cut(&back.life))??;
     relay::run(response, back)
+}
+
+/// Why a request did not get to its answer. After a reload the caller's token may be good: to log in again would mend
+/// nothing, and to ask again tells what the caller may do now.
+fn cut(life: &Life) -> Refusal {
+    if !life.is_reloaded() {
+        return Refusal::SessionEnded;
+    }
+    let retry_after = Duration::from_secs(1);
+    Refusal::Unavailable { retry_after, what: "the configuration changed while the request was under way" }
 }
 
 #[cfg(test)]
@@ -60,8 +72,8 @@ mod tests {
     use http_body_util::BodyExt;
 
     use super::*;
-    use crate::boundary::{RequestLimits, SnapshotConfig};
-    use crate::testing::{World, request, snapshot_config};
+    use crate::boundary::{RequestLimits, Revocation, Revoked, Snapshot, SnapshotConfig};
+    use crate::testing::{TestTime, World, alice, request, snapshot_config};
 
     async fn told(world: &World, request: http::request::Builder) -> (u16, String) {
         let response = answer(&world.gate, world.incoming(request.body(Body::empty()).unwrap())).await;
@@ -89,6 +101,21 @@ mod tests {
         assert_eq!(told(&world, hostile(request("/api/v1/me"))).await, (200, "u-alice accept".to_owned()));
         let login = hostile(request("/api/v1/providers/corp/login")).method("POST");
         assert_eq!(told(&world, login).await, (200, "nobody accept".to_owned()), "a public route has no caller");
+    }
+
+    #[test]
+    fn a_request_that_a_reload_cut_is_asked_again_and_one_of_a_revoked_token_logs_in() {
+        let (sender, revoked) = Revoked::new(std::sync::Arc::new(TestTime::new()));
+        let life = || revoked.enroll(&alice("gwt-alice"), revoked.sequence()).unwrap();
+        let (old, new) = (Snapshot::build(snapshot_config()), Snapshot::build(SnapshotConfig::default()));
+        let (old, new) = (old.unwrap(), new.unwrap());
+        let reloaded = life();
+        sender.reloaded(&old, &new);
+        assert!(reloaded.is_over() && matches!(cut(&reloaded), Refusal::Unavailable { .. }), "{}", cut(&reloaded));
+        let ended = life();
+        sender.send(&Revocation::Token("gwt-alice".into()));
+        sender.reloaded(&old, &new);
+        assert!(ended.is_over() && matches!(cut(&ended), Refusal::SessionEnded), "{}", cut(&ended));
     }
 
     #[tokio::test]

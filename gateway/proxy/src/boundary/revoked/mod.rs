@@ -102,6 +102,7 @@ impl Revoked {
             resolved: ArcSwap::from_pointee(resolved.clone()),
             version: AtomicU64::new(0),
             over: AtomicBool::new(false),
+            reloaded: AtomicBool::new(false),
             ended: CancellationToken::new(),
         });
         state.tokens.insert(resolved.token.clone(), Arc::downgrade(&token));
@@ -141,7 +142,7 @@ impl RevokedSender {
     /// Call it after the new snapshot is in force: a request that is under way between the two is judged by the new.
     pub fn reloaded(&self, old: &Snapshot, new: &Snapshot) {
         let narrowed = |token: &Arc<Token>| new.narrows(old, &token.resolved.load().session);
-        self.0.alive().iter().filter(|token| narrowed(token)).for_each(|token| token.end());
+        self.0.alive().iter().filter(|token| narrowed(token)).for_each(|token| token.end_by_reload());
     }
 
     /// Says that every change up to now was read.
@@ -169,6 +170,11 @@ impl Life {
     /// Whether streams must have ended: an atomic read, where asking the token would take its lock.
     pub(crate) fn is_over(&self) -> bool {
         self.token.over.load(Ordering::Acquire)
+    }
+
+    /// Whether a reload ended it: the credential may be as good as before, and is only judged anew.
+    pub(crate) fn is_reloaded(&self) -> bool {
+        self.token.reloaded.load(Ordering::Acquire)
     }
 
     /// Fires when streams must end.
@@ -242,6 +248,8 @@ struct Token {
     resolved: ArcSwap<Resolved>,
     version: AtomicU64,
     over: AtomicBool,
+    /// A reload ended it, and nothing before.
+    reloaded: AtomicBool,
     ended: CancellationToken,
 }
 
@@ -256,6 +264,11 @@ impl Token {
         if !matches!(revocation, Revocation::SessionChanged { lost: false, .. }) {
             self.end();
         }
+    }
+
+    fn end_by_reload(&self) {
+        self.reloaded.store(!self.over.load(Ordering::Acquire), Ordering::Release);
+        self.end();
     }
 
     fn end(&self) {
