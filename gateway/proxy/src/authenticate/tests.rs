@@ -220,20 +220,44 @@ async fn guesses_from_one_address_are_slowed_and_warm_callers_there_are_not() {
 async fn a_warm_credential_is_asked_for_again_after_a_while_and_its_streams_run_on() {
     let world = World::new();
     let first = authenticate(&world, get()).await.unwrap();
-    world.time.pass(Duration::from_secs(299));
+    world.time.pass(Duration::from_secs(239));
     world.revoke.heartbeat();
     authenticate(&world, get()).await.unwrap();
     assert_eq!(asked(&world), 1);
-    world.time.pass(Duration::from_secs(1));
+    world.time.pass(Duration::from_secs(122));
+    world.revoke.heartbeat();
     authenticate(&world, get()).await.unwrap();
     assert_eq!(asked(&world), 2);
     assert!(!first.caller().life().is_over());
     let stale = Err(crate::boundary::ResolveError::Unavailable { retry_after: Duration::from_secs(5) });
     world.resolve.known.lock().unwrap().insert(TOKEN.to_owned(), stale);
-    world.time.pass(Duration::from_secs(300));
+    world.time.pass(Duration::from_secs(600));
     world.revoke.heartbeat();
     assert!(matches!(authenticate(&world, get()).await, Err(Refusal::Unavailable { .. })));
     assert!(!first.caller().life().is_over(), "the token is not at fault");
+}
+
+#[tokio::test]
+async fn a_known_caller_is_served_on_while_the_store_is_busy_and_not_for_ever() {
+    let world = World::new();
+    authenticate(&world, get()).await.unwrap();
+    let busy = || Err(ResolveError::Unavailable { retry_after: Duration::from_secs(5) });
+    world.resolve.known.lock().unwrap().insert(TOKEN.to_owned(), busy());
+    world.time.pass(Duration::from_secs(599));
+    world.revoke.heartbeat();
+    authenticate(&world, get()).await.unwrap();
+    assert_eq!(asked(&world), 2, "the store was asked first");
+    world.time.pass(Duration::from_secs(1));
+    assert!(matches!(authenticate(&world, get()).await, Err(Refusal::Unavailable { .. })));
+}
+
+#[tokio::test]
+async fn nobody_whose_session_changed_is_served_while_the_store_is_busy() {
+    let world = World::new();
+    authenticate(&world, get()).await.unwrap();
+    world.resolve.known.lock().unwrap().insert(TOKEN.to_owned(), Err(ResolveError::Overloaded));
+    world.revoke.send(&Revocation::SessionChanged { session: "s-1".into(), lost: false });
+    assert!(matches!(authenticate(&world, get()).await, Err(Refusal::TooMany { .. })));
 }
 
 #[tokio::test]
@@ -241,7 +265,7 @@ async fn whoever_guesses_from_an_address_shuts_out_nobody_who_is_known_there() {
     let limits = RequestLimits { source_failure_rate: 1, source_failure_burst: 2, ..RequestLimits::default() };
     let world = World::with(SnapshotConfig { limits, ..snapshot_config() });
     authenticate(&world, get()).await.unwrap();
-    world.time.pass(Duration::from_secs(300));
+    world.time.pass(Duration::from_secs(361));
     world.revoke.heartbeat();
     let guess = || bare().header("authorization", "Bearer gwt-x:y");
     while !matches!(authenticate(&world, guess()).await, Err(Refusal::TooMany { .. })) {}
