@@ -85,7 +85,12 @@ const MANY_GROUPS: usize = 4;
 fn refuse_reserved(target: &UserInfo, cluster: &Cluster) -> Result<(), Refusal> {
     let denied =
         |name: &str| Err(Refusal::MayNotActAs(format!("nobody may act as {name:?} through the gateway").into()));
-    if service_account(&target.username).is_some() {
+    if let Some((namespace, _)) = service_account(&target.username) {
+        // The groups come with the name, and a cluster may keep a namespace to itself by them.
+        let groups = ["system:serviceaccounts".to_owned(), format!("system:serviceaccounts:{namespace}")];
+        if cluster.keeps(&target.username) || groups.iter().any(|group| cluster.keeps(group)) {
+            return denied(&target.username);
+        }
         if target.groups.is_empty() && target.uid.is_none() && target.extra.is_empty() {
             return Ok(());
         }

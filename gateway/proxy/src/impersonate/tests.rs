@@ -2,7 +2,7 @@ use http::request::Builder;
 use proptest::prelude::*;
 
 use super::*;
-use crate::testing::{World, request};
+use crate::testing::{World, request, snapshot_config};
 use crate::{admit, authenticate, authorize};
 
 /// Sends a request through all stages but the last.
@@ -126,6 +126,20 @@ fn impersonation_that_cannot_be_read_is_a_bad_request() {
     for lines in cases {
         let refusal = outbound(&World::new(), with(lines)).unwrap_err();
         assert!(matches!(refusal, Refusal::BadRequest(_)), "{lines:?}: {refusal}");
+    }
+}
+
+#[test]
+fn a_service_account_that_the_cluster_keeps_to_itself_is_acted_as_by_nobody() {
+    for pattern in ["system:serviceaccount:kube-system:*", "system:serviceaccounts:kube-system"] {
+        let mut config = snapshot_config();
+        config.clusters.iter_mut().for_each(|cluster| cluster.reserved = vec![pattern.to_owned()]);
+        let world = World::with(config);
+        let act = |user: &[u8]| outbound(&world, with(&[("impersonate-user", user)])).unwrap_err();
+        let kept = act(b"system:serviceaccount:kube-system:deployer");
+        assert!(matches!(kept, Refusal::MayNotActAs(_)), "{pattern}: {kept}");
+        let other = act(b"system:serviceaccount:default:deployer");
+        assert!(!matches!(other, Refusal::MayNotActAs(_)), "the cluster is asked: {other}");
     }
 }
 

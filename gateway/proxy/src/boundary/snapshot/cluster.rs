@@ -71,7 +71,12 @@ impl Cluster {
 
     /// Whether nobody may have this name here: the cluster may keep more to itself than every cluster does.
     pub(crate) fn reserves(&self, name: &str) -> bool {
-        is_reserved(name) || self.config.reserved.iter().any(|pattern| matches_pattern(pattern, name))
+        is_reserved(name) || self.keeps(name)
+    }
+
+    /// Whether this cluster's own configuration keeps the name from everybody.
+    pub(crate) fn keeps(&self, name: &str) -> bool {
+        self.config.reserved.iter().any(|pattern| matches_pattern(pattern, name))
     }
 
     /// A name of this identity that the cluster keeps to itself.
