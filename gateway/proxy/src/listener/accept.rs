@@ -35,7 +35,7 @@ pub(super) async fn run(shared: Arc<Shared>, listener: TcpListener, workers: Vec
     tokio::join!(
         accept(&shared, listener, workers, doorman),
         renew_certificate(&shared),
-        end_expired(&shared),
+        end_expired(&shared, shared.drain.begun()),
         common.clusters.keep(&common.snapshot, Arc::new(pool), shared.drain.clone()),
     );
 }
@@ -101,11 +101,14 @@ async fn renew_certificate(shared: &Shared) {
     }
 }
 
-async fn end_expired(shared: &Shared) {
+/// Ends what runs by tokens whose time is over, until something else is over. A drain goes on with it: streams may run
+/// through all of it.
+pub(super) async fn end_expired<T>(shared: &Shared, until: impl Future<Output = T>) {
+    let mut until = std::pin::pin!(until);
     loop {
         tokio::select! {
             () = tokio::time::sleep(EXPIRY) => shared.common.sessions.end_expired(),
-            () = shared.drain.begun() => return,
+            _ = &mut until => return,
         }
     }
 }

@@ -153,7 +153,7 @@ impl Running {
         let watches = self.shared.timeouts.drain_watches.min(deadline);
         self.shared.drain.begin(DrainPlan { watches, deadline });
         // Every thread holds a sender to its end, and nobody ever sends.
-        if tokio::time::timeout(deadline, self.ended.recv()).await.is_err() {
+        if tokio::time::timeout(deadline, accept::end_expired(&self.shared, self.ended.recv())).await.is_err() {
             self.shared.drain.abort();
             self.ended.recv().await;
         }
