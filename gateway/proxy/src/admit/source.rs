@@ -27,6 +27,7 @@ pub(crate) struct Source {
     /// What everybody may ask, apart from logins: a flood of health checks must keep nobody from logging in.
     open: Bucket,
     unfinished: Arc<Semaphore>,
+    first: Arc<Semaphore>,
     unfinished_of_all: Arc<Semaphore>,
 }
 
@@ -34,12 +35,15 @@ pub(crate) struct Source {
 #[derive(Debug)]
 pub(crate) struct Unfinished {
     _of_source: OwnedSemaphorePermit,
-    _of_all: OwnedSemaphorePermit,
+    _of_first_or_all: OwnedSemaphorePermit,
 }
 
 /// Unfinished bodies of one address: a login's body comes with its head, so only a crowd or a hostile client has many.
 const UNFINISHED_OF_SOURCE: usize = 128;
-/// Unfinished bodies at once; each takes at most 16 KiB.
+/// Unfinished bodies of one address that the others do not count: some dozens of hostile addresses could else keep
+/// everybody from logging in.
+const FIRST_OF_SOURCE: usize = 2;
+/// Further unfinished bodies at once; each takes at most 16 KiB.
 const UNFINISHED: usize = 4_096;
 
 impl Sources {
@@ -60,6 +64,7 @@ impl Sources {
                 failures: Bucket::new(now),
                 open: Bucket::new(now),
                 unfinished: Arc::new(Semaphore::new(UNFINISHED_OF_SOURCE)),
+                first: Arc::new(Semaphore::new(FIRST_OF_SOURCE)),
                 unfinished_of_all: Arc::clone(&self.unfinished),
             }))
         };
@@ -95,12 +100,10 @@ impl Source {
     /// Takes a place for a body to arrive in.
     pub(crate) fn body_begins(&self) -> Result<Unfinished, Refusal> {
         let full = |what| move |_| Refusal::TooMany { retry_after: std::time::Duration::from_secs(1), what };
-        let of_source = Arc::clone(&self.unfinished).try_acquire_owned();
-        let of_all = Arc::clone(&self.unfinished_of_all).try_acquire_owned();
-        Ok(Unfinished {
-            _of_source: of_source.map_err(full("unfinished requests from this address"))?,
-            _of_all: of_all.map_err(full("unfinished requests"))?,
-        })
+        let place = |places: &Arc<Semaphore>| Arc::clone(places).try_acquire_owned();
+        let of_source = place(&self.unfinished).map_err(full("unfinished requests from this address"))?;
+        let of_all = place(&self.first).or_else(|_| place(&self.unfinished_of_all));
+        Ok(Unfinished { _of_source: of_source, _of_first_or_all: of_all.map_err(full("unfinished requests"))? })
     }
 
     /// Whether a credential that we do not know yet may be tried from here.
@@ -110,5 +113,24 @@ impl Source {
         }
         let retry_after = std::time::Duration::from_secs(1);
         Err(Refusal::TooMany { retry_after, what: "refused credentials from this address" })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::TestTime;
+
+    #[test]
+    fn no_crowd_of_addresses_takes_the_place_of_another_ones_login() {
+        let sources = Sources::new(Arc::new(TestTime::new()));
+        let source = |host: u8| sources.of(IpAddr::from([192, 0, 2, host]));
+        let mut dripping = Vec::new();
+        for host in 0..100 {
+            dripping.extend(std::iter::from_fn(|| source(host).body_begins().ok()));
+        }
+        assert_eq!(dripping.len(), UNFINISHED + 100 * FIRST_OF_SOURCE, "all places are taken");
+        let own: Vec<_> = std::iter::from_fn(|| source(200).body_begins().ok()).collect();
+        assert_eq!(own.len(), FIRST_OF_SOURCE);
     }
 }
