@@ -97,7 +97,7 @@ pub(super) fn access_line(facts: &Facts) {
         code = facts.code.as_u16(),
         bytes = facts.bytes,
         seconds = facts.took.as_secs_f64(),
-        upstream_seconds = facts.waited.as_secs_f64(),
+        upstream_seconds = facts.waited.unwrap_or_default().as_secs_f64(),
         end = facts.end.word(),
         refused,
         reason = reason.as_deref(),

@@ -37,14 +37,16 @@ pub(crate) struct Facts {
     pub(super) acting_as: Option<UserInfo>,
     pub(super) refusal: Option<(&'static str, String)>,
     pub(super) panicked: bool,
-    /// Refusals of this source before this one that are not on record.
+    /// Refusals of strangers before this one that are not on record.
     pub(super) left_out: u64,
     pub(super) version: Version,
     pub(super) discovers: bool,
     pub(super) code: StatusCode,
     pub(super) bytes: u64,
     pub(super) end: End,
-    pub(super) waited: Duration,
+    /// How long something behind us took. Once it was called it may have done what was asked, whatever became of the
+    /// answer.
+    pub(super) waited: Option<Duration>,
     pub(super) took: Duration,
     pub(super) closed: SystemTime,
 }
@@ -102,7 +104,7 @@ impl Facts {
             code: StatusCode::from_u16(GONE).unwrap_or(StatusCode::BAD_REQUEST),
             bytes: 0,
             end: End::Abandoned,
-            waited: Duration::ZERO,
+            waited: None,
             took: Duration::ZERO,
             closed: received,
         }
@@ -115,7 +117,14 @@ impl Facts {
     /// Nobody knows who asked, and nothing was done.
     pub(super) fn is_refused_stranger(&self) -> bool {
         let gone = self.code.as_u16() == GONE;
-        self.caller.is_none() && !self.panicked && (self.refusal.is_some() || gone)
+        self.caller.is_none() && !self.panicked && self.waited.is_none() && (self.refusal.is_some() || gone)
+    }
+
+    /// Nobody knows who asked, and the answer let nobody in: a login that failed, a health check.
+    pub(super) fn is_public_answer(&self) -> bool {
+        let gone = self.code.as_u16() == GONE;
+        let harmless = self.method.is_safe() || !self.code.is_success();
+        self.caller.is_none() && !self.panicked && self.refusal.is_none() && !gone && harmless
     }
 
     pub(super) fn cluster(&self) -> Option<&str> {

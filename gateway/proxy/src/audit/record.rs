@@ -93,9 +93,12 @@ impl Record {
     /// Counts the time that the upstream takes as the upstream's.
     pub(crate) async fn upstream<F: Future>(&mut self, answer: F) -> F::Output {
         let asked = self.common.time.monotonic();
+        if let Some(facts) = &mut self.facts {
+            facts.waited = Some(Duration::ZERO);
+        }
         let answer = answer.await;
         if let Some(facts) = &mut self.facts {
-            facts.waited = self.common.time.monotonic().saturating_duration_since(asked);
+            facts.waited = Some(self.common.time.monotonic().saturating_duration_since(asked));
         }
         answer
     }
@@ -177,7 +180,7 @@ impl Record {
         let Some(facts) = &mut self.facts else { return };
         facts.code = code;
         let spent = self.common.time.monotonic().saturating_duration_since(facts.started);
-        self.common.metrics.overhead(spent.saturating_sub(facts.waited));
+        self.common.metrics.overhead(spent.saturating_sub(facts.waited.unwrap_or_default()));
         if facts.long_running && facts.refusal.is_none() && self.common.audit.keeps_events() {
             let line = event::at(facts, Stage::ResponseStarted, self.common.time.wall()).to_line();
             self.common.audit.put(Message::Line(line), None);
@@ -209,11 +212,14 @@ impl Drop for Record {
             verb: facts.info.as_ref().map_or("", |info| info.verb.as_ref()),
             code: facts.code,
             took: facts.took,
-            waited: facts.waited,
+            waited: facts.waited.unwrap_or_default(),
             long_running: facts.info.as_ref().map(|_| facts.long_running),
         });
         if facts.is_refused_stranger() {
             return self.common.audit.put_refusal(facts, now);
+        }
+        if facts.is_public_answer() {
+            return self.common.audit.put_public(facts, self.seat.take());
         }
         self.common.audit.put(Message::Closed(facts), self.seat.take());
     }

@@ -134,13 +134,19 @@ impl Sink {
     /// a place that the work of others needs.
     pub(super) fn put_refusal(&self, mut facts: Box<Facts>, now: Instant) {
         let too_many = facts.code == StatusCode::TOO_MANY_REQUESTS;
-        let Some(left_out) = self.flood.admits(facts.client, now, too_many) else { return };
+        let Some(left_out) = self.flood.admits(facts.client, now, too_many) else {
+            return self.metrics.audit_left_out();
+        };
         facts.left_out = left_out;
+        self.put_public(facts, None);
+    }
+
+    /// Puts the record of what anybody may ask. It takes no place that the work of others needs.
+    pub(super) fn put_public(&self, facts: Box<Facts>, seat: Option<Seat>) {
         if self.queue.capacity() <= RESERVED {
-            self.metrics.audit_lost(1);
-            return;
+            return self.metrics.audit_lost(1);
         }
-        self.put(Message::Closed(facts), None);
+        self.put(Message::Closed(facts), seat);
     }
 
     pub(super) fn put(&self, message: Message, seat: Option<Seat>) {
@@ -178,6 +184,7 @@ mod tests {
         sink.put_refusal(facts(), now);
         assert_eq!(messages.len(), RESERVED, "there is room");
         sink.put_refusal(facts(), now);
+        sink.put_public(facts(), None);
         assert_eq!(messages.len(), RESERVED);
         sink.put(Message::Closed(facts()), None);
         assert_eq!(messages.len(), RESERVED + 1);

@@ -2,6 +2,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
+use futures_util::FutureExt;
 use http_body_util::BodyExt;
 use kube_wire::audit::Event;
 
@@ -240,6 +241,21 @@ async fn a_record_is_not_as_long_as_the_client_likes() {
     assert_eq!(events(&world, &path).await[0].verb, "get");
     let length = fs::metadata(&path).unwrap().len();
     assert!(length < 6_000, "{length}");
+}
+
+#[tokio::test]
+async fn a_login_that_its_client_gave_up_is_always_on_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.log");
+    let world = world_with(&config(&path, WhenFull::Refuse));
+    let login = || http::Request::builder().method("POST").uri("/api/v1/providers/corp/login").header("host", "gw");
+    for _ in 0..300 {
+        let incoming = world.incoming(login().body(Body::empty()).unwrap());
+        let mut record = world.record(&incoming);
+        let called = record.upstream(std::future::pending::<()>());
+        assert!(called.now_or_never().is_none(), "the API was called, and the client hung up");
+    }
+    assert_eq!(events(&world, &path).await.len(), 300);
 }
 
 #[tokio::test]
