@@ -63,10 +63,12 @@ impl Reload {
 
     async fn apply(&mut self, loaded: Loaded) {
         warn(&self.current, &loaded.config);
-        self.replace_providers(registry(&loaded.config, loaded.providers)).await;
+        let providers = registry(&loaded.config, loaded.providers);
         let old = self.snapshot.swap(Arc::clone(&loaded.snapshot));
         // Streams that run may have been let in by what is gone.
         self.revoked.reloaded(&old, &loaded.snapshot);
+        // Last: a store that is slow must not put off what was taken away.
+        self.replace_providers(providers).await;
         let old = std::mem::replace(&mut self.current, loaded.config);
         if certificate::names(&old) != certificate::names(&self.current) {
             self.own_certificate();
