@@ -51,16 +51,17 @@ async fn serve(gate: &Gate, incoming: Incoming, record: &mut Record) -> Result<R
     };
     let outbound = impersonate::run(gate, permitted, record).await?;
     audit::before_sending(gate, record).await?;
-    let back = outbound.way_back();
+    let (back, changes) = (outbound.way_back(), outbound.changes());
     let sent = record.upstream(upstream::send(gate, outbound));
-    let response = back.life.ended().run_until_cancelled(sent).await.ok_or_else(|| cut(&back.life))??;
+    let response = back.life.ended().run_until_cancelled(sent).await.ok_or_else(|| cut(&back.life, changes))??;
     relay::run(response, back)
 }
 
 /// Why a request did not get to its answer. After a reload the caller's token may be good: to log in again would mend
-/// nothing, and to ask again tells what the caller may do now.
-fn cut(life: &Life) -> Refusal {
-    if !life.is_reloaded() {
+/// nothing, and to ask again tells what the caller may do now. A change may have happened already, and clients repeat what
+/// is answered by 503: that one is not told to.
+fn cut(life: &Life, changes: bool) -> Refusal {
+    if changes || !life.is_reloaded() {
         return Refusal::SessionEnded;
     }
     let retry_after = Duration::from_secs(1);
@@ -111,11 +112,12 @@ mod tests {
         let (old, new) = (old.unwrap(), new.unwrap());
         let reloaded = life();
         sender.reloaded(&old, &new);
-        assert!(reloaded.is_over() && matches!(cut(&reloaded), Refusal::Unavailable { .. }), "{}", cut(&reloaded));
+        assert!(reloaded.is_over() && matches!(cut(&reloaded, false), Refusal::Unavailable { .. }));
+        assert!(matches!(cut(&reloaded, true), Refusal::SessionEnded), "a change is not sent twice");
         let ended = life();
         sender.send(&Revocation::Token("gwt-alice".into()));
         sender.reloaded(&old, &new);
-        assert!(ended.is_over() && matches!(cut(&ended), Refusal::SessionEnded), "{}", cut(&ended));
+        assert!(ended.is_over() && matches!(cut(&ended, false), Refusal::SessionEnded), "{}", cut(&ended, false));
     }
 
     #[tokio::test]

@@ -59,6 +59,11 @@ pub(crate) struct Sending {
 }
 
 impl Outbound {
+    /// Whether it may change something, so that it must not be sent twice.
+    pub(crate) fn changes(&self) -> bool {
+        !matches!(self.request.method, Method::GET | Method::HEAD | Method::OPTIONS)
+    }
+
     /// What the answer needs on its way back.
     pub(crate) fn way_back(&self) -> WayBack {
         let (cluster, life) = (Arc::clone(&self.cluster), self.request.life.clone());
