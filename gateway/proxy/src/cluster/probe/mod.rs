@@ -52,7 +52,6 @@ pub(super) async fn keep(pool: Arc<Pool>, runtime: Arc<Runtime>) {
         let mut pause = FIRST_PAUSE;
         loop {
             let report = Asking { pool: &pool, runtime: &runtime }.report().await;
-            runtime.set_constrained(report.mode == Some(Mode::Constrained));
             settle(&runtime, &report);
             let wait = match *runtime.state() {
                 _ if report.unanswered.is_some() => pause,
@@ -70,6 +69,10 @@ pub(super) async fn keep(pool: Arc<Pool>, runtime: Arc<Runtime>) {
 
 /// Opens or closes the cluster by what was found.
 fn settle(runtime: &Runtime, report: &ProbeReport) {
+    // Silence says nothing of the mode: read as the older one, it would refuse `--as` where the cluster allows it.
+    if let Some(mode) = report.mode {
+        runtime.set_constrained(mode == Mode::Constrained);
+    }
     let before = runtime.state();
     let next = verdict(&before, report, runtime.cluster().config().dangerous_privileged_account);
     if *before == next {

@@ -61,3 +61,18 @@ fn a_right_too_many_closes_although_another_question_went_unanswered() {
     assert!(matches!(verdict(&unproven, &partial(&[]), true), State::Unproven(_)), "and opens nothing");
     assert!(matches!(verdict(&unproven, &partial(&[Weight::Forbidden]), false), State::Closed(_)));
 }
+
+#[test]
+fn a_cluster_that_is_silent_keeps_the_mode_that_it_told() {
+    let mut config = crate::testing::snapshot_config();
+    let authority = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    config.clusters.iter_mut().for_each(|cluster| cluster.ca_pem = authority.cert.pem().into_bytes());
+    let snapshot = crate::boundary::Snapshot::build(config).unwrap();
+    let runtime = Runtime::new(Arc::clone(snapshot.cluster("east").unwrap())).unwrap();
+    settle(&runtime, &report(&[]));
+    assert!(runtime.is_constrained());
+    settle(&runtime, &ProbeReport { mode: None, unanswered: Some("no answer".into()), ..report(&[]) });
+    assert!(runtime.is_constrained() && *runtime.state() == State::Open);
+    settle(&runtime, &ProbeReport { mode: Some(Mode::Legacy), ..report(&[]) });
+    assert!(!runtime.is_constrained());
+}
