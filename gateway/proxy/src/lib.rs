@@ -11,7 +11,7 @@
 //! ```
 //! ```compile_fail,E0451
 //! fn forge() -> gatewarden_proxy::Authenticated {
-//!     gatewarden_proxy::Authenticated { admitted: todo!(), caller: todo!() }
+//!     gatewarden_proxy::Authenticated { admitted: panic!(), caller: panic!() }
 //! }
 //! ```
 //! A request on a public route carries nobody's identity, and nothing turns it into a request for a cluster:
