@@ -6,9 +6,12 @@
 CARGO ?= cargo
 # Part of a test's name: `make e2e CASES=exec` runs what has it in its name, and nothing else.
 CASES =
-TESTBED = $(or $(CARGO_TARGET_DIR),target)/debug/testbed
+# What `make bench` is told.
+ARGS =
+TARGET = $(or $(CARGO_TARGET_DIR),target)
+TESTBED = $(TARGET)/debug/testbed
 
-.PHONY: help build lint unit tidy e2e test demo demo-down everything
+.PHONY: help build lint unit tidy e2e test bench demo demo-down everything
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +36,11 @@ e2e: everything ## Real kubectl, clusters and directories, in a network namespac
 
 test: lint everything ## Everything that must pass before a change is merged
 	$(TESTBED) run -- $(CARGO) test --locked --offline --workspace --no-fail-fast
+
+bench: ## What the gateway costs beside nginx and HAProxy; ARGS="--rounds 1" is quick
+	$(CARGO) build --locked --release --package gatewarden --package load --package testbed
+	$(TARGET)/release/load fetch
+	$(TARGET)/release/testbed run -- $(TARGET)/release/load bench $(ARGS)
 
 demo: ## See it work: a directory, two clusters, the gateway, and a person who runs kubectl
 	$(CARGO) build --locked --package gatewarden --package testbed

@@ -21,6 +21,7 @@ pub mod programs;
 
 pub mod bounded;
 pub mod http;
+pub mod kept;
 pub mod pki;
 pub mod ports;
 pub mod wait;

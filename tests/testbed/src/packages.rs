@@ -24,6 +24,10 @@ const PACKAGES: [(&str, &str); 11] = [
     ("curl", "curl"),
 ];
 
+/// What only measuring needs.
+const BENCH: [(&str, &str); 4] =
+    [("nginx-light", "nginx"), ("haproxy", "haproxy"), ("wrk", "wrk"), ("nghttp2-client", "h2load")];
+
 /// Where programs of administrators live, which `PATH` may leave out.
 const ADMIN_DIRS: [&str; 2] = ["/usr/sbin", "/sbin"];
 
@@ -42,13 +46,21 @@ pub fn install_all() -> Result<()> {
     install(&PACKAGES.map(|(package, _)| package))
 }
 
+/// Installs with apt-get what measuring needs.
+///
+/// # Errors
+/// As [`install`].
+pub fn install_bench() -> Result<()> {
+    install(&BENCH.map(|(package, _)| package))
+}
+
 /// Installs with apt-get what is missing of `wanted`.
 ///
 /// # Errors
 /// When something is missing and we are not root, or there is no apt-get, or it fails.
 pub fn install(wanted: &[&str]) -> Result<()> {
-    let mut missing = missing();
-    missing.retain(|package| wanted.contains(package));
+    let known = PACKAGES.iter().chain(&BENCH).filter(|(package, _)| wanted.contains(package));
+    let missing: Vec<_> = known.filter(|(_, program)| find(program).is_none()).map(|(package, _)| *package).collect();
     if missing.is_empty() {
         return Ok(());
     }

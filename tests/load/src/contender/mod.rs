@@ -1,0 +1,134 @@
+//! Who is measured: the stub alone, and each proxy in front of it, TLS on both sides.
+
+mod gatewarden;
+mod haproxy;
+mod nginx;
+
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use testbed::pki::{Ca, Leaf};
+use testbed::process::Process;
+use testbed::{StateDir, packages, ports, wait};
+
+pub(crate) use gatewarden::Gatewarden;
+
+use crate::spent::Group;
+
+/// What every cluster path begins with; the stub answers it under any prefix.
+pub(crate) const PREFIX: &str = "/k8s/clusters/stub";
+
+/// One server under load.
+#[derive(Debug)]
+pub(crate) struct Contender {
+    /// What the table calls it.
+    pub(crate) name: &'static str,
+    /// What it speaks to the stub.
+    pub(crate) upstream: &'static str,
+    /// Its processes.
+    pub(crate) group: Group,
+    port: u16,
+    token: Option<String>,
+    _process: Option<Process>,
+}
+
+/// Where the contenders live: a folder, their common certificate, and the stub that all stand in front of.
+#[derive(Debug)]
+pub(crate) struct Ground {
+    dir: PathBuf,
+    ca: PathBuf,
+    leaf: Leaf,
+    stub: u16,
+}
+
+impl Contender {
+    /// The Pod that all requests ask for.
+    pub(crate) fn url(&self) -> String {
+        format!("https://127.0.0.1:{}{PREFIX}/api/v1/namespaces/dev/pods/web", self.port)
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, self.port))
+    }
+
+    /// What every request carries.
+    pub(crate) fn headers(&self) -> Vec<(&'static str, String)> {
+        let token = self.token.iter().map(|token| ("authorization", format!("Bearer {token}")));
+        token.chain([("accept", "application/json".to_owned()), ("user-agent", "kubectl/v1.36.3".to_owned())]).collect()
+    }
+}
+
+impl Ground {
+    /// Makes the certificates and starts the stub.
+    ///
+    /// # Errors
+    /// When the stub does not come up.
+    pub(crate) fn prepare(dir: &Path) -> Result<(Self, Contender)> {
+        let ca = Ca::open(&dir.join("ca"))?;
+        let leaf = ca.server("server", &["localhost", "127.0.0.1"])?;
+        let ground = Self { dir: dir.to_owned(), ca: ca.certificate(), leaf, stub: ports::free()? };
+        let mut command = Command::new(std::env::current_exe()?);
+        command.args(["stub", "--port", &ground.stub.to_string()]);
+        command.arg("--certificate").arg(&ground.leaf.certificate).arg("--key").arg(&ground.leaf.key);
+        let stub = ground.start("none", "", ground.stub, command)?;
+        Ok((ground, stub))
+    }
+
+    /// Starts nginx.
+    ///
+    /// # Errors
+    /// When it is not installed or refuses its configuration.
+    pub(crate) fn nginx(&self) -> Result<Contender> {
+        let port = ports::free()?;
+        let state = self.state("nginx")?;
+        let file = state.write("nginx.conf", &nginx::config(self, state.root(), port))?;
+        let mut command = program("nginx")?;
+        command.arg("-p").arg(state.root()).arg("-c").arg(file);
+        self.start("nginx", "HTTP/1.1", port, command)
+    }
+
+    /// Starts HAProxy.
+    ///
+    /// # Errors
+    /// When it is not installed or refuses its configuration.
+    pub(crate) fn haproxy(&self) -> Result<Contender> {
+        let port = ports::free()?;
+        let state = self.state("haproxy")?;
+        // One file with certificate and key is what it reads.
+        let pem = std::fs::read_to_string(&self.leaf.certificate)? + &std::fs::read_to_string(&self.leaf.key)?;
+        let pem = state.write("server.pem", &pem)?;
+        let file = state.write("haproxy.cfg", &haproxy::config(self, &pem, port))?;
+        let mut command = program("haproxy")?;
+        command.arg("-db").arg("-f").arg(file);
+        self.start("haproxy", "HTTP/2", port, command)
+    }
+
+    /// The authority that signed what all of them show.
+    pub(crate) fn ca_file(&self) -> PathBuf {
+        self.ca.clone()
+    }
+
+    fn state(&self, name: &str) -> Result<StateDir> {
+        StateDir::create(&self.dir.join(name))
+    }
+
+    fn start(&self, name: &'static str, upstream: &'static str, port: u16, command: Command) -> Result<Contender> {
+        let process = Process::start(&self.state(name)?, name, command)?;
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        wait::until(name, Duration::from_secs(30), || {
+            process.check()?;
+            Ok(TcpStream::connect(address).ok())
+        })?;
+        let group = Group(process.pid());
+        Ok(Contender { name, upstream, group, port, token: None, _process: Some(process) })
+    }
+}
+
+fn program(name: &str) -> Result<Command> {
+    let path = packages::find(name).with_context(|| format!("{name} is not installed: run `load fetch`"))?;
+    Ok(Command::new(path))
+}
