@@ -6,6 +6,7 @@ use http::StatusCode;
 use jiff::Timestamp;
 use kube_wire::RequestInfo;
 use kube_wire::audit::{Event, ObjectRef, ResponseStatus, Stage};
+use tracing::Level;
 
 use crate::audit::facts::{End, Facts};
 use crate::audit::words::{self, brief, shorten};
@@ -77,34 +78,59 @@ pub(super) fn closing(facts: &Facts) -> Event {
 }
 
 /// One line per outcome, of named fields: never a header, never a body.
-pub(super) fn access_line(facts: &Facts) {
-    let caller = facts.caller.as_ref();
-    let (refused, reason) = match &facts.refusal {
-        Some((code, reason)) => (Some(*code), Some(brief(reason, words::SENTENCE))),
-        None => (None, None),
-    };
-    tracing::info!(
-        target: "gatewarden::access",
-        audit_id = facts.audit_id(),
-        client = %facts.client,
-        method = brief(facts.method.as_str(), words::PART).as_ref(),
-        uri = facts.request_uri().as_ref(),
-        cluster = facts.cluster(),
-        verb = facts.info.as_ref().map(|info| info.verb.as_ref()),
-        user = caller.map(|caller| caller.session().identity().username.as_str()),
-        session = caller.map(|caller| caller.session().id()),
-        acting_as = facts.acting_as.as_ref().map(|user| user.username.as_str()),
-        code = facts.code.as_u16(),
-        bytes = facts.bytes,
-        seconds = facts.took.as_secs_f64(),
-        upstream_seconds = facts.waited.unwrap_or_default().as_secs_f64(),
-        end = facts.end.word(),
-        refused,
-        reason = reason.as_deref(),
-        left_out = (facts.left_out > 0).then_some(facts.left_out),
-        "request"
-    );
+///
+/// What went as it should, and is on record in the audit log, is told at `debug` alone: to write every request twice
+/// would cost more than to forward it.
+pub(super) fn access_line(facts: &Facts, on_record: bool) {
+    let went_well = facts.refusal.is_none() && !facts.code.is_server_error();
+    if !(on_record && went_well) {
+        at_info(facts);
+    } else if tracing::enabled!(target: "gatewarden::access", Level::DEBUG) {
+        at_debug(facts);
+    }
 }
+
+fn at_info(facts: &Facts) {
+    line!(Level::INFO, facts);
+}
+
+fn at_debug(facts: &Facts) {
+    line!(Level::DEBUG, facts);
+}
+
+/// The level of an event is a constant to `tracing`.
+macro_rules! line {
+    ($level:expr, $facts:ident) => {{
+        let caller = $facts.caller.as_ref();
+        let (refused, reason) = match &$facts.refusal {
+            Some((code, reason)) => (Some(*code), Some(brief(reason, words::SENTENCE))),
+            None => (None, None),
+        };
+        tracing::event!(
+            target: "gatewarden::access",
+            $level,
+            audit_id = $facts.audit_id(),
+            client = %$facts.client,
+            method = brief($facts.method.as_str(), words::PART).as_ref(),
+            uri = $facts.request_uri().as_ref(),
+            cluster = $facts.cluster(),
+            verb = $facts.info.as_ref().map(|info| info.verb.as_ref()),
+            user = caller.map(|caller| caller.session().identity().username.as_str()),
+            session = caller.map(|caller| caller.session().id()),
+            acting_as = $facts.acting_as.as_ref().map(|user| user.username.as_str()),
+            code = $facts.code.as_u16(),
+            bytes = $facts.bytes,
+            seconds = $facts.took.as_secs_f64(),
+            upstream_seconds = $facts.waited.unwrap_or_default().as_secs_f64(),
+            end = $facts.end.word(),
+            refused,
+            reason = reason.as_deref(),
+            left_out = ($facts.left_out > 0).then_some($facts.left_out),
+            "request"
+        );
+    }};
+}
+use line;
 
 fn timestamp(time: SystemTime) -> Timestamp {
     Timestamp::try_from(time).unwrap_or(Timestamp::UNIX_EPOCH)

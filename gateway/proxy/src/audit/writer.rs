@@ -70,7 +70,7 @@ impl Writer {
     fn append(&mut self, message: &Message, bytes: &mut Vec<u8>) -> bool {
         match message {
             Message::Closed(facts) => {
-                event::access_line(facts);
+                event::access_line(facts, self.path.is_some());
                 if self.path.is_none() {
                     return false;
                 }
