@@ -60,7 +60,7 @@ fn take_in(shared: &Shared, workers: &[Handle], doorman: &Arc<Doorman>, stream: 
         return;
     };
     if let Ok(stream) = stream.into_std() {
-        hand_over(shared, workers, Arrival { stream, address, place });
+        hand_over(shared, workers, Arrival { stream, address, place, connected: None });
     }
 }
 
@@ -69,16 +69,23 @@ async fn out_of_breath(fault: &io::Error) {
     tokio::time::sleep(OUT_OF_BREATH).await;
 }
 
+fn hand_over(shared: &Shared, workers: &[Handle], arrival: Arrival) {
+    if !is_taken(workers, arrival) {
+        shared.meters.refused.inc();
+        tracing::warn!("a connection was closed because no worker could take it");
+    }
+}
+
 /// Gives a connection to the least busy worker; to another when that one does not keep up.
-fn hand_over(shared: &Shared, workers: &[Handle], mut arrival: Arrival) {
+fn is_taken(workers: &[Handle], mut arrival: Arrival) -> bool {
     for worker in least_busy(workers).into_iter().chain(workers) {
+        arrival.connected = Some(worker.load.connected());
         arrival = match worker.arrivals.try_send(arrival) {
-            Ok(()) => return,
+            Ok(()) => return true,
             Err(TrySendError::Full(arrival) | TrySendError::Closed(arrival)) => arrival,
         };
     }
-    shared.meters.refused.inc();
-    tracing::warn!("a connection was closed because no worker could take it");
+    false
 }
 
 /// One busy HTTP/2 client must not share its worker with the next by chance.
@@ -117,6 +124,7 @@ pub(super) async fn end_expired<T>(shared: &Shared, until: impl Future<Output = 
 mod tests {
     use tokio::sync::mpsc;
 
+    use super::super::limits::Limits;
     use super::super::worker::Load;
     use super::*;
 
@@ -135,5 +143,26 @@ mod tests {
         let _on_third = (workers[2].load.connected(), workers[2].load.connected());
         drop(on_second);
         assert_eq!(chosen(), 1);
+    }
+
+    #[test]
+    fn a_crowd_that_comes_before_any_worker_looks_spreads_over_all() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let doorman = Doorman::new(Limits::default());
+        let (workers, mut queues): (Vec<_>, Vec<_>) = (0..2)
+            .map(|_| {
+                let (arrivals, queue) = mpsc::channel(8);
+                (Handle { arrivals, load: Arc::new(Load::default()) }, queue)
+            })
+            .unzip();
+        for _ in 0..8 {
+            let stream = std::net::TcpStream::connect(address).unwrap();
+            let place = doorman.enter(address.ip()).unwrap();
+            assert!(is_taken(&workers, Arrival { stream, address, place, connected: None }));
+        }
+        assert_eq!(queues.iter().map(mpsc::Receiver::len).collect::<Vec<_>>(), [4, 4]);
+        while queues[0].try_recv().is_ok() {}
+        assert_eq!(workers.iter().map(|worker| worker.load.score()).collect::<Vec<_>>(), [0, 4], "given back");
     }
 }

@@ -15,18 +15,16 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use super::doorman::Place;
 use super::idle::HeadTimer;
 use super::running::Shared;
-use super::worker::Worker;
+use super::worker::{Visitor, Worker};
 use crate::admit::Peer;
 use crate::socket;
 use crate::stream::{Counted, Streams, jitter};
 
 /// Serves a connection to its end.
-pub(super) async fn serve(worker: Arc<Worker>, stream: TcpStream, address: SocketAddr, mut place: Place) {
-    let load = Arc::clone(&worker.load);
-    let _connected = load.connected();
+pub(super) async fn serve(worker: Arc<Worker>, stream: TcpStream, mut visitor: Visitor) {
+    let address = visitor.address;
     let shared = Arc::clone(&worker.shared);
     let _open = Open::new(&shared.meters.open);
     if socket::set_up(&stream).is_err() {
@@ -41,7 +39,7 @@ pub(super) async fn serve(worker: Arc<Worker>, stream: TcpStream, address: Socke
         },
         () = shared.drain.begun() => return,
     };
-    place.shook_hands();
+    visitor.place.shook_hands();
     let session = io.get_ref().1;
     let peer = Arc::new(Peer::new(&shared.common, address, session.server_name()));
     if session.alpn_protocol() == Some(b"h2") {
@@ -82,7 +80,8 @@ async fn serve_http2(worker: Arc<Worker>, io: TlsStream<TcpStream>, peer: Arc<Pe
     let service = service_fn(move |request| {
         let open = counting.begin();
         let answered = Arc::clone(&worker).answer(request, Arc::clone(&peer));
-        async move { answered.await.map(|response| response.map(|body| body.counted(open))) }
+        // Not an async block: that would hold the whole of `answered` twice.
+        answered.map(|answer| answer.map(|response| response.map(|body| body.counted(open))))
     });
     let mut connection = pin!(builder.serve_connection(io, service));
     tokio::select! {

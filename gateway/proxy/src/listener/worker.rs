@@ -35,6 +35,15 @@ pub(super) struct Arrival {
     pub(super) stream: std::net::TcpStream,
     pub(super) address: std::net::SocketAddr,
     pub(super) place: Place,
+    /// Counts for its worker from the moment it is handed over: a crowd that arrives at once spreads over all.
+    pub(super) connected: Option<Connected>,
+}
+
+/// Whose a connection is, and what it keeps busy.
+pub(super) struct Visitor {
+    pub(super) address: std::net::SocketAddr,
+    pub(super) place: Place,
+    _connected: Option<Connected>,
 }
 
 /// A worker as the accept loop sees it.
@@ -92,10 +101,11 @@ async fn run(shared: Arc<Shared>, executor: Executor, load: Arc<Load>, mut arriv
     let worker = Arc::new(Worker { gate, executor, load, shared });
     let pool = Arc::clone(&worker.gate.pool);
     worker.executor.spawn(async move { pool.keep().await });
-    while let Some(Arrival { stream, address, place }) = arrivals.recv().await {
+    while let Some(Arrival { stream, address, place, connected }) = arrivals.recv().await {
         match TcpStream::from_std(stream) {
             Ok(stream) => {
-                connections.spawn(connection::serve(Arc::clone(&worker), stream, address, place));
+                let visitor = Visitor { address, place, _connected: connected };
+                connections.spawn(connection::serve(Arc::clone(&worker), stream, visitor));
             }
             Err(fault) => tracing::warn!(fault = %fault, "a connection could not be taken over"),
         }
@@ -133,13 +143,24 @@ impl Load {
     }
 
     /// Counts a connection until the guard is dropped.
-    pub(super) fn connected(&self) -> Busy<'_> {
-        Busy::new(&self.connections)
+    pub(super) fn connected(self: &Arc<Self>) -> Connected {
+        self.connections.fetch_add(1, Ordering::Relaxed);
+        Connected(Arc::clone(self))
+    }
+}
+
+/// A connection of a worker's, until it is dropped.
+#[derive(Debug)]
+pub(super) struct Connected(Arc<Load>);
+
+impl Drop for Connected {
+    fn drop(&mut self) {
+        self.0.connections.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 /// One more, until it is dropped.
-pub(super) struct Busy<'a>(&'a AtomicUsize);
+struct Busy<'a>(&'a AtomicUsize);
 
 impl<'a> Busy<'a> {
     fn new(count: &'a AtomicUsize) -> Self {
