@@ -85,7 +85,9 @@ async fn call_with(
         client: asked.peer.ip(),
     };
     let limit = gate.common.snapshot.load().limits().response_timeout;
-    let answer = record.upstream(timeout(limit, gate.common.management.call(request))).await;
+    record.asks();
+    let answer = timeout(limit, gate.common.management.call(request)).await;
+    record.hears();
     answer.map_err(|_elapsed| Refusal::TimedOut { cluster: "management".into() })
 }
 

@@ -39,22 +39,29 @@ pub(crate) async fn answer(gate: &Gate, incoming: Incoming) -> Response<Body> {
     }
 }
 
+// An HTTP/2 connection holds one such future for each stream, for as long as a watch runs, and polling moves parts of it
+// about. So what most requests do not need (a login, `--as`, a fresh connection) is boxed where it is called.
 async fn serve(gate: &Gate, incoming: Incoming, record: &mut Record) -> Result<Response<Body>, Refusal> {
     let admitted = match admit::run(gate, incoming, record)? {
-        Entry::Public(public) => return management::open(gate, public, record).await,
+        Entry::Public(public) => return Box::pin(management::open(gate, public, record)).await,
         Entry::Private(admitted) => admitted,
     };
     let caller = authenticate::run(gate, admitted, record).await?;
     let permitted = match authorize::run(gate, caller, record)? {
-        Permitted::Management(permitted) => return management::call(gate, permitted, record).await,
+        Permitted::Management(permitted) => return Box::pin(management::call(gate, permitted, record)).await,
         Permitted::Cluster(permitted) => permitted,
     };
     let outbound = impersonate::run(gate, permitted, record).await?;
     audit::before_sending(gate, record).await?;
     let (back, changes) = (outbound.way_back(), outbound.changes());
-    let sent = record.upstream(upstream::send(gate, outbound));
-    let response = back.life.ended().run_until_cancelled(sent).await.ok_or_else(|| cut(&back.life, changes))??;
-    relay::run(response, back)
+    record.asks();
+    let response = tokio::select! {
+        biased;
+        () = back.life.ended().cancelled() => return Err(cut(&back.life, changes)),
+        sent = upstream::send(gate, outbound) => sent,
+    };
+    record.hears();
+    relay::run(response?, back)
 }
 
 /// Why a request did not get to its answer. After a reload the caller's token may be good: to log in again would mend

@@ -77,7 +77,7 @@ pub(crate) fn run(gate: &Gate, incoming: Incoming, record: &mut Record) -> Resul
     let info = Arc::new(info);
     route::check_path(path.path(), &info)?;
     let upgrade = upgrade::wanted(&head, upgrade)?;
-    record.asks(&info, upgrade.is_some());
+    record.understood(&info, upgrade.is_some());
     let admitted = Admitted { head, body: body.without_trailers(), upgrade, target, info, peer, snapshot };
     if !public::is_public(&admitted) {
         return Ok(Entry::Private(admitted));

@@ -47,6 +47,8 @@ pub(crate) struct Facts {
     /// How long something behind us took. Once it was called it may have done what was asked, whatever became of the
     /// answer.
     pub(super) waited: Option<Duration>,
+    /// When it was called.
+    pub(super) asked: Option<Instant>,
     pub(super) took: Duration,
     pub(super) closed: SystemTime,
 }
@@ -105,6 +107,7 @@ impl Facts {
             bytes: 0,
             end: End::Abandoned,
             waited: None,
+            asked: None,
             took: Duration::ZERO,
             closed: received,
         }

@@ -29,8 +29,8 @@ pub(crate) async fn before_sending(gate: &Gate, record: &mut Record) -> Result<(
     if !sink.keeps_events() {
         return Ok(());
     }
-    let kept = match record.event_before_sending(Stage::RequestReceived) {
-        Some(event) => sink.write_through(event.to_line()).await,
+    let kept = match record.line_before_sending(Stage::RequestReceived) {
+        Some(line) => Box::pin(sink.write_through(line)).await,
         None => record.reserve(sink),
     };
     match (kept, sink.when_full()) {

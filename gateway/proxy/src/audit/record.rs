@@ -1,13 +1,12 @@
 //! One request's record, from the first byte to the last.
 
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::CONNECTION;
 use http::{HeaderValue, Response, StatusCode, Version};
 use http_body::Body as _;
-use kube_wire::audit::{Event, Stage};
+use kube_wire::audit::Stage;
 use kube_wire::header::AUDIT_ID;
 use kube_wire::{RequestInfo, UserInfo};
 
@@ -49,7 +48,7 @@ impl Record {
         }
     }
 
-    pub(crate) fn asks(&mut self, info: &Arc<RequestInfo>, upgrade: bool) {
+    pub(crate) fn understood(&mut self, info: &Arc<RequestInfo>, upgrade: bool) {
         if upgrade {
             self.tunnel = Some(Arc::default());
         }
@@ -90,24 +89,27 @@ impl Record {
         Hold(self.tunnel.clone())
     }
 
-    /// Counts the time that the upstream takes as the upstream's.
-    pub(crate) async fn upstream<F: Future>(&mut self, answer: F) -> F::Output {
-        let asked = self.common.time.monotonic();
+    /// From here on the time is the upstream's.
+    pub(crate) fn asks(&mut self) {
         if let Some(facts) = &mut self.facts {
+            facts.asked = Some(self.common.time.monotonic());
             facts.waited = Some(Duration::ZERO);
         }
-        let answer = answer.await;
-        if let Some(facts) = &mut self.facts {
-            facts.waited = Some(self.common.time.monotonic().saturating_duration_since(asked));
-        }
-        answer
     }
 
-    /// The event that must be on disk before the request is sent, if it is of that kind.
-    pub(super) fn event_before_sending(&self, stage: Stage) -> Option<Event> {
+    /// The upstream answered, or will not.
+    pub(crate) fn hears(&mut self) {
+        if let Some(facts) = &mut self.facts {
+            let now = self.common.time.monotonic();
+            facts.waited = facts.asked.map(|asked| now.saturating_duration_since(asked));
+        }
+    }
+
+    /// The line that must be on disk before the request is sent, if it is of that kind.
+    pub(super) fn line_before_sending(&self, stage: Stage) -> Option<Vec<u8>> {
         let facts = self.facts.as_ref()?;
         let changes = facts.info.as_ref().is_none_or(|info| info.is_mutating());
-        (changes || facts.long_running).then(|| event::at(facts, stage, self.common.time.wall()))
+        (changes || facts.long_running).then(|| event::at(facts, stage, self.common.time.wall()).to_line())
     }
 
     pub(super) fn reserve(&mut self, sink: &Sink) -> Result<(), Lost> {

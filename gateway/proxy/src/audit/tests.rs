@@ -2,7 +2,6 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use futures_util::FutureExt;
 use http_body_util::BodyExt;
 use kube_wire::audit::Event;
 
@@ -160,7 +159,7 @@ async fn a_tunnel_is_on_record_until_its_last_byte() {
     let open = || {
         let incoming = world.incoming(request("/k8s/clusters/east/x").body(Body::empty()).unwrap());
         let mut record = world.record(&incoming);
-        record.asks(&Arc::default(), true);
+        record.understood(&Arc::default(), true);
         record
     };
     let running = open();
@@ -252,8 +251,8 @@ async fn a_login_that_its_client_gave_up_is_always_on_record() {
     for _ in 0..300 {
         let incoming = world.incoming(login().body(Body::empty()).unwrap());
         let mut record = world.record(&incoming);
-        let called = record.upstream(std::future::pending::<()>());
-        assert!(called.now_or_never().is_none(), "the API was called, and the client hung up");
+        record.asks();
+        drop(record); // the API was called, and the client hung up
     }
     assert_eq!(events(&world, &path).await.len(), 300);
 }

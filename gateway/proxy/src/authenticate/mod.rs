@@ -46,7 +46,7 @@ pub(crate) async fn run(gate: &Gate, admitted: Admitted, record: &mut Record) ->
             if !common.sessions.is_known(&key) {
                 admitted.peer().source().may_fail(now, limits)?;
             }
-            match common.sessions.cold(key, found.credential).await {
+            match Box::pin(common.sessions.cold(key, found.credential)).await {
                 Ok(caller) => caller,
                 Err(error) => return Err(refused(error, &admitted, now)),
             }

@@ -79,7 +79,10 @@ impl Outbound {
 /// Renders who asks into a request for the cluster, after asking the cluster about `--as`.
 pub(crate) async fn run(gate: &Gate, authorized: Authorized, record: &mut Record) -> Result<Outbound, Refusal> {
     copy::refuse_tokens(&authorized.admitted().head().headers)?;
-    let acting_as = nested::run(gate, nested::Asking::read(&authorized)?).await?;
+    let acting_as = match nested::Asking::read(&authorized)? {
+        None => None,
+        Some(asking) => Some(Box::pin(nested::run(gate, asking)).await?),
+    };
     let (admitted, Way { caller, cluster }) = authorized.into_parts();
     let timeout = admitted.snapshot().limits().response_timeout;
     let long_running = admitted.info().is_long_running(admitted.upgrade().is_some());

@@ -21,9 +21,8 @@ use crate::refusal::Refusal;
 /// The group that every authenticated user is in. The API server adds it; it is never sent.
 pub(super) const AUTHENTICATED: &str = "system:authenticated";
 
-/// Reads whom the caller wants to act as and asks the cluster; `None` when the caller is to be itself.
-pub(super) async fn run(gate: &Gate, asking: Option<Asking<'_>>) -> Result<Option<UserInfo>, Refusal> {
-    let Some(asking) = asking else { return Ok(None) };
+/// Asks the cluster whether the caller may act as the one it named, and gives that one back.
+pub(super) async fn run(gate: &Gate, asking: Asking<'_>) -> Result<UserInfo, Refusal> {
     match asking.legacy(gate).await? {
         Verdict::Allowed => {}
         Verdict::Denied(message) if !cluster::is_constrained(gate, asking.cluster) => {
@@ -31,7 +30,7 @@ pub(super) async fn run(gate: &Gate, asking: Option<Asking<'_>>) -> Result<Optio
         }
         Verdict::Denied(message) => asking.constrained(gate, message).await?,
     }
-    Ok(Some(asking.target))
+    Ok(asking.target)
 }
 
 /// Who wants to act as whom, where and for what.
@@ -43,7 +42,7 @@ pub(super) struct Asking<'a> {
 }
 
 impl<'a> Asking<'a> {
-    /// Reads the client's wish; refuses one that is no wish, or that no cluster is asked about.
+    /// Reads the client's wish, `None` when it is to be itself; refuses one that is no wish, or that no cluster is asked about.
     pub(super) fn read(authorized: &'a Authorized) -> Result<Option<Self>, Refusal> {
         let (admitted, cluster) = (authorized.admitted(), authorized.cluster());
         let target =

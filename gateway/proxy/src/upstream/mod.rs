@@ -17,6 +17,7 @@ mod road;
 mod settings;
 mod upgrade;
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -108,9 +109,10 @@ async fn begin(
     call: Call<'_>,
     limit: Option<Duration>,
 ) -> Result<(Response<Incoming>, Lease), UpstreamFault> {
+    let sent = pin!(pool.call(call));
     match limit {
-        None => pool.call(call).await,
-        Some(limit) => timeout(limit, pool.call(call)).await.unwrap_or(Err(UpstreamFault::Timeout)),
+        None => sent.await,
+        Some(limit) => timeout(limit, sent).await.unwrap_or(Err(UpstreamFault::Timeout)),
     }
 }
 

@@ -95,7 +95,7 @@ impl Road {
     /// Finds or makes a place.
     pub(super) async fn ride(self: &Arc<Self>, class: Class) -> Result<Ride, UpstreamFault> {
         if class == Class::Upgrade {
-            return self.dial_http1(Alpn::Http1).await;
+            return Box::pin(self.dial_http1(Alpn::Http1)).await;
         }
         if self.http1_only.load(Ordering::Relaxed) {
             return self.ride_http1().await;
@@ -109,7 +109,7 @@ impl Road {
             return Ok(Ride::Http2(seat));
         }
         let limit = self.means.settings.dial + self.means.settings.handshake;
-        match timeout(limit, self.first(class)).await {
+        match Box::pin(timeout(limit, self.first(class))).await {
             Ok(ride) => ride,
             Err(late) => Err(UpstreamFault::Unreachable(Some(late.into()))),
         }
@@ -177,7 +177,7 @@ impl Road {
     async fn ride_http1(&self) -> Result<Ride, UpstreamFault> {
         match self.shelf.take() {
             Some(held) => Ok(Ride::Http1(held)),
-            None => self.dial_http1(Alpn::Http1).await,
+            None => Box::pin(self.dial_http1(Alpn::Http1)).await,
         }
     }
 
