@@ -24,7 +24,7 @@ impl AuditLog {
     /// # Errors
     ///
     /// When the file cannot be read, or a whole line is no event.
-    pub fn events(&self) -> Result<Vec<Event>> {
+    pub fn events(&self) -> Result<Vec<Event<'static>>> {
         let text = std::fs::read_to_string(&self.path).with_context(|| self.path.display().to_string())?;
         // The last line may still be on its way.
         let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
@@ -36,7 +36,7 @@ impl AuditLog {
     /// # Errors
     ///
     /// When no such record comes.
-    pub fn wait_for(&self, what: &str, wanted: impl Fn(&Event) -> bool) -> Result<Event> {
+    pub fn wait_for(&self, what: &str, wanted: impl Fn(&Event<'static>) -> bool) -> Result<Event<'static>> {
         self.wait_for_stage(what, Stage::ResponseComplete, wanted)
     }
 
@@ -45,7 +45,12 @@ impl AuditLog {
     /// # Errors
     ///
     /// When no such record comes.
-    pub fn wait_for_stage(&self, what: &str, stage: Stage, wanted: impl Fn(&Event) -> bool) -> Result<Event> {
+    pub fn wait_for_stage(
+        &self,
+        what: &str,
+        stage: Stage,
+        wanted: impl Fn(&Event<'static>) -> bool,
+    ) -> Result<Event<'static>> {
         eventually(&format!("{what} in {}", self.path.display()), || {
             Ok(self.events()?.into_iter().rev().find(|event| event.stage == stage && wanted(event)))
         })

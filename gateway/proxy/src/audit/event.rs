@@ -1,5 +1,7 @@
 //! What is written of a request: the audit event, and one line of the access log.
 
+use std::borrow::Cow;
+use std::sync::LazyLock;
 use std::time::SystemTime;
 
 use http::StatusCode;
@@ -13,38 +15,26 @@ use crate::audit::words::{self, brief, shorten};
 use crate::refusal::Surface;
 
 /// The event of a request at some stage.
-pub(super) fn at(facts: &Facts, stage: Stage, now: SystemTime) -> Event {
-    let unread = RequestInfo::default();
-    let info = facts.info.as_deref().unwrap_or(&unread);
-    let mut event = Event::new(facts.audit_id().to_owned(), facts.request_uri(), info, timestamp(facts.received));
-    if facts.info.is_none() {
-        event.verb = brief(facts.method.as_str(), words::PART).to_ascii_lowercase().into();
-    }
-    if facts.surface == Surface::Management
-        && let Some(object) = &mut event.object_ref
-    {
-        object.api_group = "gatewarden".to_owned();
-    }
-    if event.verb.len() > words::PART {
-        event.verb = brief(&event.verb, words::PART).into_owned().into();
-    }
-    if let Some(object) = &mut event.object_ref {
-        let ObjectRef { resource, namespace, name, api_group, api_version, subresource, .. } = object;
-        [resource, namespace, name, api_group, api_version, subresource]
-            .into_iter()
-            .for_each(|part| shorten(part, words::PART));
-    }
+pub(super) fn at(facts: &Facts, stage: Stage, now: SystemTime) -> Event<'_> {
+    let info = facts.info.as_deref().unwrap_or(&UNREAD);
+    let mut event = Event::new(facts.audit_id(), facts.request_uri(), info, timestamp(facts.received));
+    event.verb = match facts.info {
+        Some(_) => brief(&info.verb, words::PART),
+        None => brief(facts.method.as_str(), words::PART).to_ascii_lowercase().into(),
+    };
+    event.object_ref = event.object_ref.map(|object| shortened(object, facts.surface));
     event.source_ips = vec![facts.client.to_string()];
     event.user_agent = facts.user_agent();
-    event.impersonated_user.clone_from(&facts.acting_as);
+    event.impersonated_user = facts.acting_as.as_ref().map(Cow::Borrowed);
     if let Some(caller) = &facts.caller {
-        event.user = caller.session().identity().clone();
-        event.annotate("gatewarden/session-id", caller.session().id());
-        event.annotate("gatewarden/provider", caller.session().provider());
-        event.annotate("gatewarden/principal", caller.session().principal());
+        let session = caller.session();
+        event.user = Cow::Borrowed(session.identity());
+        event.annotate("gatewarden/session-id", session.id());
+        event.annotate("gatewarden/provider", session.provider());
+        event.annotate("gatewarden/principal", session.principal());
         event.annotate("gatewarden/token", caller.resolved().token.as_str());
         if facts.acting_as.is_some() {
-            event.annotate("gatewarden/original-user", caller.session().identity().username.as_str());
+            event.annotate("gatewarden/original-user", session.identity().username.as_str());
         }
     }
     if let Some(cluster) = facts.cluster() {
@@ -56,8 +46,27 @@ pub(super) fn at(facts: &Facts, stage: Stage, now: SystemTime) -> Event {
     event.at(stage, timestamp(now))
 }
 
+/// What stands for a request that was refused before its path was read.
+static UNREAD: LazyLock<RequestInfo> = LazyLock::new(RequestInfo::default);
+
+fn shortened(object: ObjectRef<'_>, surface: Surface) -> ObjectRef<'_> {
+    let part = |part| shorten(part, words::PART);
+    ObjectRef {
+        resource: part(object.resource),
+        namespace: part(object.namespace),
+        name: part(object.name),
+        subresource: part(object.subresource),
+        api_version: part(object.api_version),
+        api_group: match surface {
+            Surface::Management => Cow::Borrowed("gatewarden"),
+            Surface::Cluster => part(object.api_group),
+        },
+        ..object
+    }
+}
+
 /// The last event of a request.
-pub(super) fn closing(facts: &Facts) -> Event {
+pub(super) fn closing(facts: &Facts) -> Event<'_> {
     let stage = if facts.panicked { Stage::Panic } else { Stage::ResponseComplete };
     let mut event = at(facts, stage, facts.closed);
     event.response_status = Some(ResponseStatus::from(facts.code));

@@ -135,9 +135,9 @@ impl Facts {
     }
 
     /// What the client calls itself, as far as it is text.
-    pub(super) fn user_agent(&self) -> String {
-        let Some(agent) = &self.user_agent else { return String::new() };
-        brief(&String::from_utf8_lossy(agent.as_bytes()), words::SENTENCE).into_owned()
+    pub(super) fn user_agent(&self) -> Cow<'_, str> {
+        let agent = self.user_agent.as_ref().map_or(&[][..], HeaderValue::as_bytes);
+        words::shorten(String::from_utf8_lossy(agent), words::SENTENCE)
     }
 
     /// The target as the upstream sees it, cut to a length, without what some clients wrongly put into it.

@@ -34,7 +34,7 @@ async fn answered(world: &World, request: http::request::Builder) -> (http::Stat
     (status, id.unwrap_or_default())
 }
 
-async fn events(world: &World, path: &Path) -> Vec<Event> {
+async fn events(world: &World, path: &Path) -> Vec<Event<'static>> {
     world.gate.common.audit.flush().await;
     let text = fs::read_to_string(path).unwrap();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
@@ -52,7 +52,7 @@ async fn every_outcome_leaves_one_closing_event_with_the_id_that_the_client_read
     let (me, me_id) = answered(&world, request("/api/v1/me").header("audit-id", "proposed-1")).await;
     assert_eq!([shape, login, grant, me].map(|status| status.as_u16()), [404, 401, 403, 200]);
     let events = events(&world, &path).await;
-    let ids: Vec<&str> = events.iter().map(|event| event.audit_id.as_str()).collect();
+    let ids: Vec<&str> = events.iter().map(|event| event.audit_id.as_ref()).collect();
     assert_eq!(ids, [&shape_id, &login_id, &grant_id, &me_id]);
     let denied = &events[2];
     assert_eq!(denied.request_uri, "/api/v1/namespaces/x/pods/y");
@@ -62,7 +62,7 @@ async fn every_outcome_leaves_one_closing_event_with_the_id_that_the_client_read
     assert!(denied.annotations["gatewarden/deny-reason"].starts_with("no-grant"));
     let decisions = events.iter().map(|event| event.annotations.get("authorization.k8s.io/decision"));
     // Who is not known, or asks for nothing, was not judged.
-    assert_eq!(decisions.collect::<Vec<_>>(), [None, None, Some(&"forbid".to_owned()), None]);
+    assert_eq!(decisions.collect::<Vec<_>>(), [None, None, Some(&"forbid".into()), None]);
     assert_eq!(denied.source_ips, ["192.0.2.7"]);
     assert_eq!(events[3].object_ref.as_ref().unwrap().api_group, "gatewarden");
     assert_eq!(events[3].annotations["gatewarden/client-audit-id"], "proposed-1");
@@ -92,7 +92,7 @@ async fn what_changes_something_is_on_disk_before_it_is_sent() {
     authenticate::run(&world.gate, admitted, &mut record).await.unwrap();
     before_sending(&world.gate, &mut record).await.unwrap();
     let text = fs::read_to_string(&path).unwrap();
-    let event: Event = serde_json::from_str(text.trim_end()).unwrap();
+    let event: Event<'_> = serde_json::from_str(text.trim_end()).unwrap();
     assert_eq!((event.stage, event.verb.as_ref()), (Stage::RequestReceived, "delete"));
 }
 
@@ -203,7 +203,7 @@ async fn how_an_answer_ended_is_on_record() {
     revoke.send(&Revocation::Everything);
     assert!(cut.collect().await.is_err());
     let ends: Vec<String> =
-        events(&world, &path).await.iter().map(|event| event.annotations["gatewarden/end"].clone()).collect();
+        events(&world, &path).await.iter().map(|event| event.annotations["gatewarden/end"].to_string()).collect();
     assert_eq!(ends, ["abandoned", "broken"]);
 }
 

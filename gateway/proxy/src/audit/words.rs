@@ -24,10 +24,11 @@ pub(super) fn brief(text: &str, most: usize) -> Cow<'_, str> {
     Cow::Owned(format!("{}…", text.get(..end).unwrap_or_default()))
 }
 
-/// Makes a text brief where it stands.
-pub(super) fn shorten(text: &mut String, most: usize) {
-    if let Cow::Owned(short) = brief(text, most) {
-        *text = short;
+/// A text that is brief already stays as it is.
+pub(super) fn shorten(text: Cow<'_, str>, most: usize) -> Cow<'_, str> {
+    match brief(&text, most) {
+        Cow::Owned(short) => Cow::Owned(short),
+        Cow::Borrowed(_) => text,
     }
 }
 

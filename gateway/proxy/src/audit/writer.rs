@@ -74,7 +74,7 @@ impl Writer {
                 if self.path.is_none() {
                     return false;
                 }
-                bytes.extend(event::closing(facts).to_line());
+                event::closing(facts).append_to(bytes);
             }
             Message::Line(line) | Message::Through(line, _) => bytes.extend_from_slice(line),
             Message::Reopen => {

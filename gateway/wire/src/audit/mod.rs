@@ -35,29 +35,29 @@ pub use id::{audit_id, client_audit_id};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
-pub struct Event {
+pub struct Event<'a> {
     /// Always `Event`.
-    pub kind: Cow<'static, str>,
+    pub kind: Cow<'a, str>,
     /// Always `audit.k8s.io/v1`.
-    pub api_version: Cow<'static, str>,
+    pub api_version: Cow<'a, str>,
     /// How much of the request is recorded.
     pub level: Level,
     /// The id that joins this record with those of other servers.
     #[serde(rename = "auditID")]
-    pub audit_id: String,
+    pub audit_id: Cow<'a, str>,
     /// How far the request has come.
     pub stage: Stage,
     /// What was asked, as the API server sees it.
     #[serde(rename = "requestURI")]
-    pub request_uri: String,
+    pub request_uri: Cow<'a, str>,
     /// The verb that RBAC knows.
-    pub verb: Cow<'static, str>,
+    pub verb: Cow<'a, str>,
     /// Who asked.
     #[serde(default)]
-    pub user: UserInfo,
+    pub user: Cow<'a, UserInfo>,
     /// Whom the caller acted as.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub impersonated_user: Option<UserInfo>,
+    pub impersonated_user: Option<Cow<'a, UserInfo>>,
     /// How the impersonation was allowed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub authentication_metadata: Option<AuthenticationMetadata>,
@@ -65,11 +65,11 @@ pub struct Event {
     #[serde(default, rename = "sourceIPs", skip_serializing_if = "Vec::is_empty")]
     pub source_ips: Vec<String>,
     /// What the client says it is.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub user_agent: String,
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    pub user_agent: Cow<'a, str>,
     /// The object of the request; none off the resource paths.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub object_ref: Option<ObjectRef>,
+    pub object_ref: Option<ObjectRef<'a>>,
     /// What was answered; none before the answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response_status: Option<ResponseStatus>,
@@ -81,7 +81,7 @@ pub struct Event {
     pub stage_timestamp: Timestamp,
     /// Facts that the shape has no field for.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub annotations: BTreeMap<Cow<'static, str>, String>,
+    pub annotations: BTreeMap<Cow<'a, str>, Cow<'a, str>>,
 }
 
 /// How much of a request is recorded.
@@ -122,31 +122,31 @@ pub struct AuthenticationMetadata {
 /// The object that a request is about.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct ObjectRef {
+pub struct ObjectRef<'a> {
     /// The resource, in its plural.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub resource: String,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub resource: Cow<'a, str>,
     /// The namespace; empty at the cluster scope.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub namespace: String,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub namespace: Cow<'a, str>,
     /// The name.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub name: String,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub name: Cow<'a, str>,
     /// The object's uid.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub uid: String,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub uid: Cow<'a, str>,
     /// The API group; empty for the core group.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub api_group: String,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub api_group: Cow<'a, str>,
     /// The version.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub api_version: String,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub api_version: Cow<'a, str>,
     /// The object's resource version.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub resource_version: String,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub resource_version: Cow<'a, str>,
     /// The subresource.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub subresource: String,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub subresource: Cow<'a, str>,
 }
 
 /// What was answered.
@@ -167,24 +167,29 @@ pub struct ResponseStatus {
     pub code: u16,
 }
 
-impl Event {
+impl<'a> Event<'a> {
     /// Opens the record of a request that has just arrived, at level Metadata.
     ///
     /// `request_uri` is what the cluster sees: without the gateway's prefix, and without a secret in it.
-    pub fn new(audit_id: String, request_uri: impl Into<String>, info: &RequestInfo, received: Timestamp) -> Self {
+    pub fn new(
+        audit_id: impl Into<Cow<'a, str>>,
+        request_uri: impl Into<Cow<'a, str>>,
+        info: &'a RequestInfo,
+        received: Timestamp,
+    ) -> Self {
         Self {
             kind: Cow::Borrowed("Event"),
             api_version: Cow::Borrowed("audit.k8s.io/v1"),
             level: Level::Metadata,
-            audit_id,
+            audit_id: audit_id.into(),
             stage: Stage::RequestReceived,
             request_uri: request_uri.into(),
-            verb: info.verb.clone(),
-            user: UserInfo::default(),
+            verb: Cow::Borrowed(&info.verb),
+            user: Cow::default(),
             impersonated_user: None,
             authentication_metadata: None,
             source_ips: Vec::new(),
-            user_agent: String::new(),
+            user_agent: Cow::default(),
             object_ref: info.is_resource_request.then(|| ObjectRef::from(info)),
             response_status: None,
             request_received_timestamp: received,
@@ -202,28 +207,36 @@ impl Event {
     }
 
     /// Adds a fact under a domain-prefixed key; a later value replaces an earlier one.
-    pub fn annotate(&mut self, key: impl Into<Cow<'static, str>>, value: impl Into<String>) {
+    pub fn annotate(&mut self, key: impl Into<Cow<'a, str>>, value: impl Into<Cow<'a, str>>) {
         self.annotations.insert(key.into(), value.into());
     }
 
     /// The record as JSON without a line end; JSON escapes those inside, so one record is one line.
     pub fn to_line(&self) -> Vec<u8> {
-        // Strings, numbers and string keys always serialize.
-        serde_json::to_vec(self).unwrap_or_default()
+        let mut line = Vec::new();
+        self.append_to(&mut line);
+        line
+    }
+
+    /// Adds the record, as `to_line` gives it, to what is there.
+    pub fn append_to(&self, lines: &mut Vec<u8>) {
+        // Strings, numbers and string keys always serialize, and a vector takes every byte.
+        let _ = serde_json::to_writer(lines, self);
     }
 }
 
-impl From<&RequestInfo> for ObjectRef {
-    fn from(info: &RequestInfo) -> Self {
+impl<'a> From<&'a RequestInfo> for ObjectRef<'a> {
+    fn from(info: &'a RequestInfo) -> Self {
+        let part = |part: &'a String| Cow::Borrowed(part.as_str());
         Self {
-            resource: info.resource.clone(),
-            namespace: info.namespace.clone(),
-            name: info.name.clone(),
-            uid: String::new(),
-            api_group: info.api_group.clone(),
-            api_version: info.api_version.clone(),
-            resource_version: String::new(),
-            subresource: info.subresource.clone(),
+            resource: part(&info.resource),
+            namespace: part(&info.namespace),
+            name: part(&info.name),
+            uid: Cow::default(),
+            api_group: part(&info.api_group),
+            api_version: part(&info.api_version),
+            resource_version: Cow::default(),
+            subresource: part(&info.subresource),
         }
     }
 }

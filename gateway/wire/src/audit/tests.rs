@@ -1,5 +1,7 @@
 //! The wire shape of a record.
 
+use std::borrow::Cow;
+
 use http::{Method, StatusCode};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -7,23 +9,28 @@ use serde_json::{Value, json};
 use super::{Event, ResponseStatus, Stage};
 use crate::{RequestInfo, Status, UserInfo};
 
-fn event(method: &Method, path: &str) -> Event {
-    let info = RequestInfo::parse(method, path, None).unwrap();
-    Event::new("id-1".to_owned(), path, &info, "2026-01-02T03:04:05.0000067Z".parse().unwrap())
+fn info(method: &Method, path: &str) -> RequestInfo {
+    RequestInfo::parse(method, path, None).unwrap()
 }
 
-fn json(event: &Event) -> Value {
+fn event<'a>(path: &'a str, info: &'a RequestInfo) -> Event<'a> {
+    Event::new("id-1", path, info, "2026-01-02T03:04:05.0000067Z".parse().unwrap())
+}
+
+fn json(event: &Event<'_>) -> Value {
     serde_json::from_slice(&event.to_line()).unwrap()
 }
 
 #[test]
 fn a_record_has_the_shape_that_the_api_server_writes() {
-    let mut event = event(&Method::POST, "/apis/apps/v1/namespaces/dev/deployments/d/scale")
-        .at(Stage::ResponseComplete, "2026-01-02T03:04:06Z".parse().unwrap());
-    event.user = UserInfo { uid: Some("u-1".to_owned()), groups: vec!["dev".to_owned()], ..UserInfo::named("alice") };
-    event.impersonated_user = Some(UserInfo::named("bob"));
+    let path = "/apis/apps/v1/namespaces/dev/deployments/d/scale";
+    let info = info(&Method::POST, path);
+    let user = UserInfo { uid: Some("u-1".to_owned()), groups: vec!["dev".to_owned()], ..UserInfo::named("alice") };
+    let mut event = event(path, &info).at(Stage::ResponseComplete, "2026-01-02T03:04:06Z".parse().unwrap());
+    event.user = Cow::Borrowed(&user);
+    event.impersonated_user = Some(Cow::Owned(UserInfo::named("bob")));
     event.source_ips = vec!["192.0.2.1".to_owned()];
-    event.user_agent = "kubectl".to_owned();
+    event.user_agent = "kubectl".into();
     event.response_status = Some(StatusCode::CREATED.into());
     event.annotate("gatewarden/cluster", "east");
     assert_eq!(
@@ -45,7 +52,8 @@ fn a_record_has_the_shape_that_the_api_server_writes() {
 
 #[test]
 fn a_path_without_a_resource_has_no_object() {
-    let event = event(&Method::GET, "/version");
+    let info = info(&Method::GET, "/version");
+    let event = event("/version", &info);
     assert_eq!(event.object_ref, None);
     assert_eq!(json(&event)["verb"], "get");
 }
@@ -61,8 +69,9 @@ fn a_refusal_is_recorded_as_it_was_told() {
 
 #[test]
 fn one_record_is_one_line_whatever_stands_in_it() {
-    let mut event = event(&Method::GET, "/version");
-    event.user_agent = "a\nb\u{2028}\u{1b}[0m".to_owned();
+    let info = info(&Method::GET, "/version");
+    let mut event = event("/version", &info);
+    event.user_agent = "a\nb\u{2028}\u{1b}[0m".into();
     assert!(!event.to_line().contains(&b'\n') && !event.to_line().contains(&0x1b));
 }
 

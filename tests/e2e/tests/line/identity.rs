@@ -123,7 +123,7 @@ pub(crate) fn both_logs_tell_the_same_of_every_call(bed: &Bed) -> Result<()> {
     bed.audit("east").wait_for("the last call", |event| event.audit_id == last)?;
     let complete = |log: &AuditLog| -> Result<BTreeMap<String, Event>> {
         let events = log.events()?.into_iter().filter(|event| event.stage == Stage::ResponseComplete);
-        Ok(events.map(|event| (event.audit_id.clone(), event)).collect())
+        Ok(events.map(|event| (event.audit_id.to_string(), event)).collect())
     };
     let ours = complete(&bed.gate().audit())?;
     let mut compared = 0;
@@ -194,7 +194,7 @@ fn same(ours: &Event, theirs: &Event) -> Result<()> {
     };
     ensure!(key(ours) == key(theirs), "objects differ: {:?} {:?}", ours.object_ref, theirs.object_ref);
     // The API server adds a name that stands in the body; where the request has one, both know it.
-    let name = |event: &Event| event.object_ref.as_ref().map(|object| object.name.clone()).unwrap_or_default();
+    let name = |event: &Event| event.object_ref.as_ref().map(|object| object.name.to_string()).unwrap_or_default();
     ensure!(name(ours).is_empty() || name(ours) == name(theirs), "names differ: {} {}", name(ours), name(theirs));
     Ok(())
 }
@@ -250,14 +250,14 @@ fn whole(user: &UserInfo) -> Result<()> {
     Ok(())
 }
 
-fn refusal(event: &Event) -> &str {
+fn refusal<'a>(event: &'a Event<'static>) -> &'a str {
     event.response_status.as_ref().map_or("", |status| &status.message)
 }
 
 fn is_probe(event: &Event) -> bool {
     let groups = ["authorization.k8s.io", "authentication.k8s.io"];
     event.request_uri == "/version"
-        || event.object_ref.as_ref().is_some_and(|object| groups.contains(&object.api_group.as_str()))
+        || event.object_ref.as_ref().is_some_and(|object| groups.contains(&object.api_group.as_ref()))
 }
 
 fn told(event: &Event) -> String {
