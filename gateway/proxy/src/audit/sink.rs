@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use http::StatusCode;
 use tokio::sync::mpsc::{self, OwnedPermit};
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 use crate::audit::facts::Facts;
 use crate::audit::flood::Flood;
@@ -37,6 +37,7 @@ pub enum WhenFull {
 #[derive(Debug, Clone)]
 pub(crate) struct Sink {
     queue: mpsc::Sender<Message>,
+    hurry: Arc<Notify>,
     keeps_events: bool,
     when_full: WhenFull,
     metrics: Arc<Metrics>,
@@ -77,12 +78,14 @@ impl Sink {
     /// When the file cannot be opened, or no thread can be started.
     pub(crate) fn start(config: &AuditConfig, metrics: Arc<Metrics>) -> io::Result<Self> {
         let (queue, messages) = mpsc::channel(QUEUE);
-        let writer = Writer::open(config.file.clone(), Arc::clone(&metrics))?;
+        let hurry = Arc::new(Notify::new());
+        let writer = Writer::open(config.file.clone(), Arc::clone(&hurry), Arc::clone(&metrics))?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
         let run = move || runtime.block_on(writer.run(messages));
         std::thread::Builder::new().name("audit".to_owned()).spawn(run)?;
         Ok(Self {
             queue,
+            hurry,
             keeps_events: config.file.is_some(),
             when_full: config.when_full,
             metrics,
@@ -108,6 +111,7 @@ impl Sink {
     pub(crate) async fn flush(&self) {
         let (done, wait) = oneshot::channel();
         if self.queue.send(Message::Flush(done)).await.is_ok() {
+            self.hurry.notify_one();
             let _ = wait.await;
         }
     }
@@ -119,6 +123,7 @@ impl Sink {
             self.metrics.audit_lost(1);
             return Err(Lost);
         }
+        self.hurry.notify_one();
         // A disk that hangs must not hold requests for ever. The line may still be written; the request was refused.
         match tokio::time::timeout(PATIENCE, wait).await {
             Ok(Ok(written)) => written,

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use crate::audit::event;
 use crate::audit::sink::{Lost, Message};
@@ -20,6 +20,8 @@ pub(super) struct Writer {
     file: Option<File>,
     /// The last write broke off inside a line.
     torn: bool,
+    /// Somebody waits for a line.
+    hurry: Arc<Notify>,
     metrics: Arc<Metrics>,
 }
 
@@ -27,8 +29,8 @@ const BATCH: usize = 1_024;
 const WAIT: Duration = Duration::from_millis(10);
 
 impl Writer {
-    pub(super) fn open(path: Option<PathBuf>, metrics: Arc<Metrics>) -> io::Result<Self> {
-        let mut writer = Self { path, file: None, torn: false, metrics };
+    pub(super) fn open(path: Option<PathBuf>, hurry: Arc<Notify>, metrics: Arc<Metrics>) -> io::Result<Self> {
+        let mut writer = Self { path, file: None, torn: false, hurry, metrics };
         writer.reopen()?;
         Ok(writer)
     }
@@ -38,8 +40,10 @@ impl Writer {
         let mut batch = Vec::with_capacity(BATCH);
         while messages.recv_many(&mut batch, BATCH).await > 0 {
             if !batch.iter().any(Message::is_awaited) {
-                // Reads may wait a little for company. Whoever waits for its line ends this wait at once.
-                let _ = tokio::time::timeout(WAIT, messages.recv_many(&mut batch, BATCH)).await;
+                // Reads may wait a little for company, and none that comes meanwhile wakes this thread: under load that
+                // would be a system call for each of them. Whoever waits for its line ends the wait at once.
+                let _ = tokio::time::timeout(WAIT, self.hurry.notified()).await;
+                batch.extend(std::iter::from_fn(|| messages.try_recv().ok()).take(BATCH));
             }
             self.write(&mut batch);
         }

@@ -80,8 +80,8 @@ async fn serve_http2(worker: Arc<Worker>, io: TlsStream<TcpStream>, peer: Arc<Pe
     let counting = Arc::clone(&streams);
     let service = service_fn(move |request| {
         let open = counting.begin();
-        let answered = Arc::clone(&worker).answer(request, Arc::clone(&peer));
-        // Not an async block: that would hold the whole of `answered` twice.
+        // Boxed, since a stream's future is moved about before it runs, and its memory is free once the answer began.
+        let answered = Box::pin(Arc::clone(&worker).answer(request, Arc::clone(&peer)));
         answered.map(|answer| answer.map(|response| response.map(|body| body.counted(open))))
     });
     let mut connection = pin!(builder.serve_connection(io, service));
