@@ -101,7 +101,24 @@ impl Https {
     pub fn send(&self, protocol: Protocol, request: Request<Bytes>) -> Result<Answer> {
         runtime()?.block_on(async {
             let what = format!("{} {}", request.method(), request.uri());
-            tokio::time::timeout(GUARD, self.exchange(protocol, request)).await.context(what.clone())?.context(what)
+            tokio::time::timeout(GUARD, self.exchange(protocol, std::iter::once(request)))
+                .await
+                .context(what.clone())?
+                .context(what)
+        })
+    }
+
+    /// Sends a request so many times, one after the other on one connection, and wants 200 each time.
+    ///
+    /// # Errors
+    ///
+    /// When an answer is another one, or they take longer than the guard.
+    pub fn repeat(&self, protocol: Protocol, request: &Request<Bytes>, times: usize) -> Result<()> {
+        runtime()?.block_on(async {
+            let requests = std::iter::repeat_n(request.clone(), times);
+            let last = tokio::time::timeout(GUARD, self.exchange(protocol, requests)).await.context("too slow")??;
+            ensure!(last.status == StatusCode::OK, "{} {}", last.status, last.text());
+            Ok(())
         })
     }
 
@@ -160,24 +177,29 @@ impl Https {
         Ok(Held { _stream: stream, _runtime: runtime })
     }
 
-    async fn exchange(&self, protocol: Protocol, mut request: Request<Bytes>) -> Result<Answer> {
-        let stream = self.connect(protocol).await?;
+    /// Sends one after the other on one connection, up to the first that is not answered with success; the last answer.
+    async fn exchange(&self, protocol: Protocol, requests: impl Iterator<Item = Request<Bytes>>) -> Result<Answer> {
+        let stream = TokioIo::new(self.connect(protocol).await?);
         let host = format!("{}:{}", self.host, self.addr.port());
         match protocol {
             Protocol::Http1 => {
-                request.headers_mut().entry("host").or_insert(host.parse()?);
-                let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-                let answer = async { read(sender.send_request(request.map(Full::new)).await?).await };
-                driven(answer, connection).await
+                let (mut sender, connection) = hyper::client::conn::http1::handshake(stream).await?;
+                let answers = in_turn(requests, async |mut request: Request<Bytes>| {
+                    request.headers_mut().entry("host").or_insert(host.parse()?);
+                    sender.ready().await?;
+                    read(sender.send_request(request.map(Full::new)).await?).await
+                });
+                driven(answers, connection).await
             }
             Protocol::Http2 => {
-                let path = request.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
-                *request.uri_mut() = format!("https://{host}{path}").parse()?;
-                let io = TokioIo::new(stream);
                 let mut http2 = hyper::client::conn::http2::Builder::new(TokioExecutor::new());
-                let (mut sender, connection) = http2.max_header_list_size(1 << 20).handshake(io).await?;
-                let answer = async { read(sender.send_request(request.map(Full::new)).await?).await };
-                driven(answer, connection).await
+                let (mut sender, connection) = http2.max_header_list_size(1 << 20).handshake(stream).await?;
+                let answers = in_turn(requests, async |mut request: Request<Bytes>| {
+                    let path = request.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+                    *request.uri_mut() = format!("https://{host}{path}").parse()?;
+                    read(sender.send_request(request.map(Full::new)).await?).await
+                });
+                driven(answers, connection).await
             }
         }
     }
@@ -201,6 +223,22 @@ impl Https {
 }
 
 /// Waits for an answer while the connection runs. A connection that ends may have brought the whole answer before.
+async fn in_turn(
+    requests: impl Iterator<Item = Request<Bytes>>,
+    mut ask: impl AsyncFnMut(Request<Bytes>) -> Result<Answer>,
+) -> Result<Answer> {
+    let mut last = None;
+    for request in requests {
+        let answer = ask(request).await?;
+        let goes_on = answer.status.is_success();
+        last = Some(answer);
+        if !goes_on {
+            break;
+        }
+    }
+    last.context("nothing to ask")
+}
+
 async fn driven<E>(
     answer: impl Future<Output = Result<Answer>>,
     connection: impl Future<Output = E>,

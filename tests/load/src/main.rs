@@ -1,83 +1,13 @@
-//! Measures what the gateway costs, beside nginx and HAProxy in one run.
-#![expect(clippy::disallowed_methods, reason = "measuring happens in real time")]
+//! The `load` command.
 
-mod bench;
-mod contender;
-mod generator;
-mod spent;
-mod stub;
-mod table;
-mod watches;
-
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Result;
-use clap::{Args, Parser, Subcommand};
 use mimalloc::MiMalloc;
-use testbed::packages;
-use testbed::pki::Leaf;
 
+// The generator and the stub share the machine with what they measure.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
-/// What the gateway costs.
-#[derive(Parser)]
-struct Arguments {
-    #[command(subcommand)]
-    command: Task,
-}
-
-#[derive(Subcommand)]
-enum Task {
-    /// Install nginx, HAProxy and the load generators.
-    Fetch,
-    /// Measure everything and print the tables.
-    Bench(Plan),
-    /// The upstream.
-    #[command(hide = true)]
-    Stub {
-        #[arg(long)]
-        port: u16,
-        #[arg(long)]
-        certificate: PathBuf,
-        #[arg(long)]
-        key: PathBuf,
-    },
-}
-
-/// How much to measure.
-#[derive(Debug, Clone, Args)]
-struct Plan {
-    /// How often each case runs against each server; the table shows medians.
-    #[arg(long, default_value_t = 3)]
-    rounds: usize,
-    /// How long each run lasts.
-    #[arg(long, default_value_t = 4)]
-    seconds: u32,
-    /// Connections of idle watches, a hundred watches each.
-    #[arg(long, default_value_t = 40)]
-    watch_connections: usize,
-    /// Leave out the real API server.
-    #[arg(long)]
-    no_cluster: bool,
-}
-
-#[expect(clippy::print_stderr, reason = "the one place where a failure is told")]
 fn main() -> ExitCode {
-    match run(Arguments::parse().command) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("load: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn run(task: Task) -> Result<()> {
-    match task {
-        Task::Fetch => packages::install_bench(),
-        Task::Bench(plan) => bench::run(&plan),
-        Task::Stub { port, certificate, key } => stub::serve(port, &Leaf { certificate, key }),
-    }
+    load::main()
 }

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::programs::say;
 
 /// A package of Debian and its kin, and the program by which its presence is known elsewhere too.
-const PACKAGES: [(&str, &str); 11] = [
+const PACKAGES: [(&str, &str); 12] = [
     ("containerd", "containerd"),
     ("runc", "runc"),
     ("iptables", "iptables"),
@@ -22,6 +22,7 @@ const PACKAGES: [(&str, &str); 11] = [
     ("slapd", "slapd"),
     ("ldap-utils", "ldapadd"),
     ("curl", "curl"),
+    ("strace", "strace"),
 ];
 
 /// What only measuring needs.

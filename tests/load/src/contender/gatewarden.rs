@@ -17,7 +17,7 @@ use crate::spent::Group;
 
 /// The gateway and what its users do.
 #[derive(Debug)]
-pub(crate) struct Gatewarden {
+pub struct Gatewarden {
     place: Place,
     ca: PathBuf,
     process: Process,
@@ -35,7 +35,15 @@ impl Gatewarden {
     ///
     /// # Errors
     /// When it does not become ready.
-    pub(crate) fn start(ground: &Ground) -> Result<Self> {
+    pub fn start(ground: &Ground) -> Result<Self> {
+        Self::start_as(ground, Ok)
+    }
+
+    /// The same, by another command than the usual one.
+    ///
+    /// # Errors
+    /// When it does not become ready.
+    pub fn start_as(ground: &Ground, command: impl Fn(Command) -> Result<Command>) -> Result<Self> {
         let place = Place::new(&ground.dir.join("gatewarden"))?;
         place.write("impersonator", kept::IMPERSONATOR)?;
         place.write("reviewer", kept::REVIEWER)?;
@@ -43,9 +51,9 @@ impl Gatewarden {
         // The first start makes keys; what is timed is the start of a gateway that has them.
         let user = ["user", "add", PERSON, "--group", "dev", "--group", "ops", "--group", "qa", "--password-stdin"];
         place.run_with_input(&user, PASSWORD.as_bytes())?.ok()?;
-        let first = serve(&place)?;
+        let first = serve(&place, place.command(&["serve"])?)?;
         drop(first);
-        let (process, ready) = serve(&place)?;
+        let (process, ready) = serve(&place, command(place.command(&["serve"])?)?)?;
         Ok(Self { place, ca: ground.ca_file(), process, ready })
     }
 
@@ -53,7 +61,7 @@ impl Gatewarden {
     ///
     /// # Errors
     /// When the login fails or the upstream is not proven in time.
-    pub(crate) fn contender(&self) -> Result<Contender> {
+    pub fn contender(&self) -> Result<Contender> {
         let token = self.login()?;
         let contender = Contender {
             name: "gatewarden",
@@ -83,7 +91,7 @@ impl Gatewarden {
     ///
     /// # Errors
     /// When the login is refused.
-    pub(crate) fn login(&self) -> Result<String> {
+    pub fn login(&self) -> Result<String> {
         let body = json!({ "username": PERSON, "password": PASSWORD }).to_string();
         let request = ::http::Request::post("/api/v1/providers/local/login").header("content-type", "application/json");
         let answer: Answer = self.https()?.send(Protocol::Http2, request.body(body.into())?)?;
@@ -101,8 +109,7 @@ impl Gatewarden {
     }
 }
 
-fn serve(place: &Place) -> Result<(Process, Duration)> {
-    let program: Command = place.command(&["serve"])?;
+fn serve(place: &Place, program: Command) -> Result<(Process, Duration)> {
     let url = format!("{}/readyz", place.operations_url());
     let state = StateDir::open(place.config_file().parent().context("a folder")?)?;
     let begun = Instant::now();

@@ -10,11 +10,13 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use bytes::Bytes;
+use e2e::Https;
 use testbed::pki::{Ca, Leaf};
 use testbed::process::Process;
 use testbed::{StateDir, packages, ports, wait};
 
-pub(crate) use gatewarden::Gatewarden;
+pub use gatewarden::Gatewarden;
 
 use crate::spent::Group;
 
@@ -23,7 +25,7 @@ pub(crate) const PREFIX: &str = "/k8s/clusters/stub";
 
 /// One server under load.
 #[derive(Debug)]
-pub(crate) struct Contender {
+pub struct Contender {
     /// What the table calls it.
     pub(crate) name: &'static str,
     /// What it speaks to the stub.
@@ -37,7 +39,7 @@ pub(crate) struct Contender {
 
 /// Where the contenders live: a folder, their common certificate, and the stub that all stand in front of.
 #[derive(Debug)]
-pub(crate) struct Ground {
+pub struct Ground {
     dir: PathBuf,
     ca: PathBuf,
     leaf: Leaf,
@@ -46,17 +48,39 @@ pub(crate) struct Ground {
 
 impl Contender {
     /// The Pod that all requests ask for.
-    pub(crate) fn url(&self) -> String {
+    pub fn url(&self) -> String {
         format!("https://127.0.0.1:{}{PREFIX}/api/v1/namespaces/dev/pods/web", self.port)
     }
 
     /// Where it listens.
-    pub(crate) fn address(&self) -> SocketAddr {
+    pub fn address(&self) -> SocketAddr {
         SocketAddr::from((Ipv4Addr::LOCALHOST, self.port))
     }
 
+    /// What every request asks, with its headers.
+    ///
+    /// # Errors
+    /// When a header is no header.
+    pub fn request(&self) -> Result<::http::Request<Bytes>> {
+        let uri: ::http::Uri = self.url().parse()?;
+        let path = uri.path_and_query().context("a path")?.as_str();
+        let builder = self
+            .headers()
+            .into_iter()
+            .fold(::http::Request::get(path), |builder, (name, value)| builder.header(name, value));
+        Ok(builder.body(Bytes::new())?)
+    }
+
+    /// A client of it.
+    ///
+    /// # Errors
+    /// When the authority's certificate is unreadable.
+    pub fn https(&self, ground: &Ground) -> Result<Https> {
+        Https::new("localhost", self.port, &ground.ca)
+    }
+
     /// What every request carries.
-    pub(crate) fn headers(&self) -> Vec<(&'static str, String)> {
+    pub fn headers(&self) -> Vec<(&'static str, String)> {
         let token = self.token.iter().map(|token| ("authorization", format!("Bearer {token}")));
         token.chain([("accept", "application/json".to_owned()), ("user-agent", "kubectl/v1.36.3".to_owned())]).collect()
     }
@@ -67,7 +91,7 @@ impl Ground {
     ///
     /// # Errors
     /// When the stub does not come up.
-    pub(crate) fn prepare(dir: &Path) -> Result<(Self, Contender)> {
+    pub fn prepare(dir: &Path) -> Result<(Self, Contender)> {
         let ca = Ca::open(&dir.join("ca"))?;
         let leaf = ca.server("server", &["localhost", "127.0.0.1"])?;
         let ground = Self { dir: dir.to_owned(), ca: ca.certificate(), leaf, stub: ports::free()? };
@@ -108,7 +132,7 @@ impl Ground {
     }
 
     /// The authority that signed what all of them show.
-    pub(crate) fn ca_file(&self) -> PathBuf {
+    pub fn ca_file(&self) -> PathBuf {
         self.ca.clone()
     }
 
