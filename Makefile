@@ -39,6 +39,7 @@ test: lint everything ## Everything that must pass before a change is merged
 
 bench: ## What the gateway costs beside nginx and HAProxy; ARGS="--rounds 1" is quick
 	$(CARGO) build --locked --release --package gatewarden --package load --package testbed
+	$(TARGET)/release/testbed fetch
 	$(TARGET)/release/load fetch
 	$(TARGET)/release/testbed run -- $(TARGET)/release/load bench $(ARGS)
 

@@ -16,7 +16,8 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use http::Response;
+use http::header::UPGRADE;
+use http::{Response, Version};
 
 use crate::admit::{Entry, Incoming};
 use crate::audit::Record;
@@ -32,11 +33,16 @@ use crate::{admit, audit, authenticate, authorize, impersonate, management, rela
 /// A panic in a stage is a fault of ours: the client gets a 500, the connection and its other requests go on.
 pub(crate) async fn answer(gate: &Gate, incoming: Incoming) -> Response<Body> {
     let mut record = Record::open(&gate.common, &incoming);
-    match AssertUnwindSafe(serve(gate, incoming, &mut record)).catch_unwind().await {
+    let switching = incoming.head().version < Version::HTTP_2 && incoming.head().headers.contains_key(UPGRADE);
+    let mut response = match AssertUnwindSafe(serve(gate, incoming, &mut record)).catch_unwind().await {
         Ok(Ok(response)) => record.answered(response),
         Ok(Err(refusal)) => record.refused(&refusal),
         Err(_panic) => record.refused(&Refusal::Panicked),
+    };
+    if switching {
+        relay::close_unless_switched(&mut response);
     }
+    response
 }
 
 // An HTTP/2 connection holds one such future for each stream, for as long as a watch runs, and polling moves parts of it

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::header::{CONNECTION, SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE};
+use http::header::{CONNECTION, CONTENT_LENGTH, SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
 use crate::body::Body;
@@ -29,6 +29,11 @@ pub(crate) fn run(response: Response<Body>, back: WayBack) -> Result<Response<Bo
         let why = "it refused the gateway's own credential".into();
         return Err(Refusal::BadGateway { cluster: back.cluster.id().into(), why });
     }
+    if head.headers.contains_key(TRANSFER_ENCODING) && head.headers.contains_key(CONTENT_LENGTH) {
+        // RFC 9112 §6.3: a sign of response splitting. Whoever is behind us may read it by the other of the two.
+        let why = "its answer has a length and a transfer coding".into();
+        return Err(Refusal::BadGateway { cluster: back.cluster.id().into(), why });
+    }
     let upgraded = head.status == StatusCode::SWITCHING_PROTOCOLS;
     let protocol = head.headers.get(UPGRADE).filter(|_| upgraded).cloned();
     strip_hop_by_hop(&mut head.headers);
@@ -39,6 +44,14 @@ pub(crate) fn run(response: Response<Body>, back: WayBack) -> Result<Response<Bo
         head.headers.insert(UPGRADE, protocol);
     }
     Ok(Response::from_parts(head, body.until(back.life)))
+}
+
+/// Ends the client's connection behind an answer to a switch that did not come about: what the client sent for the other
+/// protocol must not be read as its next request.
+pub(crate) fn close_unless_switched(response: &mut Response<Body>) {
+    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
 }
 
 /// Removes the headers of one hop: the known ones and those that `Connection` names.
@@ -101,6 +114,12 @@ mod tests {
         let refused = relayed(false, Response::builder().status(401));
         assert!(matches!(refused, Err(Refusal::BadGateway { .. })));
         assert_eq!(relayed(true, Response::builder().status(401)).unwrap().status(), 401, "a pod's own");
+    }
+
+    #[test]
+    fn an_answer_that_two_readers_could_cut_in_two_ways_is_refused() {
+        let response = Response::builder().header("content-length", "9").header("transfer-encoding", "chunked");
+        assert!(matches!(relayed(true, response), Err(Refusal::BadGateway { .. })));
     }
 
     #[test]

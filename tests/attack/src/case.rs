@@ -36,6 +36,23 @@ pub enum Stimulus {
     Fields(&'static [(&'static str, &'static str)]),
     /// A good HTTP/2 request with this one field more, or with this value for a pseudo-header field.
     OneField(&'static str, &'static str),
+    /// Alice's `GET` of her pods with so many headers more, with values of so many bytes.
+    Bulk(usize, usize),
+    /// This person's `GET` of Alice's pods.
+    Person(&'static Person),
+}
+
+/// Somebody whom a provider knows, and the mapping of that provider.
+#[derive(Debug)]
+pub struct Person {
+    /// The `mapping:` of the provider, as JSON.
+    pub mapping: &'static str,
+    /// What they log in with.
+    pub login: &'static str,
+    /// The provider's names of their groups.
+    pub groups: &'static [&'static str],
+    /// Further facts that the provider gives.
+    pub extra: &'static [(&'static str, &'static str)],
 }
 
 /// What the client must get.
@@ -62,6 +79,8 @@ pub enum Upstream {
     As(&'static str, &'static [Seen]),
     /// Nothing, or one request as Alice.
     AtMostAlice,
+    /// One request, for which all of these hold.
+    One(&'static [Seen]),
 }
 
 /// One thing about a request that arrived.
@@ -71,6 +90,8 @@ pub enum Seen {
     Lacks(&'static str),
     /// Exactly one header of this name, with this value.
     Has(&'static str, &'static [u8]),
+    /// Exactly these values of this name, in this order.
+    All(&'static str, &'static [&'static [u8]]),
     /// This many headers of this name.
     Count(&'static str, usize),
     /// This target, byte for byte.
@@ -102,7 +123,7 @@ impl Stimulus {
     #[must_use]
     pub const fn fits(self, protocol: Protocol) -> bool {
         match self {
-            Self::Lines(_) | Self::Target(_) => true,
+            Self::Lines(_) | Self::Target(_) | Self::Person(_) | Self::Bulk(..) => true,
             Self::Raw(_) | Self::Connection(_) => matches!(protocol, Protocol::H1),
             Self::Fields(_) | Self::OneField(..) => matches!(protocol, Protocol::H2),
         }

@@ -3,12 +3,14 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
 
 use gatewarden_proxy::{Account, ClusterConfig};
 use http::{Request, Response};
-use http_body_util::{BodyExt, Full};
-use hyper::body::{Bytes, Incoming};
+use http_body_util::BodyExt;
+use hyper::body::{Body, Bytes, Frame, Incoming};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls_pki_types::pem::PemObject;
@@ -22,6 +24,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use crate::case::{Field, Protocol};
+use crate::exchange::{Answer, Then};
 
 /// One request as the cluster saw it.
 #[derive(Debug, Clone)]
@@ -41,8 +44,18 @@ impl Arrived {
 pub(crate) struct Cluster {
     address: SocketAddr,
     certificate: String,
-    arrived: Arc<Mutex<Vec<Arrived>>>,
+    record: Record,
     _stop: DropGuard,
+}
+
+/// What is told to the cluster, and what it saw.
+#[derive(Debug, Clone, Default)]
+struct Record {
+    arrived: Arc<Mutex<Vec<Arrived>>>,
+    /// What a tunnel carried to it.
+    carried: Arc<Mutex<Vec<u8>>>,
+    /// What it answers instead of a Pod.
+    told: Arc<Mutex<Option<Answer>>>,
 }
 
 impl Cluster {
@@ -59,15 +72,17 @@ impl Cluster {
                 PrivateKeyDer::try_from(signing_key.serialize_der()).unwrap(),
             )
             .unwrap();
-        config.alpn_protocols = vec![protocol.alpn().to_vec()];
+        // A cluster that speaks HTTP/2 speaks HTTP/1.1 with whoever wants to switch.
+        let http2 = (protocol == Protocol::H2).then(|| Protocol::H2.alpn().to_vec());
+        config.alpn_protocols = http2.into_iter().chain([Protocol::H1.alpn().to_vec()]).collect();
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
-        let arrived = Arc::new(Mutex::new(Vec::new()));
+        let record = Record::default();
         let stop = CancellationToken::new();
-        let serving = accept(listener, TlsAcceptor::from(Arc::new(config)), Arc::clone(&arrived), stop.clone());
+        let serving = accept(listener, TlsAcceptor::from(Arc::new(config)), record.clone(), stop.clone());
         let until = stop.clone();
         TaskTracker::new().spawn(async move { until.run_until_cancelled(serving).await });
-        Self { address, certificate, arrived, _stop: stop.drop_guard() }
+        Self { address, certificate, record, _stop: stop.drop_guard() }
     }
 
     pub(crate) fn config(&self) -> ClusterConfig {
@@ -88,44 +103,87 @@ impl Cluster {
 
     /// Takes what arrived since the last time, without the gateway's own questions.
     pub(crate) fn take(&self) -> Vec<Arrived> {
-        std::mem::take(&mut self.arrived.lock().unwrap())
+        std::mem::take(&mut self.record.arrived.lock().unwrap())
+    }
+
+    /// Answers like this from now on, and forgets what tunnels carried.
+    pub(crate) fn tell(&self, answer: Option<Answer>) {
+        *self.record.told.lock().unwrap() = answer;
+        self.record.carried.lock().unwrap().clear();
+    }
+
+    /// What tunnels carried to it so far.
+    pub(crate) fn carried(&self) -> Vec<u8> {
+        self.record.carried.lock().unwrap().clone()
     }
 }
 
-type Recorded = Arc<Mutex<Vec<Arrived>>>;
-
-async fn accept(listener: TcpListener, acceptor: TlsAcceptor, arrived: Recorded, stop: CancellationToken) {
+async fn accept(listener: TcpListener, acceptor: TlsAcceptor, record: Record, stop: CancellationToken) {
     let tasks = TaskTracker::new();
     loop {
         let (tcp, _) = listener.accept().await.unwrap();
-        let (acceptor, arrived, stop) = (acceptor.clone(), Arc::clone(&arrived), stop.clone());
-        tasks.spawn(async move { stop.run_until_cancelled(connection(tcp, acceptor, arrived)).await });
+        let (acceptor, record, stop) = (acceptor.clone(), record.clone(), stop.clone());
+        tasks.spawn(async move { stop.run_until_cancelled(connection(tcp, acceptor, record)).await });
     }
 }
 
-async fn connection(tcp: TcpStream, acceptor: TlsAcceptor, arrived: Recorded) {
+async fn connection(tcp: TcpStream, acceptor: TlsAcceptor, record: Record) {
     let Ok(io) = acceptor.accept(tcp).await else { return };
     if io.get_ref().1.alpn_protocol() == Some(b"h2") {
-        let service = hyper::service::service_fn(move |request| http2(request, Arc::clone(&arrived)));
+        let service = hyper::service::service_fn(move |request| http2(request, record.clone()));
         let builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
         let _ = builder.serve_connection(TokioIo::new(io), service).await;
     } else {
-        http1(io, arrived).await;
+        http1(io, record).await;
     }
 }
 
-async fn http2(request: Request<Incoming>, arrived: Recorded) -> Result<Response<Full<Bytes>>, Infallible> {
+async fn http2(request: Request<Incoming>, record: Record) -> Result<Response<Reply>, Infallible> {
     let (head, body) = request.into_parts();
     let Ok(body) = body.collect().await else { return Ok(Response::default()) };
     let headers = head.headers.iter().map(|(name, value)| (name.to_string(), value.as_bytes().to_vec())).collect();
     let target = head.uri.path_and_query().map(ToString::to_string).unwrap_or_default();
-    let (status, value) = answer(Arrived { target, headers }, &body.to_bytes(), &arrived);
-    let response = Response::builder().status(status).header("content-type", "application/json");
-    Ok(response.body(Full::new(Bytes::from(value.to_string()))).unwrap())
+    let (builder, data, then) = match answer(Arrived { target, headers }, &body.to_bytes(), &record) {
+        Reaction::Json(status, value) => {
+            let builder = Response::builder().status(status).header("content-type", "application/json");
+            (builder, Some(value.to_string().into()), Then::Goes)
+        }
+        Reaction::Told(told) => {
+            let http2 = told.http2.expect("an answer for this protocol");
+            let builder = Response::builder().status(http2.status);
+            let builder = http2.fields.iter().fold(builder, |builder, (name, value)| builder.header(*name, *value));
+            (builder, http2.body.map(|text| Bytes::from_static(text.as_bytes())), told.then)
+        }
+    };
+    Ok(builder.body(Reply { data, broken: then == Then::Closes }).unwrap())
+}
+
+/// Some bytes, and then an end or a reset.
+#[derive(Debug, Default)]
+struct Reply {
+    data: Option<Bytes>,
+    broken: bool,
+}
+
+impl Body for Reply {
+    type Data = Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        match self.data.take() {
+            Some(data) => Poll::Ready(Some(Ok(Frame::data(data)))),
+            None if std::mem::take(&mut self.broken) => Poll::Ready(Some(Err(std::io::Error::other("broken")))),
+            None => Poll::Ready(None),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.data.is_none() && !self.broken
+    }
 }
 
 /// Reads with no library between the bytes and the record.
-async fn http1(mut io: TlsStream<TcpStream>, arrived: Recorded) {
+async fn http1(mut io: TlsStream<TcpStream>, record: Record) {
     let mut buffer = Vec::new();
     loop {
         let Some(end) = fill_until(&mut io, &mut buffer, b"\r\n\r\n").await else { return };
@@ -138,11 +196,41 @@ async fn http1(mut io: TlsStream<TcpStream>, arrived: Recorded) {
         };
         let one = Arrived { target, headers: lines.filter_map(header).collect() };
         let Some(body) = body(&mut io, &mut buffer, &one).await else { return };
-        let (status, value) = answer(one, &body, &arrived);
-        let value = value.to_string();
-        let head =
-            format!("HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n", value.len());
-        if io.write_all(format!("{head}{value}").as_bytes()).await.is_err() {
+        let told = match answer(one, &body, &record) {
+            Reaction::Json(status, value) => {
+                let body = value.to_string();
+                let head = format!(
+                    "HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+                    body.len()
+                );
+                if io.write_all(format!("{head}{body}").as_bytes()).await.is_err() {
+                    return;
+                }
+                continue;
+            }
+            Reaction::Told(told) => told,
+        };
+        // A reader that refuses may close while we still write.
+        let _ = io.write_all(http1_bytes(told).as_bytes()).await;
+        match told.then {
+            Then::Goes => {}
+            Then::Closes => return,
+            Then::Tunnels => return tunnel(io, buffer, &record).await,
+        }
+    }
+}
+
+fn http1_bytes(told: Answer) -> String {
+    let (text, times) = told.before;
+    let large = format!("X-Large: {}\r\n", "x".repeat(300_000));
+    format!("{}{}", text.repeat(times), told.http1.replace("{300K}", &large))
+}
+
+/// Records what the other side says until it stops.
+async fn tunnel(mut io: TlsStream<TcpStream>, mut buffer: Vec<u8>, record: &Record) {
+    loop {
+        record.carried.lock().unwrap().append(&mut buffer);
+        if fill(&mut io, &mut buffer).await.is_none() {
             return;
         }
     }
@@ -179,8 +267,14 @@ async fn fill(io: &mut TlsStream<TcpStream>, buffer: &mut Vec<u8>) -> Option<()>
     (read > 0).then_some(())
 }
 
-fn answer(one: Arrived, body: &[u8], arrived: &Recorded) -> (u16, Value) {
-    match one.target.as_str() {
+/// What the cluster does about a request.
+enum Reaction {
+    Json(u16, Value),
+    Told(Answer),
+}
+
+fn answer(one: Arrived, body: &[u8], record: &Record) -> Reaction {
+    let (status, value) = match one.target.as_str() {
         "/version" => (200, json!({ "major": "1", "minor": "36", "gitVersion": "v1.36.3" })),
         "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews" => (201, own_rights(&one, body)),
         "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews" => {
@@ -189,10 +283,14 @@ fn answer(one: Arrived, body: &[u8], arrived: &Recorded) -> (u16, Value) {
         "/apis/authorization.k8s.io/v1/subjectaccessreviews" => others_rights(body),
         "/apis/authentication.k8s.io/v1/selfsubjectreviews" => identity(&one),
         _ => {
-            arrived.lock().unwrap().push(one);
+            record.arrived.lock().unwrap().push(one);
+            if let Some(told) = *record.told.lock().unwrap() {
+                return Reaction::Told(told);
+            }
             (200, json!({ "kind": "Pod" }))
         }
-    }
+    };
+    Reaction::Json(status, value)
 }
 
 fn own_rights(one: &Arrived, body: &[u8]) -> Value {
@@ -208,7 +306,8 @@ fn own_rights(one: &Arrived, body: &[u8]) -> Value {
     json!({ "status": { "allowed": allowed } })
 }
 
-/// Alice may act as `bob` and in the group `readers`; whoever asks about `broken` gets no answer.
+/// Alice may act as `bob`, in the group `readers`, with the uid `7` and as of the site `eu`; whoever asks about `broken`
+/// gets no answer.
 fn others_rights(body: &[u8]) -> (u16, Value) {
     let review: Value = serde_json::from_slice(body).unwrap();
     let text = |field: &str| {
@@ -217,7 +316,13 @@ fn others_rights(body: &[u8]) -> (u16, Value) {
     if text("name") == "broken" {
         return (500, json!({ "kind": "Status", "code": 500 }));
     }
-    let known = matches!((text("resource"), text("name")), ("users", "bob") | ("groups", "readers"));
+    let known = matches!(
+        (text("group"), text("resource"), text("subresource"), text("name")),
+        ("", "users", "", "bob")
+            | ("", "groups", "", "readers")
+            | ("authentication.k8s.io", "uids", "", "7")
+            | ("authentication.k8s.io", "userextras", "example.org/site", "eu")
+    );
     (201, json!({ "status": { "allowed": known && text("verb") == "impersonate" } }))
 }
 

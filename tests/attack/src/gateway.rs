@@ -6,6 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
+use auth_core::{Mapping, MappingConfig, Principal};
 use gatewarden_proxy::{
     AuditConfig, Body, ClusterConfig, Credential, GrantConfig, Limits, ListenerConfig, Management, ManagementFuture,
     ManagementRequest, PoolSettings, Rejected, Resolve, ResolveError, Resolved, Revoked, RevokedSender, Scope, Server,
@@ -15,6 +16,9 @@ use http::Response;
 use kube_wire::UserInfo;
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use secrecy::ExposeSecret;
+
+use crate::case::{Person, Stimulus};
+use crate::cases;
 
 pub(crate) const TOKEN: &str = "gwt-alice:secret";
 
@@ -46,7 +50,7 @@ impl Gateway {
                 pool: PoolSettings::default(),
             },
             snapshot: Arc::new(ArcSwap::from_pointee(snapshot(cluster))),
-            resolve: Arc::new(OnlyAlice),
+            resolve: Arc::new(People),
             revoked,
             management: Arc::new(Silent),
             audit: AuditConfig::default(),
@@ -99,35 +103,78 @@ impl Time for RealTime {
 }
 
 #[derive(Debug)]
-struct OnlyAlice;
+struct People;
 
 #[async_trait]
-impl Resolve for OnlyAlice {
+impl Resolve for People {
     async fn resolve(&self, credential: &Credential) -> Result<Resolved, ResolveError> {
         let Credential::ApiToken(text) = credential;
-        if text.expose_secret() != TOKEN {
-            return Err(ResolveError::Unauthenticated(Rejected::Unknown));
-        }
-        let parts = SessionParts {
-            id: "s-1".to_owned(),
-            user: "u-alice".to_owned(),
-            provider: "corp".to_owned(),
-            principal: "corp_user://alice".to_owned(),
-            identity: UserInfo {
-                username: "corp:alice".to_owned(),
-                uid: Some("u-alice".to_owned()),
-                groups: vec!["corp:dev".to_owned()],
-                ..UserInfo::default()
-            },
-            subjects: vec!["corp:alice".to_owned()],
+        let unknown = || ResolveError::Unauthenticated(Rejected::Unknown);
+        let parts = match text.expose_secret() {
+            TOKEN => alice(),
+            other => {
+                let at = other.strip_prefix("gwt-case").and_then(|rest| rest.strip_suffix(":secret"));
+                let at: usize = at.and_then(|at| at.parse().ok()).ok_or_else(unknown)?;
+                match cases::all().get(at).map(|case| case.stimulus) {
+                    Some(Stimulus::Person(person)) => mapped(person).ok_or_else(unknown)?,
+                    _ => return Err(unknown()),
+                }
+            }
         };
+        let token = format!("gwt-{}", parts.id);
         Ok(Resolved {
-            session: Arc::new(Session::new(parts).unwrap()),
-            token: "gwt-alice".to_owned(),
+            // Whom the data plane cannot send to a cluster unchanged has no session.
+            session: Arc::new(Session::new(parts).map_err(|_| unknown())?),
+            token,
             expires_at: RealTime.wall() + Duration::from_secs(3600),
             scope: Scope::default(),
         })
     }
+}
+
+/// The token of the person of the case at this place of the table.
+pub(crate) fn token(at: usize) -> String {
+    format!("gwt-case{at}:secret")
+}
+
+fn alice() -> SessionParts {
+    SessionParts {
+        id: "s-1".to_owned(),
+        user: "u-alice".to_owned(),
+        provider: "corp".to_owned(),
+        principal: "corp_user://alice".to_owned(),
+        identity: UserInfo {
+            username: "corp:alice".to_owned(),
+            uid: Some("u-alice".to_owned()),
+            groups: vec!["corp:dev".to_owned()],
+            ..UserInfo::default()
+        },
+        subjects: vec!["corp:alice".to_owned()],
+    }
+}
+
+/// The session of somebody whom a provider knows, as the provider's mapping makes it; none where it refuses.
+fn mapped(person: &Person) -> Option<SessionParts> {
+    let config: MappingConfig = serde_json::from_str(person.mapping).unwrap();
+    let mapping = Mapping::compile(config, &"corp".parse().unwrap()).unwrap();
+    let user = Principal::new("corp_user://42".parse().unwrap(), person.login).with_login(person.login);
+    let groups: Vec<Principal> =
+        person.groups.iter().map(|name| Principal::new("corp_group://7".parse().unwrap(), *name)).collect();
+    let extra = person.extra.iter().map(|(key, value)| ((*key).to_owned(), vec![(*value).to_owned()])).collect();
+    let identity = mapping.map("u-ann", &user, &groups, &extra).ok()?;
+    Some(SessionParts {
+        id: "s-2".to_owned(),
+        user: "u-ann".to_owned(),
+        provider: "corp".to_owned(),
+        principal: "corp_user://42".to_owned(),
+        identity: UserInfo {
+            groups: identity.group_names().map(str::to_owned).collect(),
+            username: identity.username,
+            uid: Some(identity.uid),
+            extra: identity.extra,
+        },
+        subjects: vec!["corp:alice".to_owned()],
+    })
 }
 
 #[derive(Debug)]

@@ -11,9 +11,12 @@ mod case;
 mod cases;
 mod client;
 mod cluster;
+mod exchange;
+mod exchanged;
 mod gateway;
 mod run;
 
-pub use case::{Case, Expected, Line, Protocol, Seen, Stimulus, Upstream};
-pub use cases::all;
+pub use case::{Case, Expected, Line, Person, Protocol, Seen, Stimulus, Upstream};
+pub use cases::{all, exchanges};
+pub use exchange::{Answer, Ask, Exchange, Header, Http2, Then, Told};
 pub use run::{Outcome, Row, run};

@@ -9,7 +9,7 @@ use testbed::StateDir;
 use testbed::programs::say;
 
 use crate::Plan;
-use crate::contender::{Contender, Gatewarden, Ground};
+use crate::contender::{ApiServer, Contender, Gatewarden, Ground};
 use crate::generator::{self, Seen};
 use crate::table;
 use crate::watches::{PER_CONNECTION, Watches};
@@ -61,8 +61,12 @@ pub(crate) struct Own {
     pub(crate) ready: Vec<Duration>,
     /// Processor time of one login with a password (argon2id, the defaults).
     pub(crate) login: Duration,
+    /// Processor time of a real kube-apiserver for one GET.
+    pub(crate) apiserver: Option<Duration>,
 }
 
+/// Connections to the real API server: fewer than its priority levels begin to queue.
+const API_CONNECTIONS: u32 = 16;
 /// Logins that are timed.
 const LOGINS: u32 = 20;
 /// Between the last event and the look at memory.
@@ -104,12 +108,24 @@ pub(crate) fn run(plan: &Plan) -> Result<()> {
         row.watch = watches(who, &ground.ca_file(), plan.watch_connections).with_context(|| who.name)?;
     }
     drop(contenders);
-    drop(gateway);
-    for _ in 1..plan.rounds {
-        ready.push(Gatewarden::start(&ground)?.ready);
-    }
-    table::print(plan, &rows, &Own { ready, login });
+    ready.extend(gateway.start_again(plan.rounds.saturating_sub(1))?);
+    let apiserver = if plan.no_cluster { None } else { Some(apiserver(dir.path(), plan)?) };
+    table::print(plan, &rows, &Own { ready, login, apiserver });
     Ok(())
+}
+
+/// What a real API server spends on a request, with nothing in front.
+fn apiserver(dir: &Path, plan: &Plan) -> Result<Duration> {
+    say("a real API server");
+    let cluster = ApiServer::start(&dir.join("cluster"))?;
+    let who = cluster.contender()?;
+    let mut spent = Vec::new();
+    for _ in 0..plan.rounds {
+        let before = who.group.cpu()?;
+        let seen = generator::http1(&who, API_CONNECTIONS, plan.seconds)?;
+        spent.push(who.group.cpu()?.saturating_sub(before).div_f64(seen.answered as f64));
+    }
+    Ok(table::median(spent.into_iter()))
 }
 
 fn sample(who: &Contender, case: Case, seconds: u32) -> Result<Sample> {

@@ -22,6 +22,14 @@ pub(crate) fn print(plan: &Plan, rows: &[Row], own: &Own) {
         millis(median_ready),
         millis(own.login)
     );
+    let gatewarden = rows.iter().find(|row| row.name == "gatewarden");
+    if let (Some(api), Some(row)) = (own.apiserver, gatewarden) {
+        let share = 100.0 * row.cpu(Case::Http1).as_secs_f64() / api.as_secs_f64();
+        println!(
+            "kube-apiserver itself: {} us of processor time for a GET; the gateway adds {share:.0} % to it.",
+            micros(api)
+        );
+    }
 }
 
 fn costs(rows: &[Row]) -> Table {
@@ -79,7 +87,7 @@ impl Row {
 }
 
 /// The middle one; of two middles, the lower.
-fn median(values: impl Iterator<Item = Duration>) -> Duration {
+pub(crate) fn median(values: impl Iterator<Item = Duration>) -> Duration {
     let mut values: Vec<Duration> = values.collect();
     values.sort_unstable();
     values.get(values.len().saturating_sub(1) / 2).copied().unwrap_or_default()

@@ -166,6 +166,11 @@ impl Cluster {
         })
     }
 
+    /// The process of the API server, while it runs.
+    pub fn apiserver_pid(&self) -> Option<u32> {
+        self.apiserver.as_ref().map(Process::pid)
+    }
+
     /// Stops the API server alone: a cluster that is down.
     ///
     /// # Errors

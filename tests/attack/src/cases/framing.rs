@@ -2,7 +2,7 @@
 
 use crate::Expected::{OneOf, RefusedOrBroken, Status};
 use crate::Seen::{Count, Lacks};
-use crate::Stimulus::Raw;
+use crate::Stimulus::{Bulk, Fields, Raw};
 use crate::Upstream::{Alice, AtMostAlice, Nothing};
 use crate::case::Case;
 
@@ -201,7 +201,61 @@ pub(crate) const CASES: &[Case] = &[
     ),
     refused("F23", "a line break in an HTTP/2 value", fields("x-a", "1\r\nImpersonate-User: root")),
     refused("F24", "authority and host differ", fields("host", "other")),
+    refused("F23", "a length that the frames do not bear out", fields("content-length", "5")),
+    refused("F23", "an authority with a user", fields(":authority", "alice@other")),
+    refused("F23", "an authority with a path", fields(":authority", "other/x")),
     refused("F25", "an unknown pseudo-header field", fields(":status", "200")),
+    refused(
+        "F25",
+        "two paths",
+        Fields(&[
+            (":method", "GET"),
+            (":scheme", "https"),
+            (":authority", "{H}"),
+            (":path", "/k8s/clusters/one/api"),
+            (":path", "/k8s/clusters/one/apis"),
+            ("authorization", "Bearer {T}"),
+        ]),
+    ),
+    refused(
+        "F25",
+        "a pseudo-header field behind the others",
+        Fields(&[
+            (":method", "GET"),
+            (":scheme", "https"),
+            (":authority", "{H}"),
+            ("authorization", "Bearer {T}"),
+            (":path", "/k8s/clusters/one/api"),
+        ]),
+    ),
+    Case {
+        id: "F14",
+        what: "a client that waits for leave to send its body",
+        stimulus: post!("Expect: 100-continue\r\nContent-Length: 2", "{}"),
+        expected: OneOf(&[100, 200]),
+        upstream: Alice(&[Count("content-length", 1)]),
+    },
+    Case {
+        id: "F15",
+        what: "a body that nobody reads: the connection does not wait for it",
+        stimulus: Raw("POST /k8s/clusters/one/api HTTP/1.1\r\nHost: {H}\r\nContent-Length: 1000000\r\n\r\n{}"),
+        expected: Status(401),
+        upstream: Nothing,
+    },
+    Case {
+        id: "F20",
+        what: "more headers than anybody needs",
+        stimulus: Bulk(2_000, 10),
+        expected: RefusedOrBroken,
+        upstream: Nothing,
+    },
+    Case {
+        id: "F20",
+        what: "headers of a hundred kilobytes",
+        stimulus: Bulk(2, 50_000),
+        expected: Status(431),
+        upstream: Nothing,
+    },
 ];
 
 /// A good HTTP/2 request with one field that is not.

@@ -57,6 +57,16 @@ impl Gatewarden {
         Ok(Self { place, ca: ground.ca_file(), process, ready })
     }
 
+    /// Stops it and times further starts.
+    ///
+    /// # Errors
+    /// When it does not become ready.
+    pub(crate) fn start_again(self, times: usize) -> Result<Vec<Duration>> {
+        let Self { place, process, .. } = self;
+        drop(process);
+        (0..times).map(|_| Ok(serve(&place, place.command(&["serve"])?)?.1)).collect()
+    }
+
     /// It as a server under load, for a person who is logged in.
     ///
     /// # Errors
@@ -68,6 +78,7 @@ impl Gatewarden {
             upstream: "HTTP/2",
             group: self.group(),
             port: self.place.port,
+            path: super::pod(),
             token: Some(token.clone()),
             _process: None,
         };

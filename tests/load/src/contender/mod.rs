@@ -1,5 +1,6 @@
 //! Who is measured: the stub alone, and each proxy in front of it, TLS on both sides.
 
+mod apiserver;
 mod gatewarden;
 mod haproxy;
 mod nginx;
@@ -16,6 +17,7 @@ use testbed::pki::{Ca, Leaf};
 use testbed::process::Process;
 use testbed::{StateDir, packages, ports, wait};
 
+pub(crate) use apiserver::ApiServer;
 pub use gatewarden::Gatewarden;
 
 use crate::spent::Group;
@@ -33,6 +35,7 @@ pub struct Contender {
     /// Its processes.
     pub(crate) group: Group,
     port: u16,
+    path: String,
     token: Option<String>,
     _process: Option<Process>,
 }
@@ -47,9 +50,9 @@ pub struct Ground {
 }
 
 impl Contender {
-    /// The Pod that all requests ask for.
+    /// What all requests ask for.
     pub fn url(&self) -> String {
-        format!("https://127.0.0.1:{}{PREFIX}/api/v1/namespaces/dev/pods/web", self.port)
+        format!("https://127.0.0.1:{}{}", self.port, self.path)
     }
 
     /// Where it listens.
@@ -148,8 +151,13 @@ impl Ground {
             Ok(TcpStream::connect(address).ok())
         })?;
         let group = Group(process.pid());
-        Ok(Contender { name, upstream, group, port, token: None, _process: Some(process) })
+        Ok(Contender { name, upstream, group, port, path: pod(), token: None, _process: Some(process) })
     }
+}
+
+/// The Pod that is asked for wherever the stub stands behind.
+fn pod() -> String {
+    format!("{PREFIX}/api/v1/namespaces/dev/pods/web")
 }
 
 fn program(name: &str) -> Result<Command> {
