@@ -141,7 +141,10 @@ async fn connection(tcp: TcpStream, acceptor: TlsAcceptor, record: Record) {
 async fn http2(request: Request<Incoming>, record: Record) -> Result<Response<Reply>, Infallible> {
     let (head, body) = request.into_parts();
     let Ok(body) = body.collect().await else { return Ok(Response::default()) };
-    let headers = head.headers.iter().map(|(name, value)| (name.to_string(), value.as_bytes().to_vec())).collect();
+    // A trailer is a header to whoever reads it as one.
+    let trailers = body.trailers().cloned().unwrap_or_default();
+    let fields = head.headers.iter().chain(&trailers);
+    let headers = fields.map(|(name, value)| (name.to_string(), value.as_bytes().to_vec())).collect();
     let target = head.uri.path_and_query().map(ToString::to_string).unwrap_or_default();
     let (builder, data, then) = match answer(Arrived { target, headers }, &body.to_bytes(), &record) {
         Reaction::Json(status, value) => {

@@ -99,13 +99,9 @@ impl Https {
     ///
     /// When there is no whole answer within the guard.
     pub fn send(&self, protocol: Protocol, request: Request<Bytes>) -> Result<Answer> {
-        runtime()?.block_on(async {
-            let what = format!("{} {}", request.method(), request.uri());
-            tokio::time::timeout(GUARD, self.exchange(protocol, std::iter::once(request)))
-                .await
-                .context(what.clone())?
-                .context(what)
-        })
+        let what = format!("{} {}", request.method(), request.uri());
+        let answers = self.send_all(protocol, std::iter::once(request)).with_context(|| what.clone())?;
+        answers.into_iter().next().context(what)
     }
 
     /// Sends a request so many times, one after the other on one connection, and wants 200 each time.
@@ -114,12 +110,32 @@ impl Https {
     ///
     /// When an answer is another one, or they take longer than the guard.
     pub fn repeat(&self, protocol: Protocol, request: &Request<Bytes>, times: usize) -> Result<()> {
+        for answer in self.send_all(protocol, std::iter::repeat_n(request.clone(), times))? {
+            ensure!(answer.status == StatusCode::OK, "{} {}", answer.status, answer.text());
+        }
+        Ok(())
+    }
+
+    /// Sends requests one after the other on one connection; the answers, in their order.
+    ///
+    /// # Errors
+    ///
+    /// When one has no whole answer, or they take longer than the guard.
+    pub fn send_all(&self, protocol: Protocol, requests: impl Iterator<Item = Request<Bytes>>) -> Result<Vec<Answer>> {
         runtime()?.block_on(async {
-            let requests = std::iter::repeat_n(request.clone(), times);
-            let last = tokio::time::timeout(GUARD, self.exchange(protocol, requests)).await.context("too slow")??;
-            ensure!(last.status == StatusCode::OK, "{} {}", last.status, last.text());
-            Ok(())
+            tokio::time::timeout(GUARD, self.exchange(protocol, requests)).await.context("too slow")?
         })
+    }
+
+    /// The certificate that the server shows, as DER.
+    ///
+    /// # Errors
+    ///
+    /// When there is no handshake.
+    pub fn certificate(&self) -> Result<Vec<u8>> {
+        let stream = runtime()?.block_on(self.connect(Protocol::Http1))?;
+        let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
+        Ok(shown.context("no certificate")?.to_vec())
     }
 
     /// Sends raw bytes over TLS and reads until the server closes.
@@ -177,8 +193,12 @@ impl Https {
         Ok(Held { _stream: stream, _runtime: runtime })
     }
 
-    /// Sends one after the other on one connection, up to the first that is not answered with success; the last answer.
-    async fn exchange(&self, protocol: Protocol, requests: impl Iterator<Item = Request<Bytes>>) -> Result<Answer> {
+    /// Sends one after the other on one connection.
+    async fn exchange(
+        &self,
+        protocol: Protocol,
+        requests: impl Iterator<Item = Request<Bytes>>,
+    ) -> Result<Vec<Answer>> {
         let stream = TokioIo::new(self.connect(protocol).await?);
         let host = format!("{}:{}", self.host, self.addr.port());
         match protocol {
@@ -226,23 +246,18 @@ impl Https {
 async fn in_turn(
     requests: impl Iterator<Item = Request<Bytes>>,
     mut ask: impl AsyncFnMut(Request<Bytes>) -> Result<Answer>,
-) -> Result<Answer> {
-    let mut last = None;
+) -> Result<Vec<Answer>> {
+    let mut answers = Vec::new();
     for request in requests {
-        let answer = ask(request).await?;
-        let goes_on = answer.status.is_success();
-        last = Some(answer);
-        if !goes_on {
-            break;
-        }
+        answers.push(ask(request).await?);
     }
-    last.context("nothing to ask")
+    Ok(answers)
 }
 
 async fn driven<E>(
-    answer: impl Future<Output = Result<Answer>>,
+    answer: impl Future<Output = Result<Vec<Answer>>>,
     connection: impl Future<Output = E>,
-) -> Result<Answer> {
+) -> Result<Vec<Answer>> {
     let mut answer = pin!(answer);
     tokio::select! {
         answer = &mut answer => answer,

@@ -20,5 +20,5 @@ pub use https::{Answer, Held, Https, Protocol};
 pub use kubectl::{Kubectl, Outcome, Transport};
 pub use patience::{GUARD, eventually};
 pub use relay::Relay;
-pub use runner::{Case, Proof, Skipped, run};
+pub use runner::{Case, Proof, Skipped, note, run};
 pub use running::Running;

@@ -41,6 +41,12 @@ struct Tally {
     ignored: usize,
 }
 
+/// Tells what a case found out, in the report of the run.
+#[expect(clippy::print_stdout, reason = "the report of a test run")]
+pub fn note(line: &str) {
+    println!("  {line}");
+}
+
 /// Runs the cases whose name holds one of `filters` (all, without any) over the bed that `make` makes.
 ///
 /// Prints one line for each case, and a sum in the words of the standard harness. The bed is made once and dropped

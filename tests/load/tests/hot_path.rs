@@ -71,7 +71,7 @@ fn allocations(_: &()) -> Result<()> {
         bed.ask(protocol, COUNTED)?;
         let each = each(count()? - before)?;
         let found = format!("{protocol:?}: {each} allocations for a request, at most {most}");
-        say(&found);
+        e2e::note(&found);
         ensure!(each <= most, found);
     }
     Ok(())
@@ -97,7 +97,7 @@ fn calls(_: &()) -> Result<()> {
         let during = Calls::read(&trace)?.since(before);
         let each = each(during.0.values().sum())?;
         let found = format!("{protocol:?}: {each} system calls for a request, at most {most} ({})", during.list());
-        say(&found);
+        e2e::note(&found);
         ensure!(each <= most, found);
         for call in FOREIGN {
             let made = during.0.get(call).copied().unwrap_or_default();
@@ -175,9 +175,4 @@ fn tell_counts() {
             let _ = write!(stream, "{}", stats.allocations + stats.reallocations);
         }
     });
-}
-
-#[expect(clippy::print_stdout, reason = "the report of a test run")]
-fn say(line: &str) {
-    println!("  {line}");
 }

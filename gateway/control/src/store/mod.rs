@@ -23,7 +23,7 @@ use jiff::Timestamp;
 use sqlx::migrate::Migrator;
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Sqlite, SqlitePool};
+use sqlx::{Connection as _, Sqlite, SqliteConnection, SqlitePool};
 use tokio::sync::Notify;
 
 use write::Writer;
@@ -65,7 +65,8 @@ impl Store {
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(BUSY)
             .foreign_keys(true);
-        let writing = pool(1).connect_with(options.clone()).await?;
+        let writing =
+            pool(1).before_acquire(|writer, _| Box::pin(is_at_rest(writer))).connect_with(options.clone()).await?;
         check_version(&writing).await?;
         migrate(&writing).await?;
         let readers = pool(READERS).connect_with(options.pragma("query_only", "ON")).await?;
@@ -143,6 +144,14 @@ fn pool(connections: u32) -> SqlitePoolOptions {
         .idle_timeout(None)
         .max_lifetime(None)
         .test_before_acquire(false)
+}
+
+/// On a full disk SQLite gives a transaction up by itself, and sqlx goes on to count it: the connection could not begin
+/// another one for ever. Such a one is closed, and the pool opens a new one.
+async fn is_at_rest(writer: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    // A rollback that is under way is behind this.
+    writer.ping().await?;
+    Ok(!writer.is_in_transaction())
 }
 
 async fn check_version(pool: &SqlitePool) -> Result<(), StoreFault> {

@@ -34,6 +34,16 @@ pub(crate) const CASES: &[Case] = &[
         ]),
     },
     Case {
+        id: "B11",
+        what: "what Connection names goes no further",
+        stimulus: Raw(
+            "GET /k8s/clusters/one/api HTTP/1.1\r\nHost: {H}\r\nAuthorization: Bearer {T}\r\nConnection: X-Hop\r\n\
+             X-Hop: 1\r\nX-Kept: 1\r\n\r\n",
+        ),
+        expected: Status(200),
+        upstream: Alice(&[Lacks("x-hop"), Has("x-kept", b"1")]),
+    },
+    Case {
         id: "B12",
         what: "a connection header in HTTP/2",
         stimulus: Fields(&[

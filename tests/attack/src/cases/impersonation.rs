@@ -161,6 +161,13 @@ pub(crate) const CASES: &[Case] = &[
         Status(403),
         Nothing,
     ),
+    case(
+        "A17",
+        "headers of a front proxy with an underscore",
+        Lines(&[("X_Remote_User", b"root"), ("X-Remote.Group", b"system:masters")]),
+        Status(200),
+        Alice(&[Lacks("x_remote_user"), Lacks("x-remote.group")]),
+    ),
     case("A22", "more groups than anybody is asked about", Lines(MANY), OneOf(&[400, 403, 431]), Nothing),
     case(
         "A25",

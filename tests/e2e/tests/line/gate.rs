@@ -10,6 +10,7 @@ use bytes::Bytes;
 use e2e::{Answer, AuditLog, Https, Kubectl, Protocol};
 use http::request::Builder;
 use serde_json::json;
+use testbed::pki::Leaf;
 use testbed::{Gateway, Output, Place, Slapd};
 
 use crate::bed::{Bed, WHOM_TO_ASK};
@@ -34,6 +35,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) west_lines: &'a str,
     /// Another impersonator for the west cluster.
     pub(crate) west_impersonator: Option<&'a Path>,
+    /// The certificate to show, its key, and the authority behind it; the gateway makes its own without.
+    pub(crate) tls: Option<(&'a Leaf, &'a Path)>,
     /// What stands behind `audit:`; a file in the gateway's folder when empty.
     pub(crate) audit: &'a str,
     /// More top-level keys.
@@ -78,7 +81,12 @@ impl Session {
 impl Gate {
     /// Starts a gateway in front of the bed's servers.
     pub(crate) fn start(bed: &Bed, plan: &Plan<'_>) -> Result<Self> {
-        let place = Place::new(&bed.folder("gate"))?;
+        Self::start_in(bed, &bed.folder("gate"), plan)
+    }
+
+    /// The same in a folder of the case's own.
+    pub(crate) fn start_in(bed: &Bed, folder: &Path, plan: &Plan<'_>) -> Result<Self> {
+        let place = Place::new(folder)?;
         place.write("directory-password", Slapd::SERVICE_PASSWORD)?;
         let server = Gateway::start(&place, &config(bed, &place, plan)?)?;
         Ok(Self { place, server: Mutex::new(server), sessions: Mutex::default() })
@@ -86,10 +94,14 @@ impl Gate {
 
     /// Waits until the gateway has proven both clusters; before, it answers 503.
     pub(crate) fn wait_until_proven(&self) -> Result<()> {
-        let alice = self.session("alice")?;
+        self.wait_until_proven_for(&self.session("alice")?)
+    }
+
+    /// The same by somebody who is logged in already.
+    pub(crate) fn wait_until_proven_for(&self, session: &Session) -> Result<()> {
         for cluster in ["east", "west"] {
             e2e::eventually(cluster, || {
-                let answer = self.get(Protocol::Http2, &format!("/k8s/clusters/{cluster}/version"), &alice)?;
+                let answer = self.get(Protocol::Http2, &format!("/k8s/clusters/{cluster}/version"), session)?;
                 Ok((answer.status != 503).then_some(()))
             })?;
         }
@@ -210,6 +222,13 @@ impl Gate {
         self.https()?.send(Protocol::Http2, request.body(body.into())?)
     }
 
+    /// Tries to log in with the right password at a gateway that shows a certificate of this authority.
+    pub(crate) fn login_through(&self, authority: &Path, person: &str) -> Result<Answer> {
+        let body = json!({"username": person, "password": people::password(person)}).to_string();
+        let request = http::Request::post("/api/v1/providers/corp/login").header("content-type", "application/json");
+        Https::new("localhost", self.place.port, authority)?.send(Protocol::Http2, request.body(body.into())?)
+    }
+
     /// Tries to log in with the right password.
     pub(crate) fn login_as(&self, person: &str) -> Result<Answer> {
         self.login(person, &people::password(person))
@@ -264,7 +283,7 @@ fn config(bed: &Bed, place: &Place, plan: &Plan<'_>) -> Result<String> {
     Ok(format!(
         r#"apiVersion: gatewarden/v1
 listeners:
-  main: {{ address: "127.0.0.1:{port}" }}
+  main: {{ address: "127.0.0.1:{port}"{tls} }}
   operations: {{ address: "127.0.0.1:{operations}" }}
 hosts: {{ clusters: [localhost] }}
 stateDir: ./state
@@ -302,6 +321,7 @@ limits: {{ {limits} userRate: 100000, userBurst: 100000, sourceRate: 100000, sou
         directory_ca = bed.directory().ca_file().display(),
         service = Slapd::SERVICE_DN,
         base = Slapd::BASE,
+        tls = plan.tls.map_or_else(String::new, tls),
         audit = if plan.audit.is_empty() { "{ file: ./audit.log }" } else { plan.audit },
         usual_grants = plan.only_grants.unwrap_or(GRANTS),
         groups = plan.groups,
@@ -310,6 +330,11 @@ limits: {{ {limits} userRate: 100000, userBurst: 100000, sourceRate: 100000, sou
         grants = plan.grants,
         extra = plan.extra,
     ))
+}
+
+fn tls((leaf, ca): (&Leaf, &Path)) -> String {
+    let (certificate, key, ca) = (leaf.certificate.display(), leaf.key.display(), ca.display());
+    format!(", tls: {{ certificateFile: {certificate}, keyFile: {key}, caFile: {ca} }}")
 }
 
 fn cluster(bed: &Bed, id: &str, addr: SocketAddr, impersonator: &Path) -> Result<String> {

@@ -1,9 +1,14 @@
 //! Start, reload, stop, and the sudden end. Each case has a gateway of its own.
 
+use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt as _;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use e2e::{Answer, Case, Protocol};
+use bytes::Bytes;
+use e2e::{Answer, Case, Https, Protocol, Running};
+use testbed::pki::Ca;
 
 use crate::bed::{Bed, POD};
 use crate::gate::{Gate, Plan, Session};
@@ -13,6 +18,7 @@ const PODS: &str = "/k8s/clusters/east/api/v1/namespaces/dev/pods";
 /// What is proven here.
 pub(crate) fn facts() -> Vec<Case<Bed>> {
     facts![
+        nothing_fails_while_certificate_and_configuration_change,
         a_reload_adds_a_grant_and_keeps_a_running_watch,
         a_reload_that_takes_a_grant_away_ends_what_rests_on_it,
         a_broken_configuration_is_refused_and_the_old_one_serves_on,
@@ -22,6 +28,98 @@ pub(crate) fn facts() -> Vec<Case<Bed>> {
         a_port_in_use_is_one_line,
         what_is_kept_is_readable_by_the_gateway_alone,
     ]
+}
+
+/// Requests a second while everything changes.
+const RATE: u32 = 200;
+/// Changes of the configuration, and as many of the certificate.
+const CHANGES: usize = 6;
+
+pub(crate) fn nothing_fails_while_certificate_and_configuration_change(bed: &Bed) -> Result<()> {
+    bed.needs_a_node()?;
+    let folder = bed.folder("gate");
+    let ca = Ca::open(&folder.join("ca"))?;
+    let (leaf, authority) = (ca.server("server", &["localhost"])?, ca.certificate());
+    let plan = || Plan { tls: Some((&leaf, &authority)), ..Plan::default() };
+    let gate = Gate::start_in(bed, &folder, &plan())?;
+    let alice = Session::of(&gate.login_through(&authority, "alice")?)?;
+    let kubectl = gate.kubectl(&alice, "east")?;
+    let https = || Https::new("localhost", gate.port(), &authority);
+    e2e::eventually("an open cluster", || {
+        let answer = https()?.send(Protocol::Http2, gate.request("GET", PODS, &alice).body(Bytes::new())?)?;
+        Ok((answer.status == 200).then_some(()))
+    })?;
+    let mut streams: Vec<Running> =
+        (0..10).map(|_| kubectl.start(&["get", "pods", "--watch"])).collect::<Result<_>>()?;
+    streams.push(kubectl.start(&["exec", "--stdin", POD, "--", "cat"])?);
+    let typed = streams.last_mut().context("exec")?;
+    typed.type_in("before\n")?;
+    typed.wait_for("before")?;
+    streams.iter_mut().take(10).try_for_each(|watch| watch.wait_for(POD))?;
+    let over = AtomicBool::new(false);
+    let (answered, shown) = std::thread::scope(|scope| {
+        let (gate, alice, over, https) = (&gate, &alice, &over, &https);
+        let clients: Vec<_> = [Protocol::Http1, Protocol::Http2, Protocol::Http1, Protocol::Http2]
+            .map(|protocol| scope.spawn(move || steadily(&https()?, protocol, gate, alice, over)))
+            .into();
+        let shown = change_everything(bed, gate, &ca, &plan, &https);
+        over.store(true, Ordering::Relaxed);
+        let mut answered = 0;
+        for client in clients {
+            answered += client.join().map_err(|_panic| anyhow::anyhow!("a client"))??;
+        }
+        Ok::<_, anyhow::Error>((answered, shown?))
+    })?;
+    let typed = streams.last_mut().context("exec")?;
+    typed.type_in("after\n")?;
+    typed.wait_for("after")?;
+    for stream in &mut streams {
+        ensure!(stream.is_alive()?, "a stream ended: {}", stream.output());
+    }
+    e2e::note(&format!(
+        "{answered} requests, ten watches and an exec through {CHANGES} reloads and {shown} certificates"
+    ));
+    Ok(())
+}
+
+/// A share of the rate over one connection after the other, until it is over; each answer must be 200.
+fn steadily(https: &Https, protocol: Protocol, gate: &Gate, alice: &Session, over: &AtomicBool) -> Result<usize> {
+    let mut answered = 0;
+    while !over.load(Ordering::Relaxed) {
+        let begun = Instant::now();
+        https.repeat(protocol, &gate.request("GET", PODS, alice).body(Bytes::new())?, 10)?;
+        answered += 10;
+        std::thread::sleep((Duration::from_secs(40) / RATE).saturating_sub(begun.elapsed()));
+    }
+    Ok(answered)
+}
+
+/// Changes certificate and configuration in turn and waits each time until the change is there; how many certificates
+/// were shown.
+fn change_everything<'a>(
+    bed: &Bed,
+    gate: &Gate,
+    ca: &Ca,
+    plan: &dyn Fn() -> Plan<'a>,
+    https: &dyn Fn() -> Result<Https>,
+) -> Result<usize> {
+    let dave = Session::of(&gate.login_through(&ca.certificate(), "dave")?)?;
+    let mut seen = BTreeSet::from([https()?.certificate()?]);
+    for change in 0..CHANGES {
+        let grants = if change % 2 == 0 { "- { subjects: [\"user:corp:dave\"], clusters: [east] }" } else { "" };
+        gate.rewrite(bed, &Plan { grants, ..plan() })?;
+        gate.hang_up()?;
+        e2e::eventually("the new grants", || {
+            let request = gate.request("GET", PODS, &dave).body(Bytes::new())?;
+            // A request of dave's own that is under way when his grant goes may be cut.
+            let granted = https()?.send(Protocol::Http2, request).map(|answer| answer.text().contains("cannot list"));
+            Ok(granted.is_ok_and(|granted| granted == (change % 2 == 0)).then_some(()))
+        })?;
+        ca.server("server", &["localhost"])?;
+        gate.hang_up()?;
+        e2e::eventually("the new certificate", || Ok(seen.insert(https()?.certificate()?).then_some(())))?;
+    }
+    Ok(seen.len())
 }
 
 pub(crate) fn a_reload_adds_a_grant_and_keeps_a_running_watch(bed: &Bed) -> Result<()> {

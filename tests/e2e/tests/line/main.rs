@@ -17,10 +17,12 @@ mod gate;
 mod people;
 
 mod access;
+mod disk;
 mod hostile;
 mod identity;
 mod impersonation;
 mod isolation;
+mod kills;
 mod lifecycle;
 mod outages;
 mod protocols;
@@ -45,7 +47,9 @@ fn main() -> ExitCode {
 fn cases() -> Vec<Case<Bed>> {
     // The longest waits first.
     let modules = [
+        kills::facts(),
         revocation::facts(),
+        disk::facts(),
         access::facts(),
         outages::facts(),
         lifecycle::facts(),

@@ -1,5 +1,7 @@
 //! What takes access away, beside a running server and under running streams.
 
+use std::time::Instant;
+
 use anyhow::{Context as _, Result, ensure};
 use e2e::{Case, Kubectl, Protocol, Running};
 
@@ -23,7 +25,7 @@ pub(crate) fn a_revoked_token_ends_every_running_stream(bed: &Bed) -> Result<()>
     let mut other = bed.gate().kubectl(&kept, "east")?.start(&["logs", "--follow", "--tail=0", POD])?;
     other.wait_for("tick")?;
     bed.gate().ok(&["token", "revoke", lost.token_name()?])?;
-    all_end(streams)?;
+    all_end("a token was revoked", streams)?;
     refused(bed, &lost)?;
     ensure!(other.is_alive()?, "another token of the same person was hit: {}", other.output());
     Ok(())
@@ -35,7 +37,7 @@ pub(crate) fn a_disabled_user_is_out(bed: &Bed) -> Result<()> {
     let session = bed.gate().fresh_session(&person)?;
     let streams = all_streams(&bed.gate().kubectl(&session, "east")?)?;
     bed.gate().ok(&["user", "disable", &session.user])?;
-    all_end(streams)?;
+    all_end("a user was disabled", streams)?;
     refused(bed, &session)?;
     let again = bed.gate().login_as(&person)?;
     ensure!(again.status != 201, "a disabled user logged in: {}", again.text());
@@ -45,25 +47,24 @@ pub(crate) fn a_disabled_user_is_out(bed: &Bed) -> Result<()> {
 
 pub(crate) fn a_login_ends_itself(bed: &Bed) -> Result<()> {
     let session = bed.gate().fresh_session("alice")?;
-    let mut watch = bed.gate().kubectl(&session, "east")?.start(&["get", "pods", "--watch"])?;
-    watch.wait_for(POD)?;
+    bed.needs_a_node()?;
+    let streams = all_streams(&bed.gate().kubectl(&session, "east")?)?;
     let request = bed.gate().request("DELETE", "/api/v1/tokens/current", &session).body(Default::default())?;
     let answer = bed.gate().https()?.send(Protocol::Http2, request)?;
     ensure!(answer.status.is_success(), "{} {}", answer.status, answer.text());
-    watch.wait_for_end()?;
+    all_end("a session was ended by its person", streams)?;
     refused(bed, &session)
 }
 
 pub(crate) fn a_group_that_is_gone_takes_its_access_along(bed: &Bed) -> Result<()> {
     let person = bed.new_person("leaver", &["dev"])?;
     let session = bed.gate().fresh_session(&person)?;
-    let kubectl = bed.gate().kubectl(&session, "east")?;
-    let mut watch = kubectl.start(&["get", "pods", "--watch"])?;
-    watch.wait_for(POD)?;
+    bed.needs_a_node()?;
+    let streams = all_streams(&bed.gate().kubectl(&session, "east")?)?;
     bed.leave_group(&person, "dev")?;
     bed.gate().ok(&["user", "refresh", &session.user])?;
     // The grant rests on the group: the way into the cluster closes, under the running watch too.
-    watch.wait_for_end()?;
+    all_end("a group was lost, and the directory asked again", streams)?;
     e2e::eventually("the refusal", || {
         let answer = bed.gate().get(Protocol::Http2, "/k8s/clusters/east/api/v1/namespaces/dev/pods", &session)?;
         Ok((answer.status == 403).then_some(()))
@@ -86,10 +87,13 @@ fn all_streams(kubectl: &Kubectl) -> Result<Vec<Running>> {
     Ok(streams)
 }
 
-fn all_end(streams: Vec<Running>) -> Result<()> {
+/// Waits for the end of all, and says how long it took since the command returned that took the access away.
+fn all_end(what: &str, streams: Vec<Running>) -> Result<()> {
+    let since = Instant::now();
     for mut stream in streams {
         stream.wait_for_end()?;
     }
+    e2e::note(&format!("{what}: every running stream ended {} ms later", since.elapsed().as_millis()));
     Ok(())
 }
 
