@@ -18,6 +18,9 @@ pub struct Case {
 /// A header line: its name, and its value in bytes.
 pub type Line = (&'static str, &'static [u8]);
 
+/// HTTP/2 header fields as a case writes them: `{T}` is Alice's token and `{H}` the gateway's host.
+pub type Fields = &'static [(&'static str, &'static str)];
+
 /// A field as it goes over the wire, or as it arrived.
 pub(crate) type Field = (String, Vec<u8>);
 
@@ -32,14 +35,26 @@ pub enum Stimulus {
     Connection(&'static str),
     /// These bytes on an HTTP/1.1 connection; `{T}` is Alice's token and `{H}` the gateway's host.
     Raw(&'static str),
-    /// These HTTP/2 header fields, pseudo-header fields included, in this order.
-    Fields(&'static [(&'static str, &'static str)]),
-    /// A good HTTP/2 request with this one field more, or with this value for a pseudo-header field.
-    OneField(&'static str, &'static str),
+    /// A request of these HTTP/2 header fields alone, pseudo-header fields included, in this order.
+    Fields(Fields),
+    /// Alice's HTTP/2 `GET` of her pods with these fields more, or with these values for those that it has; then these
+    /// DATA frames, and the end.
+    Frames(Fields, &'static [&'static str], End),
     /// Alice's `GET` of her pods with so many headers more, with values of so many bytes.
     Bulk(usize, usize),
     /// This person's `GET` of Alice's pods.
     Person(&'static Person),
+}
+
+/// How a request over HTTP/2 ends.
+#[derive(Debug, Clone, Copy)]
+pub enum End {
+    /// With its last frame.
+    Here,
+    /// With these trailers.
+    Trailers(Fields),
+    /// Not at all: more is announced and never comes.
+    Never,
 }
 
 /// Somebody whom a provider knows, and the mapping of that provider.
@@ -58,9 +73,9 @@ pub struct Person {
 /// What the client must get.
 #[derive(Debug, Clone, Copy)]
 pub enum Expected {
-    /// This status.
+    /// This status; a refusal says why, as its surface does.
     Status(u16),
-    /// One of these.
+    /// One of these; a refusal says why, as its surface does.
     OneOf(&'static [u16]),
     /// No answer at all: the stream or the connection ends.
     Broken,
@@ -71,8 +86,10 @@ pub enum Expected {
 /// What the cluster may see.
 #[derive(Debug, Clone, Copy)]
 pub enum Upstream {
-    /// Nothing.
+    /// Nothing but the gateway's own questions.
     Nothing,
+    /// Nothing, and no question of the gateway's whether the caller may act as another.
+    NotEvenAsked,
     /// One request as Alice, for which all of these hold.
     Alice(&'static [Seen]),
     /// One request as this user, for which all of these hold.
@@ -125,7 +142,7 @@ impl Stimulus {
         match self {
             Self::Lines(_) | Self::Target(_) | Self::Person(_) | Self::Bulk(..) => true,
             Self::Raw(_) | Self::Connection(_) => matches!(protocol, Protocol::H1),
-            Self::Fields(_) | Self::OneField(..) => matches!(protocol, Protocol::H2),
+            Self::Fields(_) | Self::Frames(..) => matches!(protocol, Protocol::H2),
         }
     }
 }

@@ -13,9 +13,16 @@ use tokio_rustls::client::TlsStream;
 
 use crate::case::{Field, Protocol};
 use crate::gateway::GUARD;
+use crate::stimulus::Http2;
 
-/// What came back: a status, or nothing but an end.
-pub(crate) type Answer = Option<u16>;
+/// What came back.
+#[derive(Debug, Default)]
+pub(crate) struct Answer {
+    /// None where nothing came but an end.
+    pub(crate) status: Option<u16>,
+    /// Everything behind the head of the answer.
+    pub(crate) body: Vec<u8>,
+}
 
 pub(crate) async fn connect(address: SocketAddr, ca_pem: &str, protocol: Protocol) -> TlsStream<TcpStream> {
     let mut roots = rustls::RootCertStore::empty();
@@ -32,7 +39,7 @@ pub(crate) async fn connect(address: SocketAddr, ca_pem: &str, protocol: Protoco
     TlsConnector::from(Arc::new(config)).connect(name, tcp).await.unwrap()
 }
 
-/// Sends bytes and reads the first status line.
+/// Sends bytes and reads until the connection ends; the first status line is the answer.
 pub(crate) async fn http1(mut io: TlsStream<TcpStream>, bytes: &[u8]) -> Answer {
     // The gateway may close while we are still writing: then the answer, if any, is there to be read.
     let _ = io.write_all(bytes).await;
@@ -48,29 +55,31 @@ pub(crate) async fn http1(mut io: TlsStream<TcpStream>, bytes: &[u8]) -> Answer 
         let _ = io.read_to_end(&mut read).await;
     };
     tokio::time::timeout(GUARD, reading).await.expect("the gateway answers or closes");
-    let line = String::from_utf8_lossy(&read).into_owned();
-    line.strip_prefix("HTTP/1.1 ")?.get(..3)?.parse().ok()
+    let line = String::from_utf8_lossy(&read);
+    let status = line.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)).and_then(|code| code.parse().ok());
+    let end = read.windows(4).position(|window| window == b"\r\n\r\n").map_or(read.len(), |at| at + 4);
+    Answer { status, body: read.split_off(end) }
 }
 
-/// Sends one request as one HEADERS frame of literal fields and reads the status of its answer.
-pub(crate) async fn http2(mut io: TlsStream<TcpStream>, fields: &[Field]) -> Answer {
-    let mut block = Vec::new();
-    for (name, value) in fields {
-        block.push(0x10); // a literal that is never indexed, with a new name (RFC 7541 §6.2.3)
-        string(&mut block, name.as_bytes());
-        string(&mut block, value);
-    }
+/// Sends one request in HEADERS frames of literal fields and DATA frames, and reads its answer.
+pub(crate) async fn http2(mut io: TlsStream<TcpStream>, request: &Http2) -> Answer {
     let mut out = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
     frame(&mut out, SETTINGS, 0, 0, &[]);
-    for (at, part) in block.chunks(16_000).enumerate() {
-        let last = (at + 1) * 16_000 >= block.len();
-        let flags = if last { END_HEADERS } else { 0 } | if at == 0 { END_STREAM } else { 0 };
-        frame(&mut out, if at == 0 { HEADERS } else { CONTINUATION }, flags, 1, part);
+    let mut left = request.data.len() + usize::from(!request.trailers.is_empty());
+    let end = |left: usize| if left == 0 && !request.open { END_STREAM } else { 0 };
+    headers(&mut out, &request.fields, end(left));
+    for data in &request.data {
+        left -= 1;
+        frame(&mut out, DATA, end(left), 1, data);
+    }
+    if !request.trailers.is_empty() {
+        headers(&mut out, &request.trailers, END_STREAM);
     }
     let _ = io.write_all(&out).await;
-    tokio::time::timeout(GUARD, status(&mut io)).await.expect("the gateway answers, resets or closes")
+    tokio::time::timeout(GUARD, answer(&mut io)).await.expect("the gateway answers, resets or closes")
 }
 
+const DATA: u8 = 0;
 const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
@@ -78,6 +87,20 @@ const GOAWAY: u8 = 7;
 const CONTINUATION: u8 = 9;
 const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
+
+fn headers(out: &mut Vec<u8>, fields: &[Field], end: u8) {
+    let mut block = Vec::new();
+    for (name, value) in fields {
+        block.push(0x10); // a literal that is never indexed, with a new name (RFC 7541 §6.2.3)
+        string(&mut block, name.as_bytes());
+        string(&mut block, value);
+    }
+    for (at, part) in block.chunks(16_000).enumerate() {
+        let last = (at + 1) * 16_000 >= block.len();
+        let flags = if last { END_HEADERS } else { 0 } | if at == 0 { end } else { 0 };
+        frame(out, if at == 0 { HEADERS } else { CONTINUATION }, flags, 1, part);
+    }
+}
 
 fn frame(out: &mut Vec<u8>, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
     out.extend_from_slice(&(payload.len() as u32).to_be_bytes()[1..]);
@@ -102,19 +125,34 @@ fn string(out: &mut Vec<u8>, text: &[u8]) {
     out.extend_from_slice(text);
 }
 
-async fn status(io: &mut TlsStream<TcpStream>) -> Answer {
-    loop {
-        let mut head = [0; 9];
-        io.read_exact(&mut head).await.ok()?;
-        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize;
-        let mut payload = vec![0; length];
-        io.read_exact(&mut payload).await.ok()?;
-        match head[3] {
-            HEADERS => return Some(first_status(&payload)),
-            RST_STREAM | GOAWAY => return None,
+/// Reads until the stream or the connection ends.
+async fn answer(io: &mut TlsStream<TcpStream>) -> Answer {
+    let mut answer = Answer::default();
+    while let Some((kind, flags, payload)) = read_frame(io).await {
+        match kind {
+            HEADERS if answer.status.is_none() => {
+                answer.status = Some(first_status(&payload)).filter(|status| *status >= 200);
+            }
+            DATA => answer.body.extend(payload),
+            RST_STREAM => break,
+            // A server that only says goodbye still answers what it has (RFC 9113 §6.8).
+            GOAWAY if payload.get(4..8) != Some(&[0; 4]) => break,
             _ => {}
         }
+        if matches!(kind, HEADERS | DATA) && flags & END_STREAM != 0 {
+            break;
+        }
     }
+    answer
+}
+
+async fn read_frame(io: &mut TlsStream<TcpStream>) -> Option<(u8, u8, Vec<u8>)> {
+    let mut head = [0; 9];
+    io.read_exact(&mut head).await.ok()?;
+    let length = u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize;
+    let mut payload = vec![0; length];
+    io.read_exact(&mut payload).await.ok()?;
+    Some((head[3], head[4], payload))
 }
 
 /// The status is the first field of an answer: an entry of the static table (RFC 7541 appendix A, 8 to 14), or a literal

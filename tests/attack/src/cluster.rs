@@ -4,6 +4,7 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
@@ -52,6 +53,8 @@ pub(crate) struct Cluster {
 #[derive(Debug, Clone, Default)]
 struct Record {
     arrived: Arc<Mutex<Vec<Arrived>>>,
+    /// How often the gateway asked what a caller may do.
+    asked: Arc<AtomicUsize>,
     /// What a tunnel carried to it.
     carried: Arc<Mutex<Vec<u8>>>,
     /// What it answers instead of a Pod.
@@ -104,6 +107,11 @@ impl Cluster {
     /// Takes what arrived since the last time, without the gateway's own questions.
     pub(crate) fn take(&self) -> Vec<Arrived> {
         std::mem::take(&mut self.record.arrived.lock().unwrap())
+    }
+
+    /// How often it was asked what a caller may do, since the last time.
+    pub(crate) fn asked(&self) -> usize {
+        self.record.asked.swap(0, Ordering::Relaxed)
     }
 
     /// Answers like this from now on, and forgets what tunnels carried.
@@ -283,7 +291,10 @@ fn answer(one: Arrived, body: &[u8], record: &Record) -> Reaction {
         "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews" => {
             (201, json!({ "status": { "resourceRules": [], "nonResourceRules": [], "incomplete": false } }))
         }
-        "/apis/authorization.k8s.io/v1/subjectaccessreviews" => others_rights(body),
+        "/apis/authorization.k8s.io/v1/subjectaccessreviews" => {
+            record.asked.fetch_add(1, Ordering::Relaxed);
+            others_rights(body)
+        }
         "/apis/authentication.k8s.io/v1/selfsubjectreviews" => identity(&one),
         _ => {
             record.arrived.lock().unwrap().push(one);

@@ -15,7 +15,8 @@ use crate::client;
 use crate::cluster::Cluster;
 use crate::exchange::{Ask, Exchange, Header, Told};
 use crate::gateway::{GUARD, Gateway, TOKEN};
-use crate::run::{ALICE, PODS, identity};
+use crate::run::{ALICE, identity};
+use crate::stimulus::PODS;
 
 const EXEC: &str = "/k8s/clusters/one/api/v1/namespaces/dev/pods/p/exec?command=sh";
 

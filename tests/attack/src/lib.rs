@@ -15,8 +15,9 @@ mod exchange;
 mod exchanged;
 mod gateway;
 mod run;
+mod stimulus;
 
-pub use case::{Case, Expected, Line, Person, Protocol, Seen, Stimulus, Upstream};
+pub use case::{Case, End, Expected, Fields, Line, Person, Protocol, Seen, Stimulus, Upstream};
 pub use cases::{all, exchanges};
 pub use exchange::{Answer, Ask, Exchange, Header, Http2, Then, Told};
 pub use run::{Outcome, Row, run};

@@ -1,14 +1,15 @@
 //! Runs cases on the pairs of protocols that they apply to.
 
-use http::StatusCode;
+use serde_json::Value;
 
-use crate::case::{Case, Expected, Field, Line, Protocol, Seen, Stimulus, Upstream};
+use crate::case::{Case, Expected, Protocol, Seen, Stimulus, Upstream};
 use crate::cases;
 use crate::client::{self, Answer};
 use crate::cluster::{Arrived, Cluster};
 use crate::exchange::Exchange;
 use crate::exchanged;
 use crate::gateway::{self, Gateway, TOKEN};
+use crate::stimulus;
 
 /// What came of one case on one pair.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,7 +72,14 @@ pub async fn run(cases: &[Case], exchanges: &[Exchange]) -> Vec<Row> {
     };
     let mut rows: Vec<Row> = names.enumerate().map(row).collect();
     rows.extend(waiting());
+    rows.sort_by_key(|row| place(row.id));
     rows
+}
+
+/// The place of an id in the checklist: its letter, and then its number.
+fn place(id: &str) -> (&str, u32) {
+    let (group, number) = id.split_at(1);
+    (group, number.parse().unwrap())
 }
 
 fn waiting() -> impl Iterator<Item = Row> {
@@ -93,6 +101,7 @@ async fn one(case: &Case, at: usize, down: Protocol, gateway: &Gateway, cluster:
         return Outcome::Skipped("cannot be written in this protocol");
     }
     cluster.take();
+    cluster.asked();
     let io = client::connect(gateway.address, &gateway.ca_pem, down).await;
     let host = gateway.address.to_string();
     let token = match case.stimulus {
@@ -100,96 +109,50 @@ async fn one(case: &Case, at: usize, down: Protocol, gateway: &Gateway, cluster:
         _ => TOKEN.to_owned(),
     };
     let answer = match down {
-        Protocol::H1 => client::http1(io, &http1_bytes(case.stimulus, &host, &token)).await,
-        Protocol::H2 => client::http2(io, &http2_fields(case.stimulus, &host, &token)).await,
+        Protocol::H1 => client::http1(io, &stimulus::http1(case.stimulus, &host, &token)).await,
+        Protocol::H2 => client::http2(io, &stimulus::http2(case.stimulus, &host, &token)).await,
     };
-    Outcome::of(judge(case, answer, &cluster.take()))
-}
-
-pub(crate) const PODS: &str = "/k8s/clusters/one/api/v1/namespaces/dev/pods";
-
-fn http1_bytes(stimulus: Stimulus, host: &str, token: &str) -> Vec<u8> {
-    let get = |target: &str, lines: &[u8]| {
-        let head = format!("GET {target} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\n");
-        [head.as_bytes(), lines, b"\r\n"].concat()
-    };
-    match stimulus {
-        Stimulus::Lines(lines) => {
-            let line = |(name, value): &Line| [name.as_bytes(), b": ", value, b"\r\n"].concat();
-            get(PODS, &lines.iter().flat_map(line).collect::<Vec<u8>>())
-        }
-        Stimulus::Target(target) => get(target, b""),
-        Stimulus::Person(_) => get(PODS, b""),
-        Stimulus::Bulk(count, size) => {
-            let line = |at| format!("x-bulk-{at}: {}\r\n", "a".repeat(size));
-            get(PODS, (0..count).map(line).collect::<String>().as_bytes())
-        }
-        Stimulus::Connection(lines) => {
-            let latin1: Vec<u8> = lines.chars().map(|character| u8::try_from(u32::from(character)).unwrap()).collect();
-            get(PODS, &[latin1.as_slice(), b"\r\n"].concat())
-        }
-        Stimulus::Raw(text) => text.replace("{T}", token).replace("{H}", host).into_bytes(),
-        Stimulus::Fields(_) | Stimulus::OneField(..) => Vec::new(),
+    let asked = cluster.asked();
+    if matches!(case.upstream, Upstream::NotEvenAsked) && asked > 0 {
+        return Outcome::Failed(format!("the cluster was asked {asked} times what the caller may do"));
     }
+    Outcome::of(judge(case, &answer, &cluster.take()))
 }
 
-fn http2_fields(stimulus: Stimulus, host: &str, token: &str) -> Vec<Field> {
-    let field =
-        |name: &str, value: &str| (name.to_owned(), value.replace("{T}", token).replace("{H}", host).into_bytes());
-    let get = |target: &str| {
-        let pseudo = [(":method", "GET"), (":scheme", "https"), (":authority", "{H}"), (":path", target)];
-        let mut fields: Vec<_> = pseudo.iter().map(|(name, value)| field(name, value)).collect();
-        fields.push(field("authorization", "Bearer {T}"));
-        fields
-    };
-    match stimulus {
-        Stimulus::Lines(lines) => {
-            let mut fields = get(PODS);
-            fields.extend(lines.iter().map(|(name, value)| (name.to_ascii_lowercase(), value.to_vec())));
-            fields
-        }
-        Stimulus::Target(target) => get(target),
-        Stimulus::Person(_) => get(PODS),
-        Stimulus::Bulk(count, size) => {
-            let mut fields = get(PODS);
-            fields.extend((0..count).map(|at| field(&format!("x-bulk-{at}"), &"a".repeat(size))));
-            fields
-        }
-        Stimulus::Fields(fields) => fields.iter().map(|(name, value)| field(name, value)).collect(),
-        Stimulus::OneField(name, value) => {
-            let mut fields = get(PODS);
-            match fields.iter_mut().find(|(found, _)| found == name) {
-                Some(found) => found.1 = value.as_bytes().to_vec(),
-                None => fields.push(field(name, value)),
-            }
-            fields
-        }
-        Stimulus::Raw(_) | Stimulus::Connection(_) => Vec::new(),
-    }
-}
-
-fn judge(case: &Case, answer: Answer, arrived: &[Arrived]) -> Result<(), String> {
-    let refused = |status: u16| {
-        StatusCode::from_u16(status).is_ok_and(|status| status.is_client_error() || status.is_server_error())
-    };
+fn judge(case: &Case, answer: &Answer, arrived: &[Arrived]) -> Result<(), String> {
+    let status = answer.status;
+    let explained = |status: u16| status < 400 || explains(answer, status);
     let as_expected = match case.expected {
-        Expected::Status(status) => answer == Some(status),
-        Expected::OneOf(statuses) => answer.is_some_and(|status| statuses.contains(&status)),
-        Expected::Broken => answer.is_none(),
-        Expected::RefusedOrBroken => answer.is_none_or(refused),
+        Expected::Status(expected) => status == Some(expected) && explained(expected),
+        Expected::OneOf(expected) => status.is_some_and(|status| expected.contains(&status) && explained(status)),
+        Expected::Broken => status.is_none(),
+        Expected::RefusedOrBroken => status.is_none_or(|status| (400..600).contains(&status)),
     };
     if !as_expected {
-        return Err(format!("answered {answer:?}, expected {:?}", case.expected));
+        let body = String::from_utf8_lossy(&answer.body);
+        return Err(format!("answered {status:?} {body:?}, expected {:?}", case.expected));
     }
     match (case.upstream, arrived) {
-        (Upstream::Nothing | Upstream::AtMostAlice, []) => Ok(()),
-        (Upstream::Nothing, several) => Err(format!("{} requests reached the cluster", several.len())),
+        (Upstream::Nothing | Upstream::NotEvenAsked | Upstream::AtMostAlice, []) => Ok(()),
+        (Upstream::Nothing | Upstream::NotEvenAsked, several) => {
+            Err(format!("{} requests reached the cluster", several.len()))
+        }
         (Upstream::AtMostAlice, [one]) => identity(one, ALICE),
         (Upstream::Alice(seen), [one]) => identity(one, ALICE).and_then(|()| facts(one, seen)),
         (Upstream::As(user, seen), [one]) => identity(one, user).and_then(|()| facts(one, seen)),
         (Upstream::One(seen), [one]) => credential(one).and_then(|()| facts(one, seen)),
         (_, several) => Err(format!("{} requests reached the cluster, expected one", several.len())),
     }
+}
+
+/// A refusal says why in the words of its surface: a `Status` for clients of Kubernetes, a problem for those of the
+/// gateway's own API.
+fn explains(answer: &Answer, status: u16) -> bool {
+    // On HTTP/1.1, another answer may follow.
+    let first = serde_json::Deserializer::from_slice(&answer.body).into_iter::<Value>().next();
+    let Some(Ok(body)) = first else { return false };
+    let code = if body["kind"] == "Status" { &body["code"] } else { &body["status"] };
+    code.as_u64() == Some(u64::from(status))
 }
 
 pub(crate) const ALICE: &str = "corp:alice";
