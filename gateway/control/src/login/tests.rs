@@ -1,6 +1,6 @@
 //! Who gets in, who does not, and what is left behind when they do not.
 
-use auth_core::{AccessMode, AccessPolicy};
+use auth_core::{AccessMode, AccessPolicy, Mapping};
 
 use super::*;
 use crate::testing::{Mood, Person as Scripted, Site};
@@ -222,6 +222,19 @@ async fn a_user_name_belongs_to_the_first_principal_until_it_is_released() {
     assert!(old.is_err(), "two people must never go by one name at a time");
     site.login("alice2").await.expect("the name is free");
     assert!(matches!(site.login("alice").await, Err(LoginError::NameTaken { .. })));
+}
+
+#[tokio::test]
+async fn a_reserved_name_that_a_provider_gave_is_logged_and_nobody_gets_a_session() {
+    let site = Site::open().await;
+    site.corp.set("eve", Scripted { groups: vec![("1", "system:masters")], ..Scripted::default() });
+    let open = serde_json::from_str(r#"{"groups":{"prefix":""}}"#).expect("a mapping");
+    let mapping = Mapping::compile(open, &"corp".parse().expect("an id")).expect("compiled");
+    let entry = ProviderEntry { mapping, ..site.entry(AccessPolicy::default()) };
+    site.control.replace_providers(Registry::new([entry], [])).await.expect("replaced");
+    let error = site.login("eve").await.expect_err("refused");
+    assert_eq!(error.audit_text(), "corp: the group \"system:masters\" is reserved");
+    assert_eq!(sessions(&site).await, 0);
 }
 
 #[tokio::test]
