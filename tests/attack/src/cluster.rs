@@ -162,7 +162,11 @@ async fn http2(request: Request<Incoming>, record: Record) -> Result<Response<Re
         Reaction::Told(told) => {
             let http2 = told.http2.expect("an answer for this protocol");
             let builder = Response::builder().status(http2.status);
-            let builder = http2.fields.iter().fold(builder, |builder, (name, value)| builder.header(*name, *value));
+            let large = "x".repeat(150_000);
+            let builder = http2
+                .fields
+                .iter()
+                .fold(builder, |builder, (name, value)| builder.header(*name, value.replace("{150K}", &large)));
             (builder, http2.body.map(|text| Bytes::from_static(text.as_bytes())), told.then)
         }
     };

@@ -16,6 +16,11 @@ const fn get(id: &'static str, what: &'static str, answer: Answer, told: Told) -
     Exchange { id, what, ask: Ask::Plain("GET"), answer, told }
 }
 
+/// The same answer over HTTP/2, without a body of its own where `body` is `None`.
+const fn both(http1_text: &'static str, status: u16, fields: crate::Fields, body: Option<&'static str>) -> Answer {
+    Answer { http2: Some(Http2 { status, fields, body }), ..http1(http1_text) }
+}
+
 /// What a cluster tells its clients, and what it tells the hop before it.
 const KEPT: &[Header] = &[
     Is("warning", "299 - \"old\""),
@@ -53,14 +58,43 @@ pub(crate) const EXCHANGES: &[Exchange] = &[
     get(
         "E7",
         "a switch that nobody asked for",
-        http1("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"),
+        both("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n", 101, &[], None),
         Told::Refused(502),
     ),
     get(
         "F17",
         "two lengths that differ",
-        http1("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{} "),
+        both(
+            "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{} ",
+            200,
+            &[("content-length", "2"), ("content-length", "3")],
+            Some("{}"),
+        ),
         Told::Refused(502),
+    ),
+    get(
+        "F17",
+        "a length that is no number",
+        both("HTTP/1.1 200 OK\r\nContent-Length: +2\r\n\r\n{}", 200, &[("content-length", "+2")], Some("{}")),
+        Told::Refused(502),
+    ),
+    get(
+        "F17",
+        "a list of lengths",
+        both("HTTP/1.1 200 OK\r\nContent-Length: 2, 3\r\n\r\n{} ", 200, &[("content-length", "2, 3")], Some("{}")),
+        Told::Refused(502),
+    ),
+    get(
+        "F17",
+        "a line break and a second answer within a value",
+        http1("HTTP/1.1 200 OK\r\nX-A: 1\r\n\tHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"),
+        Told::Refused(502),
+    ),
+    get(
+        "F17",
+        "a second answer behind the first",
+        http1("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nfoe"),
+        Told::Whole(200, &[], "{}"),
     ),
     get(
         "F17",
@@ -82,8 +116,8 @@ pub(crate) const EXCHANGES: &[Exchange] = &[
     ),
     get(
         "F17",
-        "a head of three hundred kilobytes",
-        Answer { before: ("", 0), ..http1(concat!("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n", "{300K}", "\r\n{}")) },
+        "a head that is larger than anybody reads",
+        both("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n{300K}\r\n{}", 200, &[("x-large", "{150K}")], Some("{}")),
         Told::Refused(502),
     ),
     Exchange {

@@ -86,7 +86,7 @@ pub(crate) const EXCHANGES: &[Exchange] = &[
         what: "early hints before the switch",
         ask: Ask::Upgrade("GET", WEBSOCKET, "from the client \0\x03"),
         answer: Answer {
-            before: ("HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n", 2),
+            before: ("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n", 2),
             ..switches(WEBSOCKET_101)
         },
         told: Told::Tunnel(BYTES),
