@@ -324,8 +324,8 @@ fn own_rights(one: &Arrived, body: &[u8]) -> Value {
     json!({ "status": { "allowed": allowed } })
 }
 
-/// Alice may act as `bob`, in the group `readers`, with the uid `7` and as of the site `eu`; whoever asks about `broken`
-/// gets no answer.
+/// Alice may act as `bob`, in the group `readers`, with the uid `7` and as of the site `eu`, and, in a cluster that trusts
+/// too much, as whoever Kubernetes keeps a name for; whoever asks about `broken` gets no answer.
 fn others_rights(body: &[u8]) -> (u16, Value) {
     let review: Value = serde_json::from_slice(body).unwrap();
     let text = |field: &str| {
@@ -338,6 +338,8 @@ fn others_rights(body: &[u8]) -> (u16, Value) {
         (text("group"), text("resource"), text("subresource"), text("name")),
         ("", "users", "", "bob")
             | ("", "groups", "", "readers")
+            | ("", "groups", "", "system:masters" | "system:nodes" | "system:monitoring")
+            | ("", "users", "", "system:anonymous" | "system:node:n1" | "system:kube-controller-manager")
             | ("authentication.k8s.io", "uids", "", "7")
             | ("authentication.k8s.io", "userextras", "example.org/site", "eu")
     );

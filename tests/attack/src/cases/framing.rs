@@ -213,6 +213,20 @@ pub(crate) const CASES: &[Case] = &[
         upstream: Nothing,
     },
     Case {
+        id: "E9",
+        what: "a body in front of the switch",
+        stimulus: get!("Connection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 5"),
+        expected: Status(400),
+        upstream: Nothing,
+    },
+    Case {
+        id: "E11",
+        what: "two wishes in two lines",
+        stimulus: get!("Connection: Upgrade\r\nUpgrade: websocket\r\nUpgrade: spdy/3.1"),
+        expected: Status(400),
+        upstream: Nothing,
+    },
+    Case {
         id: "E12",
         what: "upgrade without Connection",
         stimulus: get!("Upgrade: websocket"),

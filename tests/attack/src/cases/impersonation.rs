@@ -220,7 +220,7 @@ pub(crate) const CASES: &[Case] = &[
     case(
         "D9",
         "nobody asks a cluster about a reserved name",
-        Lines(&[("Impersonate-User", b"bob"), ("Impersonate-Group", b"system:masters")]),
+        Lines(&[("Impersonate-User", b"bob"), ("Impersonate-Group", b"system:monitoring")]),
         Status(403),
         NotEvenAsked,
     ),
