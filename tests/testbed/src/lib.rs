@@ -27,6 +27,7 @@ pub mod ports;
 pub mod wait;
 
 pub mod process;
+pub mod prometheus;
 pub mod reaper;
 mod state;
 

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::programs::say;
 
 /// A package of Debian and its kin, and the program by which its presence is known elsewhere too.
-const PACKAGES: [(&str, &str); 12] = [
+const PACKAGES: [(&str, &str); 14] = [
     ("containerd", "containerd"),
     ("runc", "runc"),
     ("iptables", "iptables"),
@@ -23,6 +23,9 @@ const PACKAGES: [(&str, &str); 12] = [
     ("ldap-utils", "ldapadd"),
     ("curl", "curl"),
     ("strace", "strace"),
+    ("prometheus", "prometheus"),
+    // libFuzzer is C++.
+    ("g++", "g++"),
 ];
 
 /// What only measuring needs.

@@ -15,7 +15,7 @@ use crate::gate::Gate;
 use crate::refusal::Refusal;
 
 pub(crate) use hold::Hold;
-pub(crate) use record::{Closed, Record};
+pub(crate) use record::{Closed, Record, ResourceClass};
 use sink::Lost;
 pub(crate) use sink::Sink;
 pub use sink::{AuditConfig, WhenFull};

@@ -212,6 +212,7 @@ impl Drop for Record {
                 },
             },
             verb: facts.info.as_ref().map_or("", |info| info.verb.as_ref()),
+            class: facts.info.as_ref().map_or(ResourceClass::Unread, |info| ResourceClass::of(info)),
             code: facts.code,
             took: facts.took,
             waited: facts.waited.unwrap_or_default(),
@@ -227,11 +228,35 @@ impl Drop for Record {
     }
 }
 
+/// What a request is about, in the few kinds that metrics tell apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ResourceClass {
+    /// An object, or a list of them.
+    Resource,
+    /// A part of an object: its log, its status, a terminal in it.
+    Subresource,
+    /// A path such as `/version`.
+    NonResource,
+    /// It was refused before its path was read.
+    Unread,
+}
+
+impl ResourceClass {
+    fn of(info: &RequestInfo) -> Self {
+        match (info.is_resource_request, info.subresource.is_empty()) {
+            (false, _) => Self::NonResource,
+            (true, true) => Self::Resource,
+            (true, false) => Self::Subresource,
+        }
+    }
+}
+
 /// What metrics count of a request that is over.
 #[derive(Debug)]
 pub(crate) struct Closed<'a> {
     pub(crate) cluster: &'a str,
     pub(crate) verb: &'a str,
+    pub(crate) class: ResourceClass,
     pub(crate) code: StatusCode,
     pub(crate) took: Duration,
     pub(crate) waited: Duration,

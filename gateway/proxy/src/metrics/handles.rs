@@ -10,7 +10,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::{Family, MetricConstructor};
 use prometheus_client::registry::Registry;
 
-use crate::audit::Closed;
+use crate::audit::{Closed, ResourceClass};
 use crate::metrics::Histogram;
 
 /// Handles of every cluster that was asked so far.
@@ -35,17 +35,22 @@ impl Handles {
 
     pub(super) fn count(&self, closed: &Closed<'_>) {
         let cluster = self.cluster(closed.cluster);
-        let class = verb_class(closed.verb);
-        let Some(handles) = VERBS.iter().position(|verb| *verb == class).and_then(|index| cluster.verbs.get(index))
-        else {
+        let verb = verb_class(closed.verb);
+        let (class, of_class) = match closed.class {
+            ResourceClass::Resource => ("resource", &cluster.resource),
+            ResourceClass::Subresource => ("subresource", &cluster.subresource),
+            ResourceClass::NonResource => ("nonresource", &cluster.non_resource),
+            ResourceClass::Unread => ("unread", &cluster.unread),
+        };
+        let Some(handles) = VERBS.iter().position(|known| *known == verb).and_then(|index| of_class.get(index)) else {
             return;
         };
-        let verb = ByVerb { cluster: Arc::clone(&cluster.name), verb: class };
-        handles.duration.get_or_init(|| self.durations.get_or_create_owned(&verb)).observe(closed.took);
+        let labels = ByVerb { cluster: Arc::clone(&cluster.name), verb, class };
+        handles.duration.get_or_init(|| self.durations.get_or_create_owned(&labels)).observe(closed.took);
         if !closed.waited.is_zero() {
-            handles.upstream.get_or_init(|| self.upstream.get_or_create_owned(&verb)).observe(closed.waited);
+            handles.upstream.get_or_init(|| self.upstream.get_or_create_owned(&labels)).observe(closed.waited);
         }
-        let labels = |code| ByCode { cluster: Arc::clone(&cluster.name), verb: class, code };
+        let labels = |code| ByCode { cluster: Arc::clone(&cluster.name), verb, class, code };
         let code = closed.code.as_u16();
         match CODES.iter().position(|known| *known == code).and_then(|index| handles.codes.get(index)) {
             Some(handle) => handle.get_or_init(|| self.requests.get_or_create_owned(&labels(code))).inc(),
@@ -57,7 +62,7 @@ impl Handles {
         if let Some(handles) = self.by_cluster.load().get(name) {
             return Arc::clone(handles);
         }
-        let fresh = Arc::new(ClusterHandles { name: name.into(), verbs: Default::default() });
+        let fresh = Arc::new(ClusterHandles::new(name));
         self.by_cluster.rcu(|known| {
             let mut known = HashMap::clone(known);
             known.entry(Arc::clone(&fresh.name)).or_insert_with(|| Arc::clone(&fresh));
@@ -72,7 +77,19 @@ type ByCluster = HashMap<Arc<str>, Arc<ClusterHandles>>;
 #[derive(Debug)]
 struct ClusterHandles {
     name: Arc<str>,
-    verbs: [VerbHandles; VERBS.len()],
+    resource: Verbs,
+    subresource: Verbs,
+    non_resource: Verbs,
+    unread: Verbs,
+}
+
+type Verbs = [VerbHandles; VERBS.len()];
+
+impl ClusterHandles {
+    fn new(name: &str) -> Self {
+        let verbs = Verbs::default;
+        Self { name: name.into(), resource: verbs(), subresource: verbs(), non_resource: verbs(), unread: verbs() }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -130,11 +147,13 @@ fn class_of(code: StatusCode) -> u16 {
 struct ByVerb {
     cluster: Arc<str>,
     verb: &'static str,
+    class: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ByCode {
     cluster: Arc<str>,
     verb: &'static str,
+    class: &'static str,
     code: u16,
 }

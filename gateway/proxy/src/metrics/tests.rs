@@ -6,6 +6,7 @@ fn closed<'a>(cluster: &'a str, verb: &'a str, code: u16) -> Closed<'a> {
     Closed {
         cluster,
         verb,
+        class: crate::audit::ResourceClass::Resource,
         code: StatusCode::from_u16(code).unwrap(),
         took: Duration::from_millis(30),
         waited: Duration::from_millis(10),
@@ -19,8 +20,12 @@ fn a_request_counts_by_cluster_verb_and_code() {
     metrics.closed(&closed("east", "list", 200));
     metrics.closed(&closed("east", "list", 200));
     let text = metrics.encode();
-    assert!(text.contains(r#"gatewarden_requests_total{cluster="east",verb="LIST",code="200"} 2"#), "{text}");
-    let bucket = r#"gatewarden_request_duration_seconds_bucket{le="0.05",cluster="east",verb="LIST"} 2"#;
+    assert!(
+        text.contains(r#"gatewarden_requests_total{cluster="east",verb="LIST",class="resource",code="200"} 2"#),
+        "{text}"
+    );
+    let bucket =
+        r#"gatewarden_request_duration_seconds_bucket{le="0.05",cluster="east",verb="LIST",class="resource"} 2"#;
     assert!(text.contains(bucket), "{text}");
 }
 

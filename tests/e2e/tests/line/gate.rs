@@ -167,6 +167,11 @@ impl Gate {
         self.place.port
     }
 
+    /// `host:port` of the operations port.
+    pub(crate) fn operations_authority(&self) -> String {
+        format!("127.0.0.1:{}", self.place.operations_port)
+    }
+
     /// Status and body of a path on the operations port.
     pub(crate) fn operations(&self, path: &str) -> Result<(u16, String)> {
         let response = testbed::http::get(&format!("{}{path}", self.place.operations_url()))?;

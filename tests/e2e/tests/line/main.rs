@@ -24,6 +24,7 @@ mod impersonation;
 mod isolation;
 mod kills;
 mod lifecycle;
+mod monitoring;
 mod outages;
 mod protocols;
 mod reads;
@@ -50,6 +51,7 @@ fn cases() -> Vec<Case<Bed>> {
         kills::facts(),
         revocation::facts(),
         disk::facts(),
+        monitoring::facts(),
         access::facts(),
         outages::facts(),
         lifecycle::facts(),
