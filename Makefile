@@ -11,7 +11,7 @@ ARGS =
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 TESTBED = $(TARGET)/debug/testbed
 
-.PHONY: help build lint unit tidy e2e test bench demo demo-down everything
+.PHONY: help build lint unit tidy e2e test fuzz bench demo demo-down everything
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,7 +35,13 @@ e2e: everything ## Real kubectl, clusters and directories, in a network namespac
 		--no-fail-fast -- $(CASES)
 
 test: lint everything ## Everything that must pass before a change is merged
+	tests/fuzz/run build
 	$(TESTBED) run -- $(CARGO) test --locked --offline --workspace --no-fail-fast
+	tests/fuzz/run 5
+
+fuzz: ## Look for inputs that break a promise, TIME=60 seconds for each of seven targets
+	tests/fuzz/run build
+	tests/fuzz/run $(or $(TIME),60)
 
 bench: ## What the gateway costs beside nginx and HAProxy; ARGS="--rounds 1" is quick
 	$(CARGO) build --locked --release --package gatewarden --package load --package testbed

@@ -63,7 +63,10 @@ mod spill;
 mod stream;
 mod tls;
 
-#[cfg(test)]
+#[cfg(fuzzing)]
+pub mod fuzzing;
+#[cfg(any(test, fuzzing))]
+#[cfg_attr(fuzzing, expect(dead_code, reason = "fuzzing needs a part of it"))]
 mod testing;
 
 pub use admit::{Admitted, Incoming, Public};

@@ -1,4 +1,5 @@
 //! What unit tests of the stages share: a gate over one cluster, with a clock and a resolver that the test holds.
+#![expect(clippy::unwrap_used, reason = "built for tests and fuzzing alone")]
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -26,10 +27,12 @@ use crate::boundary::{
 use crate::cluster::Clusters;
 use crate::executor::Executor;
 use crate::gate::{Common, Gate};
-use crate::impersonate::Reviews;
+use crate::impersonate::{Reviews, Sending};
 use crate::metrics::Metrics;
+use crate::refusal::Refusal;
 use crate::stream::Drain;
 use crate::upstream::Pool;
+use crate::{admit, authenticate, authorize, impersonate};
 
 /// A clock that moves when told.
 #[derive(Debug)]
@@ -203,4 +206,17 @@ pub(crate) fn snapshot_config() -> SnapshotConfig {
         whom_to_ask: "Ask the platform team.".to_owned(),
         ..SnapshotConfig::default()
     }
+}
+
+/// Sends a request through all stages but the last.
+pub(crate) async fn outbound(world: &World, incoming: Incoming) -> Result<Sending, Refusal> {
+    let mut record = world.record(&incoming);
+    let admit::Entry::Private(admitted) = admit::run(&world.gate, incoming, &mut record)? else {
+        return Err(Refusal::NotFound);
+    };
+    let authenticated = authenticate::run(&world.gate, admitted, &mut record).await?;
+    let authorize::Permitted::Cluster(authorized) = authorize::run(&world.gate, authenticated, &mut record)? else {
+        return Err(Refusal::NotFound);
+    };
+    Ok(impersonate::run(&world.gate, authorized, &mut record).await?.into_sending().1)
 }

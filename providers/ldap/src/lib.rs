@@ -41,4 +41,7 @@ mod deadline;
 
 mod failure;
 
+#[cfg(fuzzing)]
+pub mod fuzzing;
+
 pub use kind::LdapKind;

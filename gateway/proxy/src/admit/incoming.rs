@@ -37,7 +37,7 @@ impl Incoming {
         &self.peer
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(crate) fn for_test(request: Request<Body>, peer: Arc<Peer>) -> Self {
         let (head, body) = request.into_parts();
         Self { head, body, upgrade: None, peer }

@@ -2,21 +2,12 @@ use http::request::Builder;
 use proptest::prelude::*;
 
 use super::*;
-use crate::testing::{World, request, snapshot_config};
-use crate::{admit, authenticate, authorize};
+use crate::testing::{self, World, request, snapshot_config};
 
-/// Sends a request through all stages but the last.
+/// The headers of a request after all stages but the last.
 fn outbound(world: &World, request: Builder) -> Result<HeaderMap, Refusal> {
-    let run = async {
-        let incoming = world.incoming(request.body(Body::empty()).map_err(|_| Refusal::NotFound)?);
-        let mut record = world.record(&incoming);
-        let admit::Entry::Private(admitted) = admit::run(&world.gate, incoming, &mut record)? else { panic!("public") };
-        let authenticated = authenticate::run(&world.gate, admitted, &mut record).await?;
-        let authorize::Permitted::Cluster(authorized) = authorize::run(&world.gate, authenticated, &mut record)? else {
-            panic!("management")
-        };
-        Ok(super::run(&world.gate, authorized, &mut record).await?.into_sending().1.headers)
-    };
+    let request = request.body(Body::empty()).map_err(|_| Refusal::NotFound)?;
+    let run = async { Ok(testing::outbound(world, world.incoming(request)).await?.headers) };
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(run)
 }
 

@@ -48,6 +48,8 @@ enum Value {
     Text(String),
     /// Not UTF-8, or of a syntax that we do not know: compared byte for byte.
     Opaque(Vec<u8>),
+    /// The BER of something that is no string.
+    Encoded(Vec<u8>),
 }
 
 impl Dn {
@@ -83,6 +85,10 @@ impl fmt::Display for Dn {
                     Value::Opaque(bytes) => {
                         write!(f, "{plus}{kind}=")?;
                         bytes.iter().try_for_each(|byte| write!(f, "\\{byte:02x}"))?;
+                    }
+                    Value::Encoded(bytes) => {
+                        write!(f, "{plus}{kind}=#")?;
+                        bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))?;
                     }
                 }
             }

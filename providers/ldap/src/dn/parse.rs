@@ -65,12 +65,23 @@ fn attribute_type(input: &mut Peekable<Bytes<'_>>) -> Result<String, DnFault> {
         }
     }
     let name = name.trim();
-    let name = name.strip_prefix("oid.").unwrap_or(name);
-    if name.is_empty() || name.contains(' ') {
+    let name = name.strip_prefix("oid.").filter(|rest| is_oid(rest)).unwrap_or(name);
+    if !is_oid(name) && !is_descriptor(name) {
         return Err(DnFault::BadType);
     }
     let short = SHORT_NAMES.iter().find(|(long, _)| *long == name).map_or(name, |(_, short)| short);
     Ok(short.to_owned())
+}
+
+/// `numericoid` of RFC 4512 §1.4, without its rule on leading zeros.
+fn is_oid(name: &str) -> bool {
+    name.split('.').all(|arc| !arc.is_empty() && arc.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// `keystring` of RFC 4512 §1.4.
+fn is_descriptor(name: &str) -> bool {
+    name.starts_with(|first: char| first.is_ascii_alphabetic())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
 /// A value, and the separator that ended it.
@@ -129,7 +140,7 @@ fn hex_value(input: &mut Peekable<Bytes<'_>>) -> Result<Part, DnFault> {
         Ok(Some(element)) if STRINGS.contains(&element.tag) => Some(element.content.to_vec()),
         _ => None,
     };
-    Ok(Part { value: string.map_or(Value::Opaque(bytes), folded), separator })
+    Ok(Part { value: string.map_or(Value::Encoded(bytes), folded), separator })
 }
 
 fn hex_digit(byte: u8) -> Option<u8> {

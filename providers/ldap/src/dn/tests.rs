@@ -47,6 +47,22 @@ fn what_is_not_a_name_is_refused() {
     }
 }
 
+#[test]
+fn what_is_no_string_is_written_as_it_was_read() {
+    for text in ["cn=#020101,dc=y", "cn=#040366,dc=y", "cn=\\80\\ff,dc=y"] {
+        assert_eq!(dn(&dn(text).to_string()), dn(text), "{text}");
+    }
+    assert_ne!(dn("cn=#80"), dn("cn=\\80"), "the BER of something, and a byte");
+    assert_ne!(dn("cn=#020101"), dn("cn=\\02\\01\\01"));
+}
+
+#[test]
+fn an_attribute_type_is_a_name_or_an_oid() {
+    for text in ["oid.oid.=x", "1..2=x", ".1=x", "-a=x", "a.b=x", "oid.=x", "1a=x"] {
+        assert_eq!(text.parse::<Dn>(), Err(DnFault::BadType), "{text}");
+    }
+}
+
 proptest! {
     #[test]
     fn an_escaped_value_is_one_value(values in vec("\\PC{1,20}", 1..4)) {

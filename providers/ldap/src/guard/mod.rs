@@ -4,6 +4,8 @@
 //! and takes the process down) and panics on replies of a shape that it does not expect. So every
 //! message is collected, measured and checked here before the decoder sees its first byte.
 
+#[cfg(any(test, fuzzing))]
+mod decode;
 mod message;
 #[cfg(test)]
 mod tests;
@@ -13,6 +15,8 @@ use thiserror::Error;
 
 use crate::ber::{self, BerFault, Reader, SEQUENCE};
 
+#[cfg(any(test, fuzzing))]
+pub(crate) use decode::decode;
 pub(crate) use message::{Kind, Message};
 
 /// What one message from a directory may look like.

@@ -1,11 +1,8 @@
-use ldap3::LdapResult;
-use ldap3::asn1::Tag;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
 use crate::ber::{ENUMERATED, INTEGER, OCTET_STRING, SET, element};
-use crate::entry::Entry;
 
 fn message(id: u8, operation: &[u8]) -> Vec<u8> {
     element(SEQUENCE, &[element(INTEGER, &[id]), operation.to_vec()].concat())
@@ -89,26 +86,6 @@ fn an_unsolicited_message_is_told_apart() {
 #[test]
 fn plain_text_is_not_a_message() {
     assert_eq!(first(b"HTTP/1.1 400 Bad Request\r\n\r\n").unwrap_err(), GuardFault::NotAMessage);
-}
-
-/// Does with a message what the library will do with it; panics where the library would.
-fn decode(message: &Message) {
-    let (_, whole) = ldap3::asn1::parse_tag(message.bytes()).unwrap();
-    let mut fields = whole.expect_constructed().unwrap().into_iter();
-    assert!(fields.next().unwrap().expect_primitive().is_some());
-    let operation = fields.next().unwrap();
-    match message.kind() {
-        Kind::Entry => assert!(Entry::decode(operation).is_some()),
-        Kind::Bind | Kind::Done => drop(LdapResult::from(Tag::StructureTag(operation))),
-        Kind::Reference | Kind::Extended(_) | Kind::Notice => {} // these never reach the library
-    }
-    for control in fields.flat_map(|list| list.expect_constructed().unwrap()) {
-        let parts = control.expect_constructed().unwrap();
-        assert!((1..=3).contains(&parts.len()));
-        for part in parts {
-            assert!(!(part.id == 1 && part.expect_primitive().unwrap().is_empty()));
-        }
-    }
 }
 
 /// A search result with a control, and an entry: what a server sends every day.
