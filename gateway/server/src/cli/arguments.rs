@@ -64,6 +64,11 @@ pub(super) enum Command {
         #[command(subcommand)]
         command: ClusterCommand,
     },
+    /// Tell what became of a request and what to do about it, from the audit log.
+    #[command(
+        after_help = "Example:\n  gatewarden explain --audit-id 0199f0c2-7d3a-7c11-9a52-6d1f5e0b8a77\n\nThe id stands in the Audit-Id header of every answer; `kubectl -v=8` shows it. Rotated files beside `audit.file` are read too."
+    )]
+    Explain(Explain),
     /// Print the completion script of a shell.
     #[command(after_help = "Example:\n  gatewarden completion bash > /etc/bash_completion.d/gatewarden")]
     Completion {
@@ -134,6 +139,13 @@ pub(super) enum UserCommand {
     },
     /// List everybody who has an account here or has logged in.
     List,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Explain {
+    /// The request's id.
+    #[arg(long, value_name = "ID", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub(super) audit_id: String,
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,4 +1,4 @@
-//! What an operator types: `gatewarden serve`, `check`, `user`, `token`, `cluster`, `completion`.
+//! What an operator types: `gatewarden serve`, `check`, `user`, `token`, `cluster`, `explain`, `completion`.
 //!
 //! Results go to standard output, everything else to standard error. The exit code is 0 when it worked, 1 when it did
 //! not, and 2 when the command line was wrong. A failure is one line that says what to do.
@@ -6,6 +6,7 @@
 mod arguments;
 mod check;
 mod cluster;
+mod explain;
 mod kubeconfig;
 mod output;
 mod password;
@@ -50,6 +51,7 @@ fn run(arguments: Arguments) -> Result<ExitCode, CommandError> {
         Command::User { command } => user::run(&common.config, command, &output),
         Command::Token { command } => token::run(&common.config, command, &output),
         Command::Cluster { command } => cluster::run(&common.config, command, &output),
+        Command::Explain(explain) => explain::run(&common.config, &explain, &output),
         Command::Completion { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "gatewarden", &mut script);

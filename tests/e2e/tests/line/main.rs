@@ -18,6 +18,7 @@ mod people;
 
 mod access;
 mod disk;
+mod explain;
 mod hostile;
 mod identity;
 mod impersonation;
@@ -52,6 +53,7 @@ fn cases() -> Vec<Case<Bed>> {
         revocation::facts(),
         disk::facts(),
         monitoring::facts(),
+        explain::facts(),
         access::facts(),
         outages::facts(),
         lifecycle::facts(),
