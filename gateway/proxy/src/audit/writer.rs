@@ -39,7 +39,7 @@ impl Writer {
     pub(super) async fn run(mut self, mut messages: mpsc::Receiver<Message>) {
         let mut batch = Vec::with_capacity(BATCH);
         while messages.recv_many(&mut batch, BATCH).await > 0 {
-            if !batch.iter().any(Message::is_awaited) {
+            if batch.len() < BATCH && !batch.iter().any(Message::is_awaited) {
                 // Reads may wait a little for company, and none that comes meanwhile wakes this thread: under load that
                 // would be a system call for each of them. Whoever waits for its line ends the wait at once.
                 let _ = tokio::time::timeout(WAIT, self.hurry.notified()).await;

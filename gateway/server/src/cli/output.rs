@@ -67,6 +67,6 @@ pub(super) fn complain(text: &str) {
 }
 
 /// Without control characters: names come from directories, and a terminal obeys escape sequences.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     text.chars().map(|letter| if letter.is_control() { '\u{fffd}' } else { letter }).collect()
 }

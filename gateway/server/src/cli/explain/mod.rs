@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::CommandError;
 use super::arguments::Explain;
-use super::output::Output;
+use super::output::{Output, plain};
 use crate::config;
 
 /// Finds the request and tells its story.
@@ -66,7 +66,7 @@ fn story(events: &[Event<'_>], last: &Event<'_>, remedy: &str) -> String {
     lines.push(("reason", note("gatewarden/deny-reason").to_owned()));
     lines.push(("next", remedy.to_owned()));
     let told = lines.into_iter().filter(|(_, value)| !value.is_empty());
-    told.map(|(name, value)| format!("{name:<10} {}\n", value.escape_debug())).collect()
+    told.map(|(name, value)| format!("{name:<10} {}\n", plain(&value))).collect()
 }
 
 fn answered(last: &Event<'_>) -> impl FnOnce(u16) -> String {

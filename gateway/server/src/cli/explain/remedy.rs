@@ -17,7 +17,8 @@ pub(super) fn of(last: &Event<'_>, whom_to_ask: &str) -> String {
             "the grant or the token is for reading, or for other clusters: widen the grant, or log in again".to_owned()
         }
         ("may-not-act-as", _) => format!(
-            "the cluster denies {user} the verb `impersonate` for whom --as names: `kubectl auth can-i impersonate users/<name> --as={user}`"
+            "the cluster denies {user} the verb `impersonate` for whom --as names: `kubectl auth can-i impersonate users/<name> --as={}`",
+            word_of_shell(user),
         ),
         ("unauthenticated" | "session-ended", _) => {
             "the token is missing, over or revoked: log in again; `gatewarden token list` shows those that live"
@@ -35,9 +36,11 @@ pub(super) fn of(last: &Event<'_>, whom_to_ask: &str) -> String {
         ("unavailable", _) => "the store or the audit log could not be used: look at their disks".to_owned(),
         ("internal" | "panic", _) => "this is a fault of the gateway: its log has more under the same id".to_owned(),
         ("", 403) => format!(
-            "the cluster's own authorization says no: `kubectl --context {cluster} auth can-i {} {} --as={user}{}`",
-            last.verb,
+            "the cluster's own authorization says no: `kubectl --context {} auth can-i {} {} --as={}{}`",
+            word_of_shell(cluster),
+            word_of_shell(&last.verb),
             resource(last),
+            word_of_shell(user),
             groups(last),
         ),
         ("", 0) => String::new(),
@@ -55,17 +58,76 @@ fn subjects(last: &Event<'_>) -> String {
 }
 
 fn resource(last: &Event<'_>) -> String {
-    let Some(object) = &last.object_ref else { return last.request_uri.to_string() };
-    let mut text = object.resource.to_string();
-    if !object.api_group.is_empty() {
-        text = format!("{text}.{}", object.api_group);
-    }
+    let Some(object) = &last.object_ref else { return word_of_shell(&last.request_uri) };
+    let group = if object.api_group.is_empty() { String::new() } else { format!(".{}", object.api_group) };
+    let mut text = word_of_shell(&format!("{}{group}", object.resource));
     if !object.subresource.is_empty() {
-        text = format!("{text} --subresource={}", object.subresource);
+        text = format!("{text} --subresource={}", word_of_shell(&object.subresource));
     }
-    if object.namespace.is_empty() { text } else { format!("{text} -n {}", object.namespace) }
+    if object.namespace.is_empty() { text } else { format!("{text} -n {}", word_of_shell(&object.namespace)) }
 }
 
 fn groups(last: &Event<'_>) -> String {
-    last.user.groups.iter().map(|group| format!(" --as-group={group}")).collect()
+    last.user.groups.iter().map(|group| format!(" --as-group={}", word_of_shell(group))).collect()
+}
+
+/// A text as one word of a shell. People paste what is suggested here, and paths and names are whoever's.
+fn word_of_shell(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.:/@=+,".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use kube_wire::RequestInfo;
+    use kube_wire::audit::Stage;
+
+    use super::*;
+
+    #[test]
+    fn nothing_of_a_client_or_a_directory_is_more_than_a_word() {
+        let path = "/api/v1/namespaces/$(reboot)/pods;x";
+        let info = RequestInfo::parse(&http::Method::GET, path, None).unwrap();
+        let mut event =
+            Event::new("id", path, &info, Timestamp::UNIX_EPOCH).at(Stage::ResponseComplete, Timestamp::UNIX_EPOCH);
+        event.response_status = Some(http::StatusCode::FORBIDDEN.into());
+        event.user.to_mut().username = "o'neil `id`".to_owned();
+        event.user.to_mut().groups = vec!["a b".to_owned()];
+        let told = of(&event, "");
+        for part in ["list 'pods;x' -n '$(reboot)'", r"--as='o'\''neil `id`'", "--as-group='a b'"] {
+            assert!(told.contains(part), "{part}: {told}");
+        }
+    }
+
+    #[test]
+    fn each_reason_has_a_next_step_of_its_own() {
+        let info = RequestInfo::default();
+        let mut steps = std::collections::BTreeSet::new();
+        for (reason, code) in [
+            ("no-grant: x", 403),
+            ("out-of-scope: x", 403),
+            ("may-not-act-as: x", 403),
+            ("unauthenticated: x", 401),
+            ("cluster-closed: x", 503),
+            ("cluster-unavailable: x", 503),
+            ("too-many-requests: x", 429),
+            ("unavailable: x", 503),
+            ("internal: x", 500),
+            ("bad-request: x", 400),
+            ("", 403),
+            ("", 404),
+            ("", 200),
+        ] {
+            let mut event = Event::new("id", "/", &info, Timestamp::UNIX_EPOCH);
+            event.response_status = Some(http::StatusCode::from_u16(code).unwrap().into());
+            if !reason.is_empty() {
+                event.annotate("gatewarden/deny-reason", reason);
+            }
+            assert!(steps.insert(of(&event, "")), "{reason} {code} says what another says");
+        }
+    }
 }
