@@ -1,8 +1,9 @@
 //! The kubelet, told to touch nothing outside our folder.
 
+use std::fs::{self, File};
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use serde_json::json;
 
 use crate::cluster::Ports;
@@ -22,6 +23,7 @@ pub(super) fn start(state: &StateDir, ports: Ports, admin: &Kubectl) -> Result<P
         .arg(format!("--kubeconfig={}", state.path("kubeconfig/node").display()))
         .arg(format!("--root-dir={}", state.path("kubelet").display()))
         .arg(format!("--cert-dir={}", state.path("kubelet/pki").display()));
+    let _turn = turn()?;
     let process = Process::start(state, "kubelet", command)?;
     let ready = ["get", "node", NAME, "-o", r#"jsonpath={.status.conditions[?(@.type=="Ready")].status}"#];
     wait::until("the node to be ready", wait::START, || {
@@ -29,6 +31,15 @@ pub(super) fn start(state: &StateDir, ports: Ports, admin: &Kubectl) -> Result<P
         Ok((admin.run(&ready)?.stdout.trim() == "True").then_some(()))
     })?;
     Ok(process)
+}
+
+/// Held while a kubelet starts. All kubelets of a machine listen for device plugins at one path, which no setting moves:
+/// each removes the socket of the one before and binds its own, and ends when another did so in between.
+fn turn() -> Result<File> {
+    fs::create_dir_all(programs::cache())?;
+    let lock = File::create(programs::cache().join("kubelet-start.lock"))?;
+    lock.lock().context("wait for another kubelet to start")?;
+    Ok(lock)
 }
 
 fn config(state: &StateDir, ports: Ports) -> String {
