@@ -30,7 +30,8 @@ pub(crate) enum UpstreamFault {
     /// No answer began in time. The gateway answers 504.
     #[error("the answer did not begin in time")]
     Timeout,
-    /// The connection broke before an answer began. The gateway answers 502: the request may have been carried out.
+    /// The connection broke before an answer began. The gateway answers 502, or 504 where the server had fallen silent:
+    /// the request may have been carried out.
     #[error("the connection broke before an answer")]
     Broken(#[source] hyper::Error),
     /// The client's own body broke off, or is none. The gateway answers 400.
@@ -89,6 +90,7 @@ pub(super) fn retry(fault: &hyper::Error) -> Retry {
         }
         cause = inner.source();
     }
-    let lost = fault.is_canceled() || fault.is_closed() || fault.is_incomplete_message();
+    // A time-out here is that of a ping: the server takes bytes and answers nothing at all.
+    let lost = fault.is_canceled() || fault.is_closed() || fault.is_incomplete_message() || fault.is_timeout();
     if lost { Retry::Lost } else { Retry::Never }
 }

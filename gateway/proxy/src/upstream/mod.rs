@@ -154,6 +154,7 @@ fn refusal(cluster: &Cluster, fault: &UpstreamFault) -> Refusal {
         UpstreamFault::Full => {
             Refusal::TooMany { retry_after: Duration::from_secs(1), what: "requests to this cluster" }
         }
+        UpstreamFault::Broken(fault) if fault.is_timeout() => Refusal::TimedOut { cluster: cluster.id().into() },
         UpstreamFault::Tls(_) | UpstreamFault::Broken(_) => bad_gateway(cluster, &chain),
         UpstreamFault::Body(_) => Refusal::bad_request("the body of the request cannot be read"),
         UpstreamFault::Timeout => Refusal::TimedOut { cluster: cluster.id().into() },
