@@ -12,7 +12,7 @@ use tokio::runtime::Builder;
 use tokio::sync::mpsc;
 
 use super::limits::{Limits, Timeouts};
-use super::meters::Meters;
+use super::meters::{Meters, Tasks};
 use super::{accept, worker};
 use crate::gate::Common;
 use crate::socket;
@@ -111,14 +111,16 @@ pub(crate) fn start(config: ListenerConfig, common: Arc<Common>) -> Result<Runni
     let shared = Arc::new(Shared { common, certificate, tls, limits, timeouts, pool, drain, meters, upstream_meters });
     let (alive, ended) = mpsc::channel(1);
     let mut running = Running { address, shared: Arc::clone(&shared), ended, loads: Vec::new(), threads: Vec::new() };
-    let mut handles = Vec::new();
+    let (mut handles, mut runtimes) = (Vec::new(), Vec::new());
     for number in 0..worker_count(workers) {
         let started = worker::start(number, Arc::clone(&shared), alive.clone());
-        let worker::Started { handle, thread } = started.map_err(StartError::Worker)?;
+        let worker::Started { handle, thread, runtime } = started.map_err(StartError::Worker)?;
         running.loads.push(Arc::clone(&handle.load));
         handles.push(handle);
+        runtimes.push(runtime);
         running.threads.push(thread);
     }
+    Tasks(runtimes).register(&shared.common.metrics);
     running.threads.push(start_accepting(shared, listener, handles, alive).map_err(StartError::Worker)?);
     Ok(running)
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use http::{Request, Response};
 use hyper::body::Incoming as HyperBody;
 use tokio::net::TcpStream;
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, RuntimeMetrics};
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
@@ -74,6 +74,7 @@ pub(super) struct Worker {
 pub(super) struct Started {
     pub(super) handle: Handle,
     pub(super) thread: JoinHandle<()>,
+    pub(super) runtime: RuntimeMetrics,
 }
 
 /// Starts the thread.
@@ -83,12 +84,13 @@ pub(super) fn start(number: usize, shared: Arc<Shared>, alive: mpsc::Sender<()>)
     let load = Arc::new(Load { spawned: executor.spawned(), ..Load::default() });
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let handle = Handle { arrivals: sender, load: Arc::clone(&load) };
+    let metrics = runtime.metrics();
     let thread = std::thread::Builder::new().name(format!("worker-{number}")).spawn(move || {
         runtime.block_on(run(shared, executor, load, arrivals));
         runtime.shutdown_timeout(LAST_WORDS);
         drop(alive);
     })?;
-    Ok(Started { handle, thread })
+    Ok(Started { handle, thread, runtime: metrics })
 }
 
 async fn run(shared: Arc<Shared>, executor: Executor, load: Arc<Load>, mut arrivals: mpsc::Receiver<Arrival>) {
