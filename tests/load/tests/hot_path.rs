@@ -25,8 +25,8 @@ const WARM: usize = 200;
 /// Requests that are counted.
 const COUNTED: usize = 1_000;
 
-/// Most allocations of one warm request.
-const ALLOCATIONS: [(Protocol, u64); 2] = [(Protocol::Http1, 48), (Protocol::Http2, 49)];
+/// Most allocations of one warm request. On a busy machine the audit writer wakes more often, for fewer records each time.
+const ALLOCATIONS: [(Protocol, u64); 2] = [(Protocol::Http1, 52), (Protocol::Http2, 53)];
 /// Most system calls of a worker for one warm request: wait, read and write on each side.
 const CALLS: [(Protocol, u64); 2] = [(Protocol::Http1, 6), (Protocol::Http2, 6)];
 /// What a look into the store, a provider or DNS would need.
