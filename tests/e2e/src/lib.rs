@@ -3,7 +3,7 @@
 //! - [`run`] runs a table of [`Case`]s over one bed.
 //! - [`Kubectl`] is one person at one cluster; [`Running`] a command that goes on.
 //! - [`Https`] speaks to the gateway where kubectl would not: exact bytes, exact protocol.
-//! - [`Relay`] stands between the gateway and a server, and can be cut.
+//! - [`Relay`] stands between the gateway and a server, and breaks in the ways in which servers do.
 //! - [`AuditLog`] reads what a server recorded.
 #![expect(clippy::disallowed_methods, reason = "tests keep real time, bounded by a guard")]
 
@@ -19,6 +19,6 @@ pub use audit_log::AuditLog;
 pub use https::{Answer, Held, Https, Protocol};
 pub use kubectl::{Kubectl, Outcome, Transport};
 pub use patience::{GUARD, eventually};
-pub use relay::Relay;
+pub use relay::{Fault, Relay};
 pub use runner::{Case, Proof, Skipped, note, run};
 pub use running::Running;

@@ -122,6 +122,11 @@ impl Gate {
         })
     }
 
+    /// The operating system's id of its process.
+    pub(crate) fn pid(&self) -> Result<u32> {
+        self.with_server(|server| Ok(server.process().context("it runs")?.pid()))
+    }
+
     /// Asks for an orderly end and waits for it.
     pub(crate) fn stop(&self) -> Result<()> {
         self.with_server(Gateway::stop)

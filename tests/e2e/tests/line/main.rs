@@ -19,6 +19,7 @@ mod people;
 mod access;
 mod disk;
 mod explain;
+mod faults;
 mod hostile;
 mod identity;
 mod impersonation;
@@ -50,6 +51,7 @@ fn cases() -> Vec<Case<Bed>> {
     // The longest waits first.
     let modules = [
         kills::facts(),
+        faults::facts(),
         revocation::facts(),
         disk::facts(),
         monitoring::facts(),
