@@ -34,7 +34,6 @@ pub(crate) use reviews::Reviews;
 #[derive(Debug)]
 pub struct Outbound {
     cluster: Arc<Cluster>,
-    proxied: bool,
     request: Sending,
 }
 
@@ -50,6 +49,8 @@ pub(crate) struct Sending {
     pub(crate) upgrade: Option<Upgrade>,
     /// A watch, a log, a tunnel: no deadline, and connections apart from short requests.
     pub(crate) long_running: bool,
+    /// A server behind the API server answers, which may want a login of its own, and may break its connection.
+    pub(crate) proxied: bool,
     /// How long the answer to a short request may take to begin.
     pub(crate) timeout: Duration,
     /// Ends with the session. A tunnel must end when it does.
@@ -67,7 +68,7 @@ impl Outbound {
     /// What the answer needs on its way back.
     pub(crate) fn way_back(&self) -> WayBack {
         let (cluster, life) = (Arc::clone(&self.cluster), self.request.life.clone());
-        WayBack { cluster, life, proxied: self.proxied }
+        WayBack { cluster, life, proxied: self.request.proxied }
     }
 
     /// Gives up the evidence for what is to be sent. Only the pool may do so.
@@ -86,7 +87,7 @@ pub(crate) async fn run(gate: &Gate, authorized: Authorized, record: &mut Record
     let (admitted, Way { caller, cluster }) = authorized.into_parts();
     let timeout = admitted.snapshot().limits().response_timeout;
     let long_running = admitted.info().is_long_running(admitted.upgrade().is_some());
-    let proxied = admitted.info().is_connect();
+    let proxied = admitted.info().is_proxied();
     let path = match admitted.target() {
         Target::Cluster { path, .. } | Target::Management { path } => path.clone(),
     };
@@ -103,8 +104,8 @@ pub(crate) async fn run(gate: &Gate, authorized: Authorized, record: &mut Record
     record.acts_as(acting_as);
     let (life, hold) = (caller.life().clone(), record.hold());
     let method = head.method;
-    let request = Sending { method, path, headers, body, upgrade, long_running, timeout, life, hold };
-    Ok(Outbound { cluster, proxied, request })
+    let request = Sending { method, path, headers, body, upgrade, long_running, proxied, timeout, life, hold };
+    Ok(Outbound { cluster, request })
 }
 
 /// What the next hop needs to know of this one.

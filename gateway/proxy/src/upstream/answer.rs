@@ -38,7 +38,7 @@ impl Answer {
         let over = match class {
             Class::Short | Class::Upgrade => None,
             Class::Watch => Some(Over { when: Box::pin(drain.clone().watch_over()), cleanly: true }),
-            Class::Stream => Some(Over { when: Box::pin(drain.clone().long_over()), cleanly: false }),
+            Class::Stream | Class::Proxied => Some(Over { when: Box::pin(drain.clone().long_over()), cleanly: false }),
         };
         // An empty answer is over already: nobody will poll it to its end.
         let lease = Some(lease).filter(|_| !frames.is_end_stream());

@@ -55,8 +55,7 @@ pub(crate) async fn send(gate: &Gate, outbound: Outbound) -> Result<Response<Bod
         return Err(not_open(&cluster, &runtime.state()));
     }
     let class = class(&sending);
-    let proxied = is_proxied(&sending.path);
-    let Sending { method, path, headers, body, upgrade, timeout: limit, life, hold, .. } = sending;
+    let Sending { method, path, headers, body, upgrade, proxied, timeout: limit, life, hold, .. } = sending;
     let mut request = Request::new(());
     *request.method_mut() = method;
     *request.uri_mut() = path.into();
@@ -119,6 +118,7 @@ async fn begin(
 fn class(sending: &Sending) -> Class {
     match (&sending.upgrade, sending.long_running) {
         (Some(_), _) => Class::Upgrade,
+        (None, _) if sending.proxied => Class::Proxied,
         (None, false) => Class::Short,
         (None, true) if is_watch(&sending.path) => Class::Watch,
         (None, true) => Class::Stream,
@@ -128,11 +128,6 @@ fn class(sending: &Sending) -> Class {
 fn is_watch(path: &PathAndQuery) -> bool {
     let asks = |pair: &str| pair.split('=').next() == Some("watch");
     path.query().is_some_and(|query| query.split('&').any(asks)) || path.path().split('/').any(|part| part == "watch")
-}
-
-/// Whether a server behind the API server answers, which may well want a login of its own.
-fn is_proxied(path: &PathAndQuery) -> bool {
-    path.path().split('/').any(|part| part == "proxy")
 }
 
 fn not_open(cluster: &Cluster, state: &State) -> Refusal {

@@ -244,7 +244,9 @@ impl Patience {
     fn new(class: Class, repeatable: bool) -> Self {
         match class {
             Class::Upgrade => Self { refused: 0, lost: 0 }, // its connection is a fresh one: there is no race to lose
-            Class::Short | Class::Watch | Class::Stream => Self { refused: 10, lost: usize::from(repeatable) },
+            Class::Short | Class::Watch | Class::Stream | Class::Proxied => {
+                Self { refused: 10, lost: usize::from(repeatable) }
+            }
         }
     }
 

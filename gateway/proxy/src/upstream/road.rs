@@ -27,6 +27,9 @@ pub(crate) enum Class {
     Watch,
     /// Logs that are followed: they run until they are done.
     Stream,
+    /// Answered by a server behind the API server. HTTP/2 ends a connection, with all that runs over it, for one head
+    /// that is far too long; so these have connections of their own, in HTTP/1.1.
+    Proxied,
     /// Switches protocols: a connection of its own, in HTTP/1.1.
     Upgrade,
 }
@@ -97,7 +100,7 @@ impl Road {
         if class == Class::Upgrade {
             return Box::pin(self.dial_http1(Alpn::Http1)).await;
         }
-        if self.http1_only.load(Ordering::Relaxed) {
+        if class == Class::Proxied || self.http1_only.load(Ordering::Relaxed) {
             return self.ride_http1().await;
         }
         let lane = self.lane(class);
@@ -217,7 +220,7 @@ impl Road {
     fn lane(&self, class: Class) -> &Lane {
         match class {
             Class::Short | Class::Upgrade => &self.short,
-            Class::Watch | Class::Stream => &self.long,
+            Class::Watch | Class::Stream | Class::Proxied => &self.long,
         }
     }
 }

@@ -199,3 +199,36 @@ async fn watches_do_not_share_a_connection_with_short_requests() {
     client.get("/k8s/clusters/east/api/v1/nodes").await;
     assert_eq!(upstream.connections() - proving, 2);
 }
+
+/// A watch that stays open, and a server behind the API server that answers with a head beyond every bound.
+fn monstrous(events: mpsc::UnboundedReceiver<Chunk>) -> Handler {
+    let events = Mutex::new(Some(events));
+    Arc::new(move |request: http::Request<Incoming>| {
+        let mut response = Response::new(Body::empty());
+        if request.uri().path().contains("/proxy/") {
+            for line in 0..100 {
+                let name = http::HeaderName::try_from(format!("x-{line}")).unwrap();
+                response.headers_mut().insert(name, http::HeaderValue::try_from("x".repeat(4096)).unwrap());
+            }
+        } else {
+            response = Response::new(streamed(events.lock().unwrap().take().expect("one watch")));
+        }
+        Box::pin(async move { response })
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_stands_behind_a_cluster_ends_nobody_elses_watch() {
+    let (events, receiver) = mpsc::unbounded_channel();
+    let upstream = Upstream::start(H2, monstrous(receiver)).await;
+    let gateway = Gateway::start(vec![upstream.cluster("east")]).await;
+    let mut client = Client::connect(&gateway, Protocol::H2).await;
+    let mut watch = client.get(WATCH).await;
+    for kind in ["pods/p:80", "services/s", "nodes/n"] {
+        let path = format!("/k8s/clusters/east/api/v1/namespaces/a/{kind}/proxy/x");
+        let response = client.get(&path).await;
+        assert_eq!(response.status(), StatusCode::BAD_GATEWAY, "{kind}");
+        events.send(Ok("event".into())).unwrap();
+        assert_eq!(next(&mut watch).await.unwrap().unwrap(), "event", "{kind}");
+    }
+}

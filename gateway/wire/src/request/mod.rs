@@ -96,6 +96,11 @@ impl RequestInfo {
                 || matches!(self.subresource.as_str(), "attach" | "exec" | "proxy" | "portforward"))
     }
 
+    /// Tells whether a server behind the API server answers: a pod, a service or a node.
+    pub fn is_proxied(&self) -> bool {
+        self.is_resource_request && (self.verb == "proxy" || self.subresource == "proxy")
+    }
+
     /// Tells whether the request can only read.
     pub fn is_read_only(&self) -> bool {
         let reads = if self.is_resource_request {

@@ -83,8 +83,7 @@ pub(super) fn check_path(path: &str, info: &RequestInfo) -> Result<(), Refusal> 
     if info.path.split(['/', '\\']).any(is_dot_segment) {
         return Err(Refusal::bad_request("the path holds a dot segment"));
     }
-    let proxied = info.is_resource_request && (info.verb == "proxy" || info.subresource == "proxy");
-    if !proxied && (path.contains("//") || info.path.contains('\\') || slashes(path) != slashes(&info.path)) {
+    if !info.is_proxied() && (path.contains("//") || info.path.contains('\\') || slashes(path) != slashes(&info.path)) {
         return Err(Refusal::bad_request("the path holds a doubled or an encoded slash"));
     }
     Ok(())
