@@ -49,8 +49,9 @@ impl LdapProvider {
 
     async fn find_by_login(&self, login: &str, deadline: Instant) -> Result<Found, Failure> {
         let users = &self.settings.users;
+        let Some(account) = users.account(login) else { return Ok(Found::Nobody) };
         let mut reader = self.directory.reader(deadline).await?;
-        people::find(reader.connection()?, users, users.filter.with_input(login), &self.attributes, deadline).await
+        people::find(reader.connection()?, users, users.filter.with_input(account), &self.attributes, deadline).await
     }
 
     /// One attempt on one server, whatever comes of it: each attempt counts towards a lock.

@@ -167,9 +167,18 @@ impl Faults {
             }
         }
         self.expect("users.search", !search.is_empty(), "name at least one attribute");
+        let netbios = |name: &String| {
+            (1..=15).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.!".contains(&b))
+        };
+        self.expect(
+            "users.domain",
+            file.domain.as_ref().is_none_or(netbios),
+            "write the NetBIOS name of the domain, such as CORP",
+        );
         Some(Users {
             base: file.base,
             filter,
+            domain: file.domain,
             id: IdAttribute::named(self.attribute("users.id", file.id, defaults.id)),
             login: self.attribute("users.login", file.login, defaults.login),
             display_name: self.attribute("users.displayName", file.display_name, defaults.display_name),

@@ -87,6 +87,8 @@ pub(crate) struct UsersFile {
     pub(crate) base: String,
     /// Who logs in as `{input}`. Must fit one entry.
     pub(crate) filter: Option<String>,
+    /// The domain's NetBIOS name: whoever types `CORP\alice` means alice. Another domain is nobody.
+    pub(crate) domain: Option<String>,
     /// An attribute that never changes and is never given to another entry.
     pub(crate) id: Option<String>,
     /// What people type; also the name that mappings use.
@@ -143,6 +145,8 @@ pub(crate) enum Strategy {
     /// As `search`, then the groups that list those groups, and so on.
     #[default]
     Nested,
+    /// As `nested`, by one question that Active Directory and Samba answer themselves; slow in very large domains.
+    InChain,
 }
 
 /// How a group names a member.

@@ -65,6 +65,8 @@ impl DnTemplate {
 pub(crate) struct Users {
     pub(crate) base: String,
     pub(crate) filter: Filter,
+    /// What may stand before a backslash in a login.
+    pub(crate) domain: Option<String>,
     pub(crate) id: IdAttribute,
     pub(crate) login: String,
     pub(crate) display_name: String,
@@ -72,6 +74,16 @@ pub(crate) struct Users {
     pub(crate) attributes: Vec<String>,
     /// Attributes that a search for people looks at.
     pub(crate) search: Vec<String>,
+}
+
+impl Users {
+    /// The login without the domain before it; none when it is of another domain.
+    pub(crate) fn account<'a>(&self, login: &'a str) -> Option<&'a str> {
+        match (&self.domain, login.split_once('\\')) {
+            (Some(domain), Some((named, account))) => named.eq_ignore_ascii_case(domain).then_some(account),
+            _ => Some(login),
+        }
+    }
 }
 
 /// Where groups are, and how they are found.

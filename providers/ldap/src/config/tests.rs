@@ -61,6 +61,33 @@ fn every_fault_is_told_at_once() {
 }
 
 #[test]
+fn a_login_may_name_the_domain_and_no_other() {
+    let mut config = sound();
+    config["users"]["domain"] = json!("CORP");
+    let users = Settings::check(read_config(config).unwrap()).unwrap().users;
+    assert_eq!(users.account("CORP\\alice"), Some("alice"));
+    assert_eq!(users.account("corp\\alice"), Some("alice"));
+    assert_eq!(users.account("alice"), Some("alice"));
+    assert_eq!(users.account("OTHER\\alice"), None);
+    assert_eq!(paths(|config| config["users"]["domain"] = json!("corp\\")), ["users.domain"]);
+    let plain = Settings::check(read_config(sound()).unwrap()).unwrap().users;
+    assert_eq!(plain.account("CORP\\alice"), Some("CORP\\alice"), "a backslash means nothing without a domain");
+}
+
+#[test]
+fn the_example_for_active_directory_is_sound() {
+    let readme = include_str!("../../README.md");
+    let example = readme.split("```yaml").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let mut config: Value = serde_saphyr::from_str(example).unwrap();
+    // The files that it names are not here.
+    config["tls"] = json!({ "mode": "dangerousNone" });
+    config["servers"] = json!(["ldap://dc1.corp.example.com"]);
+    config["bind"]["password"] = json!("a secret");
+    let settings = Settings::check(read_config(config).unwrap()).unwrap();
+    assert_eq!((settings.preset, settings.users.login.as_str()), (Preset::ActiveDirectory, "sAMAccountName"));
+}
+
+#[test]
 fn a_misspelt_key_is_an_error_not_a_default() {
     let faults = faults(|config| config["users"]["fliter"] = json!("(uid={input})"));
     assert!(faults[0].contains("fliter"), "{faults:?}");

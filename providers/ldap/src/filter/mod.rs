@@ -77,6 +77,13 @@ impl Filter {
         Self::Compare(attribute.to_owned(), "=", Value(vec![Piece::Bytes(value.into())]))
     }
 
+    /// `(attribute:1.2.840.113556.1.4.1941:=value)`: Active Directory follows the attribute through any number of entries
+    /// (LDAP_MATCHING_RULE_IN_CHAIN).
+    pub(crate) fn in_chain(attribute: &str, value: impl Into<Vec<u8>>) -> Self {
+        let (attribute, rule) = (attribute.to_owned(), ":1.2.840.113556.1.4.1941".to_owned());
+        Self::Extensible { attribute, rule, value: Value(vec![Piece::Bytes(value.into())]) }
+    }
+
     /// `(attribute=text*)`; everything that has the attribute when `text` is empty.
     pub(crate) fn prefix(attribute: &str, text: &str) -> Self {
         if text.is_empty() {

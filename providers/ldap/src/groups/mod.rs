@@ -72,6 +72,11 @@ pub(crate) async fn of(
             };
             search.batch(&groups.member, [member]).await?;
         }
+        Strategy::InChain => {
+            let first = primary.into_iter().chain([person.dn.clone()]);
+            let chains = first.map(|dn| Filter::in_chain(&groups.member, dn)).collect();
+            search.any(chains).await?;
+        }
         Strategy::Nested => {
             let first = primary.into_iter().chain([person.dn.clone()]).collect();
             nested::collect(&mut search, first).await?;
@@ -140,7 +145,11 @@ impl GroupSearch<'_> {
         attribute: &str,
         values: impl IntoIterator<Item = V>,
     ) -> Result<Vec<String>, Failure> {
-        let any = values.into_iter().map(|value| Filter::equal(attribute, value)).collect();
+        self.any(values.into_iter().map(|value| Filter::equal(attribute, value)).collect()).await
+    }
+
+    /// Finds the groups that any of these fits, and gives the DNs of the new ones.
+    async fn any(&mut self, any: Vec<Filter>) -> Result<Vec<String>, Failure> {
         let filter = Filter::And(vec![self.groups.filter.clone(), Filter::Or(any)]);
         let room = self.groups.most;
         let listing = listing(self.connection, self.groups, filter, self.scan, room).await?;
