@@ -39,6 +39,7 @@ mod node;
 mod cluster;
 mod gateway;
 mod kubectl;
+mod samba;
 mod slapd;
 
 pub mod demo;
@@ -48,5 +49,6 @@ pub use cluster::{Cluster, ClusterOptions};
 pub use gateway::{Gateway, Place};
 pub use kubectl::{Kubectl, Output};
 pub use node::unsupported as nodes_unsupported;
+pub use samba::Samba;
 pub use slapd::Slapd;
 pub use state::{StateDir, down};

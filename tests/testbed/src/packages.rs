@@ -9,8 +9,9 @@ use anyhow::{Context, Result, bail, ensure};
 
 use crate::programs::say;
 
-/// A package of Debian and its kin, and the program by which its presence is known elsewhere too.
-const PACKAGES: [(&str, &str); 14] = [
+/// A package of Debian and its kin, and the program by which its presence is known elsewhere too. One that brings modules
+/// alone, in a folder that differs by architecture, is known by its name.
+const PACKAGES: [(&str, &str); 20] = [
     ("containerd", "containerd"),
     ("runc", "runc"),
     ("iptables", "iptables"),
@@ -22,6 +23,12 @@ const PACKAGES: [(&str, &str); 14] = [
     ("slapd", "slapd"),
     ("ldap-utils", "ldapadd"),
     ("curl", "curl"),
+    ("samba", "samba"),
+    ("samba-ad-provision", "/usr/share/samba/setup/provision.ldif"),
+    ("samba-dsdb-modules", "package:samba-dsdb-modules"),
+    ("samba-vfs-modules", "package:samba-vfs-modules"),
+    ("winbind", "winbindd"),
+    ("ldb-tools", "ldbmodify"),
     ("strace", "strace"),
     ("prometheus", "prometheus"),
     // libFuzzer is C++.
@@ -79,12 +86,24 @@ pub fn install(wanted: &[&str]) -> Result<()> {
 
 /// The full path of a program, administrators' folders included.
 pub fn find(program: &str) -> Option<PathBuf> {
+    if let Some(package) = program.strip_prefix("package:") {
+        return file_list(package);
+    }
     if program.starts_with('/') {
         return Some(PathBuf::from(program)).filter(|path| path.is_file());
     }
     let path = env::var_os("PATH").unwrap_or_default();
     let dirs = env::split_paths(&path).chain(ADMIN_DIRS.iter().map(PathBuf::from));
     dirs.map(|dir| dir.join(program)).find(|path| path.is_file())
+}
+
+/// Where dpkg keeps what is in an installed package, whose name may carry its architecture.
+fn file_list(package: &str) -> Option<PathBuf> {
+    let lists = fs::read_dir("/var/lib/dpkg/info").ok()?.flatten().map(|entry| entry.path());
+    lists.filter(|path| path.extension().is_some_and(|extension| extension == "list")).find(|path| {
+        let name = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+        name.split(':').next() == Some(package)
+    })
 }
 
 /// A command for a program of [`PACKAGES`].

@@ -35,7 +35,10 @@ pub fn unsupported() -> Option<String> {
         return Some("pods need root: the kubelet mounts and makes control groups".into());
     }
     let missing = packages::missing();
-    let needed: Vec<_> = missing.into_iter().filter(|name| !matches!(*name, "slapd" | "ldap-utils" | "curl")).collect();
+    let apart = |name: &str| {
+        name.contains("samba") || matches!(name, "slapd" | "ldap-utils" | "curl" | "winbind" | "ldb-tools")
+    };
+    let needed: Vec<_> = missing.into_iter().filter(|name| !apart(name)).collect();
     (!needed.is_empty()).then(|| format!("pods need {}: run `testbed fetch`", needed.join(", ")))
 }
 
