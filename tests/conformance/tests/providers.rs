@@ -1,0 +1,65 @@
+//! Every provider of this repository on every real server, held to every suite; prints what was found as a table.
+#![expect(clippy::expect_used, clippy::disallowed_methods, clippy::print_stdout, reason = "tests")]
+
+#[path = "providers/local.rs"]
+mod local;
+#[path = "providers/ports.rs"]
+mod ports;
+#[path = "providers/samba.rs"]
+mod samba;
+#[path = "providers/slapd.rs"]
+mod slapd;
+
+use std::process::ExitCode;
+
+use auth_conformance::{Fixture, Report, run, table};
+use testbed::Samba;
+
+type Fixtures = Vec<Box<dyn Fixture>>;
+
+fn main() -> ExitCode {
+    let filters: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    let wanted = |name: &str| filters.is_empty() || filters.iter().any(|filter| name.contains(filter.as_str()));
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let _entered = runtime.enter(); // providers start tasks as they are built
+    let mut fixtures = Fixtures::new();
+    if wanted("local") {
+        fixtures.push(Box::new(local::People::new()));
+    }
+    if wanted("ldap on slapd") {
+        fixtures.push(Box::new(slapd::Directory::start().expect("slapd")));
+    }
+    let samba = samba::STRATEGIES.into_iter().filter(|(_, name)| wanted(name)).collect();
+    fixtures.extend(domains(samba).expect("Samba"));
+    let prove = |fixture: Box<dyn Fixture>| {
+        let report = runtime.block_on(run(&*fixture));
+        print!("{report}");
+        report
+    };
+    summed(&fixtures.into_iter().map(prove).collect::<Vec<_>>())
+}
+
+/// One domain controller for all of them, where it can run.
+fn domains(wanted: Vec<samba::Strategy>) -> anyhow::Result<Fixtures> {
+    if let Some(why) = Samba::unsupported() {
+        println!("ldap on Samba ... skipped: {why}");
+        return Ok(Vec::new());
+    }
+    if wanted.is_empty() {
+        return Ok(Vec::new());
+    }
+    let controller = samba::Controller::start()?;
+    Ok(wanted.into_iter().map(|strategy| Box::new(controller.domain(strategy)) as Box<dyn Fixture>).collect())
+}
+
+/// The table, and a last line in the words of the standard harness.
+fn summed(reports: &[Report]) -> ExitCode {
+    println!("\n{}", table(reports));
+    let mut sum = (0, 0, 0);
+    for (passed, failed, skipped) in reports.iter().map(Report::counts) {
+        sum = (sum.0 + passed, sum.1 + failed, sum.2 + skipped);
+    }
+    let word = if sum.1 == 0 { "ok" } else { "FAILED" };
+    println!("test result: {word}. {} passed; {} failed; {} ignored; 0 measured; 0 filtered out", sum.0, sum.1, sum.2);
+    if sum.1 == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
