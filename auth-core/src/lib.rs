@@ -15,6 +15,7 @@
 //! | How does it say no? | [`AuthError`] |
 //! | What is it given? | [`Context`], [`Ports`] ([`Clock`], [`Tasks`], [`UserStore`]) |
 //! | What does the core do around it? | [`Contained`], [`AccessPolicy`], [`Mapping`] |
+//! | How does it show its work to an operator? | [`Diagnose`] |
 //! | How is it tested? | [`testing`] |
 
 mod provider;
@@ -43,6 +44,8 @@ mod ports;
 
 mod contained;
 
+mod diagnose;
+
 mod access;
 
 mod mapping;
@@ -54,6 +57,7 @@ pub use clock::{BoxFuture, Clock};
 pub use contained::{AttemptLimits, ContainLimits, Contained, OutputLimits};
 pub use context::{Cancel, Context};
 pub use descriptor::{LoginForm, PublicProvider};
+pub use diagnose::{Diagnose, Finding, Report, Step, Trial, Tried};
 pub use error::{AuthError, BoxError, with_causes};
 pub use kind::{Built, Fault, ProviderKind, read_config};
 pub use login::{Completeness, Login, LoginInput};

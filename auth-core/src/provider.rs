@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 
 use crate::{
-    AuthError, Context, InstanceId, Login, LoginInput, Principal, PrincipalId, PrincipalPage, ProviderSecret,
+    AuthError, Context, Diagnose, InstanceId, Login, LoginInput, Principal, PrincipalId, PrincipalPage, ProviderSecret,
     PublicProvider, Refetch, Search,
 };
 
@@ -259,6 +259,11 @@ pub trait AuthProvider: Send + Sync + Debug {
 
     /// Describes the instance to people who have not logged in. Public facts only; always the same.
     fn transform_to_auth_provider(&self) -> PublicProvider;
+
+    /// The part that shows an operator each step of a login; `None` where there is none.
+    fn diagnose(&self) -> Option<&dyn Diagnose> {
+        None
+    }
 }
 
 /// A provider's own say on whether somebody may enter.

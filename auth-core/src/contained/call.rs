@@ -34,6 +34,11 @@ impl Calls {
         Self { ports: ports.clone(), longest, most, under_way: Arc::default() }
     }
 
+    /// The same calls, counted together, which may take as long as this.
+    pub(super) fn within(&self, longest: Duration) -> Self {
+        Self { ports: self.ports.clone(), longest, most: self.most, under_way: Arc::clone(&self.under_way) }
+    }
+
     pub(super) fn now(&self) -> Timestamp {
         self.ports.clock.now()
     }

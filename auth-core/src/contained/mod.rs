@@ -21,7 +21,8 @@ use std::time::Duration;
 
 use crate::{
     Access, AuthError, AuthProvider, Context, Fault, InstanceId, Login, LoginForm, LoginInput, PolicyDecision,
-    PolicyStep, Ports, Principal, PrincipalId, PrincipalPage, ProviderSecret, PublicProvider, Refetch, Search,
+    PolicyStep, Ports, Principal, PrincipalId, PrincipalPage, ProviderSecret, PublicProvider, Refetch, Report, Search,
+    Trial,
 };
 use call::Calls;
 use gauge::Gauge;
@@ -223,7 +224,33 @@ impl Contained {
         steps.push(PolicyStep::Provider(reason));
         Ok(PolicyDecision { allowed: false, steps })
     }
+
+    /// Whether the provider can show its steps.
+    #[must_use]
+    pub fn can_diagnose(&self) -> bool {
+        catch_unwind(AssertUnwindSafe(|| self.provider.diagnose().is_some())).unwrap_or_default()
+    }
+
+    /// Has the provider try each step of a login by itself, for an operator.
+    ///
+    /// A directory of several servers that hang takes longer than a login may, so this has a deadline of its own. The
+    /// attempt is not counted as a guess: who may run this may read the store.
+    ///
+    /// # Errors
+    /// When the provider cannot, panics, or does not end. What it noted before stays in the report.
+    pub async fn diagnose(&self, ctx: &Context, trial: Trial, report: &Report) -> Result<(), AuthError> {
+        let report = report.clone();
+        let ask = move |provider: Arc<dyn AuthProvider>, ctx: Context| async move {
+            let diagnose = provider.diagnose().ok_or(AuthError::UnsupportedInput)?;
+            diagnose.run(&ctx, &trial, &report).await;
+            Ok(())
+        };
+        self.calls.within(DIAGNOSIS).run(ctx, &self.provider, ask).await
+    }
 }
+
+/// How long trying all steps may take.
+const DIAGNOSIS: Duration = Duration::from_secs(60);
 
 impl fmt::Debug for Contained {
     /// Without the provider: its own `Debug` is code of a site.

@@ -57,6 +57,14 @@ impl Scripted {
     }
 }
 
+#[async_trait::async_trait]
+impl crate::Diagnose for Scripted {
+    async fn run(&self, _: &Context, _: &Trial, report: &Report) {
+        report.add(crate::Step::good("first", "seen"));
+        panic!("a step of a site's own");
+    }
+}
+
 impl fmt::Debug for Scripted {
     fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
         panic!("a Debug of a site's own")
@@ -113,6 +121,10 @@ impl AuthProvider for Scripted {
     ) -> Result<Access, AuthError> {
         self.asked.fetch_add(1, Ordering::SeqCst);
         Ok(self.access.clone())
+    }
+
+    fn diagnose(&self) -> Option<&dyn crate::Diagnose> {
+        Some(self)
     }
 
     fn transform_to_auth_provider(&self) -> PublicProvider {
@@ -601,4 +613,14 @@ fn extras_of_a_login_pass_untouched() {
         Login::new(alice(), vec![], Timestamp::UNIX_EPOCH).with_extra("x.org/a", vec!["1".into()])
     }));
     assert_eq!(house.login().unwrap().extra, BTreeMap::from([("x.org/a".to_owned(), vec!["1".to_owned()])]));
+}
+
+#[test]
+fn a_diagnosis_that_panics_leaves_the_steps_before_it() {
+    let (ports, report) = (crate::testing::ports(), Report::default());
+    let contained = Contained::new(Arc::new(Scripted::good()), &ports, ContainLimits::default()).unwrap();
+    let ctx = crate::testing::context(&ports);
+    let ended = block_on(contained.diagnose(&ctx, Trial::default(), &report));
+    assert!(matches!(ended, Err(AuthError::Protocol(_))), "{ended:?}");
+    assert_eq!(report.steps().len(), 1);
 }

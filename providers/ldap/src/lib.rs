@@ -15,6 +15,8 @@ mod login;
 
 mod lookup;
 
+mod diagnose;
+
 mod people;
 
 mod groups;

@@ -5,8 +5,9 @@ use std::time::Instant;
 
 use async_trait::async_trait;
 use auth_core::{
-    Access as Admission, AuthError, AuthProvider, Clock, Context, Current, InstanceId, Login, LoginForm, LoginInput,
-    Ports, Principal, PrincipalId, PrincipalPage, PrincipalType, ProviderSecret, PublicProvider, Refetch, Search,
+    Access as Admission, AuthError, AuthProvider, Clock, Context, Current, Diagnose, InstanceId, Login, LoginForm,
+    LoginInput, Ports, Principal, PrincipalId, PrincipalPage, PrincipalType, ProviderSecret, PublicProvider, Refetch,
+    Search,
 };
 
 use crate::account::{self, AccountState};
@@ -63,11 +64,16 @@ impl LdapProvider {
         people::groups_of(connection, groups, entry, login, self.scan(deadline)).await
     }
 
+    /// The filter that finds a person by id; `None` when the text cannot be an id.
+    pub(crate) fn filter_of(&self, id: &PrincipalId) -> Option<Filter> {
+        let users = &self.settings.users;
+        Some(Filter::And(vec![users.filter.for_anyone(), users.id.filter(id.external_id())?]))
+    }
+
     /// The entry of a person with this id, wherever it was moved to.
     async fn find_person(&self, id: &PrincipalId, deadline: Instant) -> Result<Found, Failure> {
         let users = &self.settings.users;
-        let Some(by_id) = users.id.filter(id.external_id()) else { return Ok(Found::Nobody) };
-        let filter = Filter::And(vec![users.filter.for_anyone(), by_id]);
+        let Some(filter) = self.filter_of(id) else { return Ok(Found::Nobody) };
         let mut reader = self.directory.reader(deadline).await?;
         people::find(reader.connection()?, users, filter, &self.attributes, deadline).await
     }
@@ -178,5 +184,9 @@ impl AuthProvider for LdapProvider {
 
     fn transform_to_auth_provider(&self) -> PublicProvider {
         PublicProvider::new(self.instance.clone(), KIND, self.instance.as_str(), [LoginForm::Password])
+    }
+
+    fn diagnose(&self) -> Option<&dyn Diagnose> {
+        Some(self)
     }
 }

@@ -64,6 +64,11 @@ pub(super) enum Command {
         #[command(subcommand)]
         command: ClusterCommand,
     },
+    /// Identity systems that the gateway asks about people.
+    Provider {
+        #[command(subcommand)]
+        command: ProviderCommand,
+    },
     /// Tell what became of a request and what to do about it, from the audit log.
     #[command(
         after_help = "Example:\n  gatewarden explain --audit-id 0199f0c2-7d3a-7c11-9a52-6d1f5e0b8a77\n\nThe id stands in the Audit-Id header of every answer; `kubectl -v=8` shows it. Rotated files beside `audit.file` are read too."
@@ -146,6 +151,27 @@ pub(super) struct Explain {
     /// The request's id.
     #[arg(long, value_name = "ID", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub(super) audit_id: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ProviderCommand {
+    /// Try every step of a login at a provider, and show what each asked, found and took.
+    #[command(
+        after_help = "Examples:\n  gatewarden provider test corp\n  gatewarden provider test corp --user alice\n  printf %s \"$PASSWORD\" | gatewarden provider test corp --user alice --password-stdin\n\nThe exit code is 1 when a step fails. A password that is tried counts as an attempt in the directory."
+    )]
+    Test(ProviderTest),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ProviderTest {
+    /// The provider's id.
+    pub(super) id: String,
+    /// Also look for this person: the login name, as they type it.
+    #[arg(long, value_name = "LOGIN", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub(super) user: Option<String>,
+    /// Also try the person's password, read from standard input.
+    #[arg(long, requires = "user")]
+    pub(super) password_stdin: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,4 +1,4 @@
-//! What an operator types: `gatewarden serve`, `check`, `user`, `token`, `cluster`, `explain`, `completion`.
+//! What an operator types: `gatewarden serve`, `check`, `user`, `token`, `cluster`, `provider`, `explain`, `completion`.
 //!
 //! Results go to standard output, everything else to standard error. The exit code is 0 when it worked, 1 when it did
 //! not, and 2 when the command line was wrong. A failure is one line that says what to do.
@@ -11,6 +11,7 @@ mod kubeconfig;
 mod output;
 mod password;
 mod probe;
+mod provider;
 mod reach;
 mod serve;
 mod store;
@@ -51,6 +52,7 @@ fn run(arguments: Arguments) -> Result<ExitCode, CommandError> {
         Command::User { command } => user::run(&common.config, command, &output),
         Command::Token { command } => token::run(&common.config, command, &output),
         Command::Cluster { command } => cluster::run(&common.config, command, &output),
+        Command::Provider { command } => provider::run(&common.config, command, &output),
         Command::Explain(explain) => explain::run(&common.config, &explain, &output),
         Command::Completion { shell } => {
             let mut script = Vec::new();

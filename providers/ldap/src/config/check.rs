@@ -10,7 +10,7 @@ use url::{Host, Url};
 use super::file::{Bind, GroupsFile, MemberValue, PoolFile, Strategy, Tls, TlsMode, UsersFile};
 use super::preset::Defaults;
 use super::{Access, DnTemplate, File, Groups, PoolSettings, Settings, Users};
-use crate::connection::{Credential, Security, Server, client_tls};
+use crate::connection::{Credential, Security, Server, Trust};
 use crate::dn::Dn;
 use crate::filter::{self, Filter};
 use crate::stable_id::IdAttribute;
@@ -106,9 +106,9 @@ impl Faults {
                 return None;
             }
         };
-        match client_tls(&pem) {
-            Ok(config) if tls.mode == TlsMode::Ldaps => Some(Security::Ldaps(config)),
-            Ok(config) => Some(Security::StartTls(config)),
+        match Trust::in_pem(&pem) {
+            Ok(trust) if tls.mode == TlsMode::Ldaps => Some(Security::Ldaps(trust)),
+            Ok(trust) => Some(Security::StartTls(trust)),
             Err(message) => {
                 self.add(if tls.ca_file.is_some() { "tls.caFile" } else { "tls.caPem" }, message);
                 None

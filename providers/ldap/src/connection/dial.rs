@@ -7,17 +7,15 @@ use std::time::{Duration, Instant};
 
 use auth_core::{BoxError, Clock, Ports, Tasks};
 use ldap3::{LdapConnAsync, LdapConnSettings, StdStream};
-use rustls::ClientConfig;
-use rustls::crypto::aws_lc_rs;
-use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ProtocolVersion};
+use rustls_pki_types::ServerName;
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsConnector;
 use tokio_util::sync::CancellationToken;
 
 use super::flow::Flow;
 use super::relay::{self, Wire};
-use super::{Connection, starttls};
+use super::{Connection, Trust, starttls};
 use crate::config::Settings;
 use crate::deadline::within;
 use crate::failure::Failure;
@@ -39,29 +37,28 @@ impl fmt::Display for Server {
 #[derive(Debug, Clone)]
 pub(crate) enum Security {
     /// TLS from the first byte.
-    Ldaps(Arc<ClientConfig>),
+    Ldaps(Trust),
     /// TLS asked for on the plain port. A server that refuses is not spoken to.
-    StartTls(Arc<ClientConfig>),
+    StartTls(Trust),
     /// Passwords in plain text, for a directory on the same host.
     DangerousNone,
 }
 
-/// Trusts exactly the authorities in `pem`; the system's are left out, since a directory rarely has one of those.
-pub(crate) fn client_tls(pem: &[u8]) -> Result<Arc<ClientConfig>, String> {
-    let mut roots = rustls::RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(pem) {
-        let certificate = certificate.map_err(|error| format!("not a PEM file of certificates: {error}"))?;
-        roots.add(certificate).map_err(|error| format!("a certificate that cannot be used: {error}"))?;
+impl Security {
+    /// Who is believed to be the directory; `None` where anybody is.
+    pub(crate) const fn trust(&self) -> Option<&Trust> {
+        match self {
+            Self::Ldaps(trust) | Self::StartTls(trust) => Some(trust),
+            Self::DangerousNone => None,
+        }
     }
-    if roots.is_empty() {
-        return Err("holds no certificate; give the PEM of the authority that signed the directory's".to_owned());
-    }
-    let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(Arc::new(config))
+}
+
+/// A way to a server that nobody else reads, or that nobody asked to protect.
+pub(crate) struct Protected {
+    pub(crate) wire: Box<dyn Wire>,
+    /// Of TLS, where it is spoken.
+    pub(crate) version: Option<ProtocolVersion>,
 }
 
 /// Opens connections, all by the same rules.
@@ -87,34 +84,78 @@ impl Dialer {
 
     /// Connects, and verifies who answers, before `deadline`.
     pub(crate) async fn open(&self, server: &Server, deadline: Instant) -> Result<Connection, Failure> {
-        let unreachable = |source: BoxError| Failure::Unreachable { server: server.to_string(), source };
-        let wire = within(&*self.clock, deadline, self.wire(server))
-            .await
-            .ok_or_else(|| unreachable("no answer in time".into()))?
-            .map_err(unreachable)?;
-        self.attach(wire).await.map_err(unreachable)
+        let socket = self.reach(server, deadline).await?;
+        let config = self.security.trust().map(|trust| Arc::clone(trust.config()));
+        let Protected { wire, .. } = self.protect(server, socket, config, deadline).await?;
+        self.attach(server, wire).await
     }
 
-    async fn wire(&self, server: &Server) -> Result<Box<dyn Wire>, BoxError> {
-        let mut socket = TcpStream::connect((server.host.as_str(), server.port)).await?;
-        socket.set_nodelay(true)?;
-        let config = match &self.security {
-            Security::DangerousNone => return Ok(Box::new(socket)),
-            Security::Ldaps(config) => config,
-            Security::StartTls(config) => {
-                starttls::negotiate(&mut socket).await?;
-                config
-            }
+    /// First: a socket.
+    pub(crate) async fn reach(&self, server: &Server, deadline: Instant) -> Result<TcpStream, Failure> {
+        let connecting = async {
+            let socket = TcpStream::connect((server.host.as_str(), server.port)).await?;
+            socket.set_nodelay(true)?;
+            Ok(socket)
         };
-        let name = match &self.server_name {
-            Some(name) => name.clone(),
-            None => ServerName::try_from(server.host.clone())?,
-        };
-        Ok(Box::new(TlsConnector::from(Arc::clone(config)).connect(name, socket).await?))
+        self.before(server, deadline, connecting).await
+    }
+
+    /// Second: TLS on it, where the configuration asks for that. `config` is what verifies the server.
+    pub(crate) async fn protect(
+        &self,
+        server: &Server,
+        socket: TcpStream,
+        config: Option<Arc<ClientConfig>>,
+        deadline: Instant,
+    ) -> Result<Protected, Failure> {
+        self.before(server, deadline, self.handshake(server, socket, config)).await
+    }
+
+    async fn handshake(
+        &self,
+        server: &Server,
+        mut socket: TcpStream,
+        config: Option<Arc<ClientConfig>>,
+    ) -> Result<Protected, BoxError> {
+        let Some(config) = config else { return Ok(Protected { wire: Box::new(socket), version: None }) };
+        if matches!(self.security, Security::StartTls(_)) {
+            starttls::negotiate(&mut socket).await?;
+        }
+        let stream = TlsConnector::from(config).connect(self.name_of(server)?, socket).await?;
+        let version = stream.get_ref().1.protocol_version();
+        Ok(Protected { wire: Box::new(stream), version })
+    }
+
+    /// The name that the server's certificate must be for.
+    pub(crate) fn name_of(&self, server: &Server) -> Result<ServerName<'static>, BoxError> {
+        match &self.server_name {
+            Some(name) => Ok(name.clone()),
+            None => Ok(ServerName::try_from(server.host.clone())?),
+        }
+    }
+
+    /// How connections are protected.
+    pub(crate) const fn security(&self) -> &Security {
+        &self.security
+    }
+
+    async fn before<T>(
+        &self,
+        server: &Server,
+        deadline: Instant,
+        work: impl Future<Output = Result<T, BoxError>> + Send,
+    ) -> Result<T, Failure> {
+        let done = within(&*self.clock, deadline, work).await.unwrap_or_else(|| Err("no answer in time".into()));
+        done.map_err(|source| unreachable(server, source))
+    }
+
+    /// Third: the library on top.
+    pub(crate) async fn attach(&self, server: &Server, wire: Box<dyn Wire>) -> Result<Connection, Failure> {
+        self.with_library(wire).await.map_err(|source| unreachable(server, source))
     }
 
     /// The library only takes a socket of its own, so it gets one end of a pair, and the relay the other.
-    async fn attach(&self, wire: Box<dyn Wire>) -> Result<Connection, BoxError> {
+    async fn with_library(&self, wire: Box<dyn Wire>) -> Result<Connection, BoxError> {
         let (ours, theirs) = StdUnixStream::pair()?;
         ours.set_nonblocking(true)?;
         let ours = UnixStream::from_std(ours)?;
@@ -126,4 +167,8 @@ impl Dialer {
         self.tasks.spawn("ldap-connection", Box::pin(task));
         Ok(Connection::new(ldap, flow, Arc::clone(&self.clock), self.operation, stop.drop_guard()))
     }
+}
+
+fn unreachable(server: &Server, source: BoxError) -> Failure {
+    Failure::Unreachable { server: server.to_string(), source }
 }

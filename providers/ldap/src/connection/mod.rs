@@ -9,6 +9,8 @@ mod flow;
 mod relay;
 mod search;
 mod starttls;
+mod trace;
+mod trust;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,8 +24,11 @@ use crate::deadline::{sooner, within};
 use crate::failure::Failure;
 
 pub(crate) use credential::Credential;
-pub(crate) use dial::{Dialer, Security, Server, client_tls};
+pub(crate) use dial::{Dialer, Protected, Security, Server};
 pub(crate) use search::{Page, PageRequest, Question, Scope};
+pub(crate) use starttls::StartTlsFault;
+pub(crate) use trace::{Asked, Trace};
+pub(crate) use trust::{Shown, Trust};
 
 use flow::{Awaited, Flow};
 
@@ -40,6 +45,7 @@ pub(crate) struct Connection {
     used: Instant,
     operations: u32,
     in_flight: bool,
+    trace: Option<Trace>,
     _stop: DropGuard,
 }
 
@@ -56,7 +62,13 @@ pub(crate) struct BindReply {
 impl Connection {
     fn new(ldap: Ldap, flow: Arc<Flow>, clock: Arc<dyn Clock>, operation: Duration, stop: DropGuard) -> Self {
         let now = clock.monotonic();
-        Self { ldap, flow, clock, operation, opened: now, used: now, operations: 0, in_flight: false, _stop: stop }
+        let (operations, in_flight, trace) = (0, false, None);
+        Self { ldap, flow, clock, operation, opened: now, used: now, operations, in_flight, trace, _stop: stop }
+    }
+
+    /// Notes every question from now on.
+    pub(crate) fn traced(&mut self, trace: &Trace) {
+        self.trace = Some(trace.clone());
     }
 
     /// Whether another question may be asked: the socket is open, and no answer to an old one is outstanding.

@@ -12,7 +12,7 @@ use super::flow::Flow;
 use crate::guard::{Guard, GuardFault, Kind, Limits};
 
 /// A byte stream to a server: TLS, or plain TCP where the configuration says so.
-pub(super) trait Wire: AsyncRead + AsyncWrite + Send + Unpin {}
+pub(crate) trait Wire: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Wire for T {}
 

@@ -74,6 +74,21 @@ impl Connection {
         cap: usize,
         deadline: Instant,
     ) -> Result<Page, Failure> {
+        let started = self.clock.monotonic();
+        let page = self.one_page(question, request, cap, deadline).await;
+        if let Some(trace) = &self.trace {
+            trace.note(question, &page, self.clock.monotonic().saturating_duration_since(started));
+        }
+        page
+    }
+
+    async fn one_page(
+        &mut self,
+        question: &Question<'_>,
+        request: PageRequest,
+        cap: usize,
+        deadline: Instant,
+    ) -> Result<Page, Failure> {
         self.begin(Awaited::Search);
         let clock = Arc::clone(&self.clock);
         let deadline = sooner(&*clock, deadline, self.operation);

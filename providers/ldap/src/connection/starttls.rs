@@ -18,7 +18,7 @@ const REQUEST_NAME: u8 = 0x80;
 
 /// Why TLS was not started.
 #[derive(Debug, Error)]
-pub(super) enum StartTlsFault {
+pub(crate) enum StartTlsFault {
     #[error("the connection broke during StartTLS")]
     Io(#[from] io::Error),
     #[error("the server closed the connection during StartTLS")]

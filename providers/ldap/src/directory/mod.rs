@@ -63,6 +63,11 @@ impl Directory {
         }
     }
 
+    /// What opens connections.
+    pub(crate) const fn dialer(&self) -> &Dialer {
+        &self.dialer
+    }
+
     /// A connection that speaks as the service account: an idle one, or a new one.
     pub(crate) async fn reader(&self, deadline: Instant) -> Result<Reader<'_>, Failure> {
         let Access::Service { dn, password } = &*self.access else {

@@ -105,6 +105,17 @@ pub(crate) async fn find(
     Ok(listing(connection, groups, filter, scan, 2).await?.entries)
 }
 
+/// The groups that list this DN as a member, whatever the strategy is.
+pub(crate) async fn listing_member(
+    connection: &mut Connection,
+    groups: &Groups,
+    member: &str,
+    scan: Scan<'_>,
+) -> Result<Vec<Entry>, Failure> {
+    let filter = Filter::And(vec![groups.filter.clone(), Filter::equal(&groups.member, member)]);
+    Ok(listing(connection, groups, filter, scan, groups.most).await?.entries)
+}
+
 /// The groups whose name begins so, up to `most`.
 pub(crate) async fn starting_with(
     connection: &mut Connection,

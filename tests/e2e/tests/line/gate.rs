@@ -188,9 +188,14 @@ impl Gate {
         self.place.run(arguments)
     }
 
+    /// The same, with this on its standard input.
+    pub(crate) fn command_with_input(&self, arguments: &[&str], input: &str) -> Result<Output> {
+        self.place.run_with_input(arguments, input.as_bytes())
+    }
+
     /// Runs a command that reads a password, and must succeed.
     pub(crate) fn ok_with_input(&self, arguments: &[&str], input: &str) -> Result<String> {
-        let outcome = self.place.run_with_input(arguments, input.as_bytes())?;
+        let outcome = self.command_with_input(arguments, input)?;
         outcome.ok().with_context(|| format!("gatewarden {}", arguments.join(" ")))
     }
 

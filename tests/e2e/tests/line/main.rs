@@ -29,6 +29,7 @@ mod lifecycle;
 mod monitoring;
 mod outages;
 mod protocols;
+mod providers;
 mod reads;
 mod refusals;
 mod revocation;
@@ -56,6 +57,7 @@ fn cases() -> Vec<Case<Bed>> {
         disk::facts(),
         monitoring::facts(),
         explain::facts(),
+        providers::facts(),
         access::facts(),
         outages::facts(),
         lifecycle::facts(),
