@@ -43,7 +43,7 @@ impl LdapProvider {
         self.check_password(&entry.dn, password, deadline).await?;
         self.state(&entry)?.after_right_password()?;
         let user = self.person(&entry)?;
-        let membership = once_more(|| self.memberships(&entry, &user.name, deadline)).await?;
+        let membership = once_more(|| self.memberships(&entry, &user.name, self.scan(deadline))).await?;
         Ok(self.login(user, membership))
     }
 
@@ -99,7 +99,7 @@ impl LdapProvider {
     ) -> Result<Login, AuthError> {
         self.state(entry)?.after_right_password()?;
         let user = self.person(entry)?;
-        let membership = self.groups(connection, entry, &user.name, deadline).await?;
+        let membership = self.groups(connection, entry, &user.name, self.scan(deadline)).await?;
         Ok(self.login(user, membership))
     }
 

@@ -1,7 +1,7 @@
 //! The eight methods of the contract over a directory.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use auth_core::{
@@ -17,7 +17,7 @@ use crate::directory::{Directory, once_more};
 use crate::entry::Entry;
 use crate::failure::Failure;
 use crate::filter::Filter;
-use crate::groups::{self, Membership, Scan};
+use crate::groups::{self, Known, Membership, Scan};
 use crate::kind::KIND;
 use crate::people::{self, Found};
 
@@ -28,6 +28,7 @@ pub(crate) struct LdapProvider {
     pub(crate) settings: Settings,
     pub(crate) directory: Directory,
     pub(crate) clock: Arc<dyn Clock>,
+    known: Known,
     /// What is asked for about a person.
     pub(crate) attributes: Vec<String>,
 }
@@ -38,11 +39,13 @@ impl LdapProvider {
         let mut attributes = people::attributes(&settings.users);
         attributes.extend(account::attributes(settings.preset));
         attributes.extend(settings.groups.as_ref().map(groups::attributes_of_a_person).unwrap_or_default());
-        Self { instance, settings, directory, clock: Arc::clone(&ports.clock), attributes }
+        let known = Known::keeping(settings.groups.as_ref().map_or(Duration::ZERO, |groups| groups.kept));
+        Self { instance, settings, directory, clock: Arc::clone(&ports.clock), known, attributes }
     }
 
     pub(crate) fn scan(&self, deadline: Instant) -> Scan<'_> {
-        Scan { instance: &self.instance, page_size: self.settings.page_size, deadline }
+        let (now, page_size) = (self.clock.monotonic(), self.settings.page_size);
+        Scan { instance: &self.instance, page_size, known: &self.known, afresh: false, now, deadline }
     }
 
     pub(crate) fn state(&self, entry: &Entry) -> Result<AccountState, Failure> {
@@ -58,10 +61,9 @@ impl LdapProvider {
         connection: &mut Connection,
         entry: &Entry,
         login: &str,
-        deadline: Instant,
+        scan: Scan<'_>,
     ) -> Result<Membership, Failure> {
-        let groups = self.settings.groups.as_ref();
-        people::groups_of(connection, groups, entry, login, self.scan(deadline)).await
+        people::groups_of(connection, self.settings.groups.as_ref(), entry, login, scan).await
     }
 
     /// The filter that finds a person by id; `None` when the text cannot be an id.
@@ -103,14 +105,9 @@ impl LdapProvider {
     }
 
     /// The groups, read with the service account.
-    pub(crate) async fn memberships(
-        &self,
-        entry: &Entry,
-        login: &str,
-        deadline: Instant,
-    ) -> Result<Membership, Failure> {
-        let mut reader = self.directory.reader(deadline).await?;
-        self.groups(reader.connection()?, entry, login, deadline).await
+    pub(crate) async fn memberships(&self, entry: &Entry, login: &str, scan: Scan<'_>) -> Result<Membership, Failure> {
+        let mut reader = self.directory.reader(scan.deadline).await?;
+        self.groups(reader.connection()?, entry, login, scan).await
     }
 }
 
@@ -168,7 +165,7 @@ impl AuthProvider for LdapProvider {
         }
         let user = self.person(&entry)?;
         let Membership { groups, completeness } =
-            once_more(|| self.memberships(&entry, &user.name, ctx.deadline)).await?;
+            once_more(|| self.memberships(&entry, &user.name, self.scan(ctx.deadline).afresh())).await?;
         Ok(Refetch::Current(Box::new(Current::new(user, groups).with_completeness(completeness))))
     }
 

@@ -37,6 +37,7 @@ mod etcd;
 mod node;
 
 mod cluster;
+mod crowd;
 mod gateway;
 mod kubectl;
 mod samba;
@@ -46,6 +47,7 @@ pub mod demo;
 pub mod netns;
 
 pub use cluster::{Cluster, ClusterOptions};
+pub use crowd::Crowd;
 pub use gateway::{Gateway, Place};
 pub use kubectl::{Kubectl, Output};
 pub use node::unsupported as nodes_unsupported;

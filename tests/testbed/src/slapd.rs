@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
+use crate::crowd::Crowd;
 use crate::kubectl::{Output, run_with_input};
 use crate::pki::Ca;
 use crate::process::Process;
@@ -54,6 +55,21 @@ impl Slapd {
         slapd.write_config()?;
         slapd.resume()?;
         slapd.modify(DIRECTORY)?;
+        Ok(slapd)
+    }
+
+    /// Starts the same with a crowd in it, loaded before slapd runs.
+    ///
+    /// # Errors
+    /// As [`Slapd::start`].
+    pub fn start_crowded(dir: &Path, crowd: &Crowd) -> Result<Self> {
+        let mut slapd = Self::start(dir)?;
+        slapd.stop()?;
+        let ldif = slapd.state.write("crowd.ldif", &crowd.ldif())?;
+        let mut command = packages::command("slapadd")?;
+        command.arg("-f").arg(slapd.state.path("slapd.conf")).arg("-q").arg("-l").arg(ldif);
+        run_with_input(command, b"")?.ok().context("slapadd")?;
+        slapd.resume()?;
         Ok(slapd)
     }
 
@@ -177,12 +193,13 @@ directory @db
 maxsize 1073741824
 dbnosync
 limits dn.exact="@service" size=unlimited time=unlimited
+limits dn.exact="cn=limited,ou=services,@base" size.soft=200 size.hard=200 size.pr=100 size.prtotal=200
 index objectClass eq
 index uid,cn,mail eq,pres,sub
 index member,memberOf eq
 index entryUUID eq
 access to attrs=userPassword by anonymous auth by self write by * none
-access to * by dn.exact="@service" read by self read by * none
+access to * by dn.exact="@service" read by dn.exact="cn=limited,ou=services,@base" read by self read by * none
 
 overlay memberof
 memberof-group-oc groupOfNames

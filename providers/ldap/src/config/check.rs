@@ -214,6 +214,7 @@ impl Faults {
             filter: filter?,
             member_value: file.member_value,
             max_depth: file.max_depth,
+            kept: self.seconds("groups.cacheSeconds", file.cache_seconds, 0..=300),
             most: file.max_groups,
         })
     }

@@ -129,6 +129,9 @@ pub(crate) struct GroupsFile {
     /// How many groups deep `nested` looks.
     #[serde(default = "default_depth")]
     pub(crate) max_depth: usize,
+    /// How long logins remember which groups hold which, for `nested`. A person's own groups are asked for each time.
+    #[serde(default = "default_cache")]
+    pub(crate) cache_seconds: u64,
     /// Beyond so many groups of one person the list counts as incomplete.
     #[serde(default = "default_groups")]
     pub(crate) max_groups: usize,
@@ -205,6 +208,10 @@ const fn default_page_size() -> i32 {
 
 const fn default_depth() -> usize {
     16
+}
+
+const fn default_cache() -> u64 {
+    10
 }
 
 const fn default_groups() -> usize {

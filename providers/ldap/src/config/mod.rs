@@ -103,6 +103,8 @@ pub(crate) struct Groups {
     /// Whether everybody has a primary group, which lists nobody (Active Directory).
     pub(crate) has_primary: bool,
     pub(crate) max_depth: usize,
+    /// How long answers about groups of groups are known.
+    pub(crate) kept: Duration,
     pub(crate) most: usize,
 }
 

@@ -175,7 +175,8 @@ impl Trying<'_> {
             self.report.add(Step::odd("groups", "none: this instance has no `groups`"));
             return;
         };
-        let (membership, took) = self.timed(self.provider.groups(connection, entry, login, self.deadline)).await;
+        let (membership, took) =
+            self.timed(self.provider.groups(connection, entry, login, self.provider.scan(self.deadline))).await;
         let asked = trace.take();
         for (at, one) in asked.iter().enumerate() {
             let found = one.answer.as_ref().map_or(0, Vec::len);

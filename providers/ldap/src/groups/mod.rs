@@ -1,5 +1,6 @@
 //! The groups of a person, by one of three ways, and whether they are all.
 
+mod known;
 mod nested;
 mod primary;
 mod reverse;
@@ -16,18 +17,33 @@ use crate::dn::Dn;
 use crate::entry::Entry;
 use crate::failure::Failure;
 use crate::filter::Filter;
+use known::Group;
+
+pub(crate) use known::Known;
 
 const FIELD: &str = "groups.base";
 
 /// DNs per search: large enough to save round trips, small enough for servers that bound a filter.
-const BATCH: usize = 50;
+const BATCH: usize = 200;
 
 /// What stays the same through one lookup.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Scan<'a> {
     pub(crate) instance: &'a InstanceId,
     pub(crate) page_size: i32,
+    /// What was asked lately about groups of groups.
+    pub(crate) known: &'a Known,
+    /// Whether the directory itself is asked all the same: what a refetch says must be so now.
+    pub(crate) afresh: bool,
+    pub(crate) now: Instant,
     pub(crate) deadline: Instant,
+}
+
+impl Scan<'_> {
+    /// Asks the directory itself, whatever is known.
+    pub(crate) fn afresh(self) -> Self {
+        Self { afresh: true, ..self }
+    }
 }
 
 /// Somebody's groups.
@@ -75,11 +91,11 @@ pub(crate) async fn of(
         Strategy::InChain => {
             let first = primary.into_iter().chain([person.dn.clone()]);
             let chains = first.map(|dn| Filter::in_chain(&groups.member, dn)).collect();
-            search.any(chains).await?;
+            let groups = search.ask(chains).await?;
+            search.take(&groups);
         }
         Strategy::Nested => {
-            let first = primary.into_iter().chain([person.dn.clone()]).collect();
-            nested::collect(&mut search, first).await?;
+            nested::collect(&mut search, &person.dn, primary).await?;
         }
     }
     Ok(search.found.membership())
@@ -156,33 +172,40 @@ impl GroupSearch<'_> {
         attribute: &str,
         values: impl IntoIterator<Item = V>,
     ) -> Result<Vec<String>, Failure> {
-        self.any(values.into_iter().map(|value| Filter::equal(attribute, value)).collect()).await
+        let groups = self.ask(values.into_iter().map(|value| Filter::equal(attribute, value)).collect()).await?;
+        Ok(self.take(&groups))
     }
 
-    /// Finds the groups that any of these fits, and gives the DNs of the new ones.
-    async fn any(&mut self, any: Vec<Filter>) -> Result<Vec<String>, Failure> {
+    /// Finds the groups that any of these fits. What is missing is noted.
+    async fn ask(&mut self, any: Vec<Filter>) -> Result<Vec<Group>, Failure> {
         let filter = Filter::And(vec![self.groups.filter.clone(), Filter::Or(any)]);
-        let room = self.groups.most;
-        let listing = listing(self.connection, self.groups, filter, self.scan, room).await?;
+        let listing = listing(self.connection, self.groups, filter, self.scan, self.groups.most).await?;
         if let Completeness::Incomplete(why) = listing.completeness {
             self.found.miss(why);
         }
-        let mut new = Vec::new();
+        let mut found = Vec::new();
         for entry in listing.entries {
+            match principal(&entry, self.groups, self.scan.instance) {
+                Ok(principal) => found.push(Group { dn: entry.dn, principal }),
+                Err(why) => self.found.miss(format!("{why}: {}", entry.dn)),
+            }
+        }
+        Ok(found)
+    }
+
+    /// Counts groups among the person's, and gives the DNs of the new ones.
+    fn take(&mut self, groups: &[Group]) -> Vec<String> {
+        let mut new = Vec::new();
+        for Group { dn, principal } in groups {
             if self.found.groups.len() >= self.groups.most {
                 self.found.miss(format!("the person is in more than {} groups (groups.maxGroups)", self.groups.most));
                 break;
             }
-            match principal(&entry, self.groups, self.scan.instance) {
-                Ok(group) => {
-                    if self.found.add(&entry.dn, group) {
-                        new.push(entry.dn);
-                    }
-                }
-                Err(why) => self.found.miss(format!("{why}: {}", entry.dn)),
+            if self.found.add(dn, principal.clone()) {
+                new.push(dn.clone());
             }
         }
-        Ok(new)
+        new
     }
 }
 

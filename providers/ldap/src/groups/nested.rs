@@ -1,28 +1,63 @@
 //! Groups of groups, one generation at a time.
 //!
-//! Every generation is asked for in batches. A group that was seen is never asked for again, so a
-//! cycle ends by itself; the bound on generations is for directories that nobody understands.
+//! Every generation is asked for in batches, and what was asked lately is known. A group that was seen is never asked
+//! for again, so a cycle ends by itself; the bound on generations is for directories that nobody understands.
 
-use super::{BATCH, GroupSearch};
+use super::known::Group;
+use super::{BATCH, GroupSearch, Scan};
+use crate::dn::Dn;
 use crate::failure::Failure;
+use crate::filter::Filter;
 
-pub(super) async fn collect(search: &mut GroupSearch<'_>, first: Vec<String>) -> Result<(), Failure> {
+/// From the groups that list the person, and the primary one, upwards.
+pub(super) async fn collect(search: &mut GroupSearch<'_>, person: &str, primary: Vec<String>) -> Result<(), Failure> {
     let member = search.groups.member.clone();
-    let mut generation = first;
-    for _ in 0..search.groups.max_depth {
-        let mut next = Vec::new();
-        for batch in generation.chunks(BATCH) {
-            next.extend(search.batch(&member, batch.iter().map(String::as_str)).await?);
-            if search.found.is_incomplete() {
-                return Ok(());
-            }
-        }
-        if next.is_empty() {
+    let mut generation = search.batch(&member, [person]).await?;
+    generation.extend(primary);
+    for _ in 1..search.groups.max_depth {
+        if generation.is_empty() || search.found.is_incomplete() {
             return Ok(());
         }
-        generation = next;
+        generation = parents(search, &generation).await?;
     }
-    let depth = search.groups.max_depth;
-    search.found.miss(format!("groups nest deeper than {depth} (groups.maxDepth)"));
+    if !generation.is_empty() {
+        let depth = search.groups.max_depth;
+        search.found.miss(format!("groups nest deeper than {depth} (groups.maxDepth)"));
+    }
     Ok(())
+}
+
+/// The groups that hold one of these and were not seen before.
+async fn parents(search: &mut GroupSearch<'_>, generation: &[String]) -> Result<Vec<String>, Failure> {
+    let Scan { known, afresh, now, .. } = search.scan;
+    let mut next = Vec::new();
+    let mut unknown: Vec<(Dn, &str)> = Vec::new();
+    for text in generation {
+        // What cannot be read never came this far.
+        let Ok(dn) = text.parse::<Dn>() else { continue };
+        match known.holding(std::slice::from_ref(&dn), now).filter(|_| !afresh) {
+            Some(groups) => next.extend(search.take(&groups)),
+            None => unknown.push((dn, text)),
+        }
+    }
+    unknown.sort_unstable();
+    for batch in unknown.chunks(BATCH) {
+        let members: Vec<Dn> = batch.iter().map(|(dn, _)| dn.clone()).collect();
+        if let Some(groups) = known.holding(&members, now).filter(|_| !afresh) {
+            next.extend(search.take(&groups));
+            continue;
+        }
+        let groups = ask(search, batch).await?;
+        next.extend(search.take(&groups));
+        if search.found.is_incomplete() {
+            return Ok(next);
+        }
+        known.remember(&members, groups, now);
+    }
+    Ok(next)
+}
+
+async fn ask(search: &mut GroupSearch<'_>, batch: &[(Dn, &str)]) -> Result<Vec<Group>, Failure> {
+    let member = search.groups.member.clone();
+    search.ask(batch.iter().map(|(_, text)| Filter::equal(&member, *text)).collect()).await
 }

@@ -1,6 +1,7 @@
 //! The provider against a real slapd, and against servers that mean harm.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
+mod crowd;
 mod diagnosis;
 mod groups;
 mod hostile;

@@ -103,7 +103,7 @@ async fn searches_share_connections_and_passwords_never_do() {
 async fn a_connection_is_replaced_after_so_many_operations() {
     let directory = Directory::start();
     let client = directory.provider_with(|config| config["pool"] = json!({ "maxOperations": 4 }));
-    for _ in 0..4 {
+    for _ in 0..8 {
         assert_eq!(client.refusal("alice", "alice-secret").await, "logged in");
     }
     let log = directory.slapd.log().unwrap();
