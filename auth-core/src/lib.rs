@@ -62,8 +62,8 @@ pub use error::{AuthError, BoxError, with_causes};
 pub use kind::{Built, Fault, ProviderKind, read_config};
 pub use login::{Completeness, Login, LoginInput};
 pub use mapping::{
-    ExtraMapping, GroupFilter, GroupMapping, Identity, MappedGroup, Mapping, MappingConfig, MappingError,
-    MappingLimits, NameMapping, Reserved, UidMapping,
+    ExtraMapping, GroupFate, GroupFilter, GroupMapping, Identity, MappedGroup, Mapping, MappingConfig, MappingError,
+    MappingLimits, MappingStep, NameMapping, Reserved, UidMapping,
 };
 pub use ports::{BlockingError, Busy, Ports, StoreError, StoredGroup, StoredPage, StoredUser, Tasks, UserStore};
 pub use principal::{InstanceId, InvalidId, Principal, PrincipalId, PrincipalType};

@@ -9,12 +9,14 @@ mod error;
 mod identity;
 mod pattern;
 mod rule;
+mod steps;
 mod template;
 mod vetting;
 
 pub use config::{ExtraMapping, GroupFilter, GroupMapping, MappingConfig, NameMapping, UidMapping};
 pub use error::MappingError;
 pub use identity::{Identity, MappedGroup, MappingLimits};
+pub use steps::{GroupFate, MappingStep};
 pub use vetting::Reserved;
 
 use std::collections::BTreeMap;
@@ -94,30 +96,44 @@ impl Mapping {
         groups: &[Principal],
         extra: &BTreeMap<String, Vec<String>>,
     ) -> Result<Identity, MappingError> {
-        let username = self.username.apply("username", user)?;
-        self.vetting.name("username", &username)?;
-        let uid = match &self.uid {
-            Some(rule) => rule.one("uid", user)?,
-            None => uid.to_owned(),
-        };
-        self.vetting.name("uid", &uid)?;
+        let username = self.username(user)?;
+        let uid = self.uid(uid, user)?;
         let groups = self.groups(groups)?;
         let extra = self.extra(user, extra)?;
         self.vetting.size(Identity { username, uid, groups, extra })
+    }
+
+    fn username(&self, user: &Principal) -> Result<String, MappingError> {
+        let username = self.username.apply("username", user)?;
+        self.vetting.name("username", &username)?;
+        Ok(username)
+    }
+
+    fn uid(&self, ours: &str, user: &Principal) -> Result<String, MappingError> {
+        let uid = match &self.uid {
+            Some(rule) => rule.one("uid", user)?,
+            None => ours.to_owned(),
+        };
+        self.vetting.name("uid", &uid)?;
+        Ok(uid)
+    }
+
+    fn group(&self, group: &Principal) -> Result<String, MappingError> {
+        let name = self.groups.apply(group)?;
+        self.vetting.name("group", &name)?;
+        Ok(name)
     }
 
     fn groups(&self, groups: &[Principal]) -> Result<Vec<MappedGroup>, MappingError> {
         let mut mapped = Vec::new();
         // Counted to the end, so that the refusal can say how many there are; kept only up to the limit.
         let mut count = 0;
-        for group in groups.iter().filter(|group| self.groups.wants(&group.name)) {
+        for group in groups.iter().filter(|group| self.groups.choose(&group.name).is_taken()) {
             count += 1;
             if count > self.vetting.limits.groups {
                 continue;
             }
-            let name = self.groups.apply(group)?;
-            self.vetting.name("group", &name)?;
-            mapped.push(MappedGroup { name, principal: group.id.clone() });
+            mapped.push(MappedGroup { name: self.group(group)?, principal: group.id.clone() });
         }
         if count > self.vetting.limits.groups {
             return Err(MappingError::TooManyGroups { count, limit: self.vetting.limits.groups });

@@ -1,5 +1,7 @@
 //! Patterns for group names: `*` stands for any text, everything else for itself.
 
+use std::fmt;
+
 /// A pattern, cut at its stars.
 #[derive(Debug, Clone)]
 pub(super) struct Pattern(Vec<String>);
@@ -29,6 +31,12 @@ impl Pattern {
                 })
             }
         }
+    }
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join("*"))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
 
 use super::MappingError;
 use super::pattern::Pattern;
@@ -41,6 +42,21 @@ impl Rule {
     }
 }
 
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Template(template) => write!(f, "{template}"),
+            Self::Attribute(key) => write!(f, "{{attr:{key}}}"),
+        }
+    }
+}
+
+impl fmt::Display for NameRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.prefix, self.rule)
+    }
+}
+
 /// A rule with a prefix.
 #[derive(Debug, Clone)]
 pub(super) struct NameRule {
@@ -59,6 +75,20 @@ impl NameRule {
     }
 }
 
+/// Whether a group is taken, and why not.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Choice<'a> {
+    Taken,
+    NotIncluded,
+    Excluded(&'a Pattern),
+}
+
+impl Choice<'_> {
+    pub(super) const fn is_taken(self) -> bool {
+        matches!(self, Self::Taken)
+    }
+}
+
 /// Which groups, and their names.
 #[derive(Debug, Clone)]
 pub(super) struct GroupRule {
@@ -69,9 +99,11 @@ pub(super) struct GroupRule {
 }
 
 impl GroupRule {
-    pub(super) fn wants(&self, name: &str) -> bool {
-        let included = self.include.is_empty() || self.include.iter().any(|pattern| pattern.fits(name));
-        included && !self.exclude.iter().any(|pattern| pattern.fits(name))
+    pub(super) fn choose(&self, name: &str) -> Choice<'_> {
+        if !self.include.is_empty() && !self.include.iter().any(|pattern| pattern.fits(name)) {
+            return Choice::NotIncluded;
+        }
+        self.exclude.iter().find(|pattern| pattern.fits(name)).map_or(Choice::Taken, Choice::Excluded)
     }
 
     pub(super) fn apply(&self, group: &Principal) -> Result<String, MappingError> {

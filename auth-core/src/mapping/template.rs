@@ -1,5 +1,7 @@
 //! Text with variables: `{login}`, `{name}`, `{id}`, `{attr:key}`; `{{` and `}}` are the braces themselves.
 
+use std::fmt;
+
 use super::MappingError;
 use crate::Principal;
 
@@ -62,6 +64,18 @@ impl Template {
             text.push_str(part.value(what, principal)?);
         }
         Ok(text)
+    }
+}
+
+impl fmt::Display for Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|part| match part {
+            Part::Text(text) => f.write_str(&text.replace('{', "{{").replace('}', "}}")),
+            Part::Login => f.write_str("{login}"),
+            Part::Name => f.write_str("{name}"),
+            Part::Id => f.write_str("{id}"),
+            Part::Attribute(key) => write!(f, "{{attr:{key}}}"),
+        })
     }
 }
 

@@ -78,6 +78,41 @@ fn reserved_names_are_refused_whichever_way_they_come_about() {
 }
 
 #[test]
+fn each_rule_is_told_and_tells_what_the_mapping_does() {
+    let json = r#"{"username":{"prefix":"c:","template":"{attr:site}-{login}{{x}}"},"groups":{"prefix":"c:",
+        "filter":{"include":["k8s-*","system:*"],"exclude":["*-old"]},"rename":{"k8s-ops":"operators"}},
+        "extra":[{"key":"x.org/mail","attribute":"mail"}]}"#;
+    let groups = ["k8s-ops", "k8s-dev", "k8s-x-old", "canteen"].map(group);
+    let alice = user("alice").with_login("al").with_attribute("site", ["eu"]);
+    let offered = BTreeMap::from([("x.org/seat".to_owned(), vec!["12".to_owned()])]);
+    let mapping = compile(json).unwrap();
+    let told: Vec<String> = mapping.steps("u-1", &alice, &groups, &offered).iter().map(ToString::to_string).collect();
+    assert_eq!(
+        told,
+        [
+            "username: c:{attr:site}-{login}{{x}} gives c:eu-al{x}",
+            "uid: the gateway's own id gives u-1",
+            "group k8s-ops: renamed to operators, then c:{name} gives c:operators",
+            "group k8s-dev: c:{name} gives c:k8s-dev",
+            r#"group k8s-x-old: left out by groups.filter.exclude "*-old""#,
+            "group canteen: left out, groups.filter.include names others",
+            "extra x.org/mail: {attr:mail} gives nothing: left out",
+            "extra x.org/seat: the provider's own word gives 12",
+        ]
+    );
+    let identity = mapping.map("u-1", &alice, &groups, &offered).unwrap();
+    assert!(told[0].ends_with(&identity.username) && identity.group_names().eq(["c:operators", "c:k8s-dev"]));
+    // A rule that fails hides none of those behind it.
+    let open = compile(r#"{"username":{"prefix":"","template":"{attr:none}"},"groups":{"prefix":""}}"#).unwrap();
+    let told: Vec<String> = open
+        .steps("u-1", &alice, &[group("system:masters")], &BTreeMap::new())
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert!(told[0].contains("gives none: ") && told[2].contains("gives none: "), "{told:?}");
+}
+
+#[test]
 fn a_filtered_reserved_group_does_not_refuse_the_login() {
     let json = r#"{"groups":{"prefix":"","filter":{"exclude":["system:*"]}}}"#;
     assert_eq!(map(json, &user("a"), &[group("system:masters"), group("dev")]).unwrap().groups.len(), 1);

@@ -12,6 +12,7 @@
 //! | How does somebody get in? | `registry/` ([`ProviderEntry`]), `identity/`, `login/` |
 //! | Who stands behind a token? | `resolve/` |
 //! | How does it end? | `changes/` ([`Events`]), `refresh/`, `admin/` ([`Admin`]) |
+//! | Why is somebody who they are? | `explain/` ([`Explained`]) |
 //! | What speaks HTTP? | `api/` ([`enter`]) |
 
 mod control;
@@ -32,6 +33,8 @@ mod api;
 
 mod admin;
 
+mod explain;
+
 mod users;
 
 mod sessions;
@@ -50,6 +53,7 @@ pub use admin::{Admin, AdminError, KnownUser, NewUser, RefreshId, Released};
 pub use api::{Arrival, Caller, enter, router};
 pub use changes::{ChangeEvent, Events};
 pub use control::{Control, ControlParts, Settings};
+pub use explain::{Described, Explained, Now};
 pub use identity::{InvalidSubject, SessionIdentity, Subject, WithheldGroup};
 pub use keys::{KeyFault, KeyFile};
 pub use login::{LoginDone, LoginError, LoginRequest};

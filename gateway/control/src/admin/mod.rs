@@ -46,7 +46,7 @@ use crate::users::UserId;
 /// ```
 #[derive(Debug, Clone)]
 pub struct Admin {
-    store: Store,
+    pub(crate) store: Store,
 }
 
 /// Why an administrator's command did nothing.
@@ -67,6 +67,14 @@ pub enum AdminError {
         name: String,
         /// Whom it fits.
         ids: Vec<String>,
+    },
+    /// Nobody known has this name, and not every provider said whether it knows them.
+    #[error("it is not known whether there is a user {name:?}: {why}")]
+    Silent {
+        /// What was asked for.
+        name: String,
+        /// Who did not answer, and why.
+        why: String,
     },
     /// Somebody has this login name.
     #[error("the login name {0:?} is taken")]

@@ -4,11 +4,12 @@ mod subject;
 
 pub use subject::{InvalidSubject, Subject};
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use auth_core::{Current, Identity, Login, Principal, PrincipalId};
 use kube_wire::UserInfo;
 use serde::{Deserialize, Serialize};
+use sqlx::SqliteConnection;
 
 use crate::names::{self, NameKind};
 use crate::store::{StoreFault, Write};
@@ -89,13 +90,59 @@ pub(crate) async fn own(
     identity: Identity,
     person: &Person,
 ) -> Result<Result<SessionIdentity, NameTaken>, StoreFault> {
-    let users = names::claim(write, NameKind::User, &[(&identity.username, &person.user.id)]).await?;
-    let owner = users.get(&identity.username).cloned().unwrap_or_default();
-    if owner != person.user.id.to_string() {
-        return Ok(Err(NameTaken { name: identity.username, owner }));
+    let users = names::claim(write, NameKind::User, &user_of(&identity, person)).await?;
+    if let Err(taken) = is_theirs(&users, &identity, person) {
+        return Ok(Err(taken));
     }
-    let wanted: Vec<_> = identity.groups.iter().map(|group| (group.name.as_str(), &group.principal)).collect();
-    let owners = names::claim(write, NameKind::Group, &wanted).await?;
+    let groups = names::claim(write, NameKind::Group, &groups_of(&identity)).await?;
+    Ok(Ok(settle(identity, person, &groups)))
+}
+
+/// What [`own`] would come to, without claiming anything: a name that nobody has would become theirs.
+pub(crate) async fn would_own(
+    connection: &mut SqliteConnection,
+    identity: Identity,
+    person: &Person,
+) -> Result<Result<SessionIdentity, NameTaken>, StoreFault> {
+    let wanted = user_of(&identity, person);
+    let mut users = names::owners(connection, NameKind::User, &wanted).await?;
+    take_free(&mut users, &wanted);
+    if let Err(taken) = is_theirs(&users, &identity, person) {
+        return Ok(Err(taken));
+    }
+    let wanted = groups_of(&identity);
+    let mut groups = names::owners(connection, NameKind::Group, &wanted).await?;
+    take_free(&mut groups, &wanted);
+    Ok(Ok(settle(identity, person, &groups)))
+}
+
+type Wanted<'a> = (&'a str, &'a PrincipalId);
+type Owners = HashMap<String, String>;
+
+fn user_of<'a>(identity: &'a Identity, person: &'a Person) -> [Wanted<'a>; 1] {
+    [(identity.username.as_str(), &person.user.id)]
+}
+
+fn groups_of(identity: &Identity) -> Vec<Wanted<'_>> {
+    identity.groups.iter().map(|group| (group.name.as_str(), &group.principal)).collect()
+}
+
+/// As a claim does: the first who asks for a free name has it.
+fn take_free(owners: &mut Owners, wanted: &[Wanted<'_>]) {
+    for (name, principal) in wanted {
+        owners.entry((*name).to_owned()).or_insert_with(|| principal.to_string());
+    }
+}
+
+fn is_theirs(owners: &Owners, identity: &Identity, person: &Person) -> Result<(), NameTaken> {
+    let owner = owners.get(&identity.username).cloned().unwrap_or_default();
+    if owner == person.user.id.to_string() {
+        return Ok(());
+    }
+    Err(NameTaken { name: identity.username.clone(), owner })
+}
+
+fn settle(identity: Identity, person: &Person, owners: &Owners) -> SessionIdentity {
     let mut groups = Vec::with_capacity(identity.groups.len());
     let mut withheld = Vec::new();
     for group in identity.groups {
@@ -113,5 +160,5 @@ pub(crate) async fn own(
         .map(|subject| subject.to_string())
         .collect();
     let user = UserInfo { username: identity.username, uid: Some(identity.uid), groups, extra: identity.extra };
-    Ok(Ok(SessionIdentity { user, subjects, withheld }))
+    SessionIdentity { user, subjects, withheld }
 }

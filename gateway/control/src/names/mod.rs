@@ -65,7 +65,8 @@ pub(crate) async fn is_one_theirs(
     Ok(wanted.iter().any(|(name, principal)| is_theirs(name, principal)))
 }
 
-async fn owners(
+/// Whose each of these names is; one that is free is left out.
+pub(crate) async fn owners(
     connection: &mut SqliteConnection,
     kind: NameKind,
     wanted: &[(&str, &PrincipalId)],

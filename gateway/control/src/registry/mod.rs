@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use auth_core::{
-    AccessPolicy, AuthError, Contained, Context, Identity, InstanceId, Mapping, MappingError, PolicyStep,
-    PublicProvider,
+    AccessPolicy, AuthError, Contained, Context, Identity, InstanceId, Mapping, MappingError, PolicyDecision,
+    PolicyStep, PublicProvider,
 };
 
 use crate::identity::{Person, Subject};
@@ -84,6 +84,10 @@ impl Registry {
         here.is_some_and(|here| here.provider.continues(&entry.provider))
     }
 
+    pub(crate) fn entries(&self) -> impl Iterator<Item = &ProviderEntry> {
+        self.entries.values()
+    }
+
     pub(crate) fn public(&self) -> Vec<&PublicProvider> {
         self.entries.values().map(|entry| entry.provider.transform_to_auth_provider()).collect()
     }
@@ -95,12 +99,7 @@ impl Registry {
 
     /// Decides whether a person may have a session, and maps them. The same at a login and at every refetch.
     pub(crate) async fn admit(&self, entry: &ProviderEntry, proven: Proven<'_>) -> Result<Identity, Refused> {
-        let Proven { ctx, uid, person, store } = proven;
-        let mapped = entry.mapping.map(uid.as_str(), &person.user, &person.groups, &person.extra);
-        let groups = person.group_ids();
-        let named = self.named_by_grant(store, person, mapped.as_ref().ok()).await?;
-        let policy = entry.policy.decide(&person.user.id, &groups, named);
-        let decision = entry.provider.can_access_with_group_providers(ctx, policy, &person.user.id, &groups).await?;
+        let Judged { mapped, decision } = self.judge(entry, proven).await?;
         if !decision.allowed {
             return Err(Refused::Provider(match decision.steps.into_iter().next_back() {
                 Some(PolicyStep::Provider(reason)) => AuthError::PolicyDenied(reason),
@@ -108,6 +107,17 @@ impl Registry {
             }));
         }
         Ok(mapped?)
+    }
+
+    /// The same with its reasons.
+    pub(crate) async fn judge(&self, entry: &ProviderEntry, proven: Proven<'_>) -> Result<Judged, Refused> {
+        let Proven { ctx, uid, person, store } = proven;
+        let mapped = entry.mapping.map(uid.as_str(), &person.user, &person.groups, &person.extra);
+        let groups = person.group_ids();
+        let named = self.named_by_grant(store, person, mapped.as_ref().ok()).await?;
+        let policy = entry.policy.decide(&person.user.id, &groups, named);
+        let decision = entry.provider.can_access_with_group_providers(ctx, policy, &person.user.id, &groups).await?;
+        Ok(Judged { mapped, decision })
     }
 
     /// By an id of theirs, or by a name. A name that belongs to another says nothing about them: they will not get it.
@@ -135,6 +145,15 @@ impl Registry {
         Ok(names::is_one_theirs(&mut reader, NameKind::User, &users).await?
             || names::is_one_theirs(&mut reader, NameKind::Group, &groups).await?)
     }
+}
+
+/// What becomes of somebody whom a provider vouches for.
+#[derive(Debug)]
+pub(crate) struct Judged {
+    /// Whom clusters would see.
+    pub(crate) mapped: Result<Identity, MappingError>,
+    /// Whether they may enter.
+    pub(crate) decision: PolicyDecision,
 }
 
 /// Somebody whom a provider vouches for, not yet let in.

@@ -106,8 +106,11 @@ impl AuthProvider for Scripted {
         found.ok_or(AuthError::BadCredentials)
     }
 
-    async fn search_principals(&self, _: &Context, _: Search) -> Result<PrincipalPage, AuthError> {
-        Ok(PrincipalPage::new(Vec::new()))
+    async fn search_principals(&self, _: &Context, search: Search) -> Result<PrincipalPage, AuthError> {
+        if *self.mood() == Mood::Down {
+            return Err(AuthError::unavailable("the directory is down"));
+        }
+        Ok(PrincipalPage::new(self.describe(&search.text).map(|login| login.user).into_iter().collect()))
     }
 
     async fn get_principal(&self, _: &Context, id: &PrincipalId) -> Result<Option<Principal>, AuthError> {

@@ -1,0 +1,149 @@
+//! A mapping, rule by rule, for whoever asks why a cluster sees a name or does not see a group.
+
+use std::fmt;
+
+use super::rule::Choice;
+use super::{Extra, Mapping, MappingError};
+use crate::{Principal, PrincipalId};
+
+/// One rule and what came of it. [`Mapping::map`] applies the same rules.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MappingStep {
+    /// The user name or the uid.
+    Name {
+        /// Which.
+        what: &'static str,
+        /// The rule, as a mapping writes it.
+        rule: String,
+        /// The name, or why there is none.
+        outcome: Result<String, MappingError>,
+    },
+    /// A group.
+    Group {
+        /// The group.
+        principal: PrincipalId,
+        /// The provider's name of it.
+        name: String,
+        /// What became of it.
+        fate: GroupFate,
+    },
+    /// A further fact.
+    Extra {
+        /// Its key.
+        key: String,
+        /// The rule; `None` for what the provider offers.
+        rule: Option<String>,
+        /// The values, or why there are none.
+        outcome: Result<Vec<String>, MappingError>,
+    },
+}
+
+/// What became of a group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GroupFate {
+    /// `filter.include` names others.
+    NotIncluded,
+    /// This pattern of `filter.exclude` fits.
+    Excluded(String),
+    /// It was taken.
+    Taken {
+        /// The name that `rename` put in place of the provider's.
+        renamed: Option<String>,
+        /// The rule, as a mapping writes it.
+        rule: String,
+        /// The name in clusters, or why there is none.
+        outcome: Result<String, MappingError>,
+    },
+}
+
+impl Mapping {
+    /// Applies every rule by itself, also those behind one that fails.
+    ///
+    /// ```
+    /// use std::collections::BTreeMap;
+    /// use auth_core::{GroupFate, Mapping, MappingConfig, MappingStep, Principal};
+    ///
+    /// let config: MappingConfig =
+    ///     serde_json::from_str(r#"{ "groups": { "filter": { "exclude": ["*-old"] } } }"#).unwrap();
+    /// let mapping = Mapping::compile(config, &"corp".parse()?).unwrap();
+    /// let alice = Principal::new("corp_user://1".parse()?, "alice");
+    /// let old = Principal::new("corp_group://7".parse()?, "ops-old");
+    ///
+    /// let steps = mapping.steps("u-1", &alice, &[old], &BTreeMap::new());
+    /// let excluded = GroupFate::Excluded("*-old".to_owned());
+    /// assert!(matches!(&steps[2], MappingStep::Group { fate, .. } if *fate == excluded));
+    /// # Ok::<(), auth_core::InvalidId>(())
+    /// ```
+    #[must_use]
+    pub fn steps(&self, uid: &str, user: &Principal, groups: &[Principal], offered: &Extra) -> Vec<MappingStep> {
+        let uid_rule = self.uid.as_ref().map_or_else(|| "the gateway's own id".to_owned(), ToString::to_string);
+        let mut steps = vec![
+            MappingStep::Name { what: "username", rule: self.username.to_string(), outcome: self.username(user) },
+            MappingStep::Name { what: "uid", rule: uid_rule, outcome: self.uid(uid, user) },
+        ];
+        steps.extend(groups.iter().map(|group| MappingStep::Group {
+            principal: group.id.clone(),
+            name: group.name.clone(),
+            fate: self.fate(group),
+        }));
+        steps.extend(self.extra.iter().map(|(key, rule)| MappingStep::Extra {
+            key: key.clone(),
+            rule: Some(rule.to_string()),
+            outcome: rule.all("extra", user),
+        }));
+        let ruled = |key: &String| self.extra.iter().any(|(ours, _)| ours == key);
+        steps.extend(offered.iter().filter(|(key, _)| !ruled(key)).map(|(key, values)| MappingStep::Extra {
+            key: key.clone(),
+            rule: None,
+            outcome: Ok(values.clone()),
+        }));
+        steps
+    }
+
+    fn fate(&self, group: &Principal) -> GroupFate {
+        match self.groups.choose(&group.name) {
+            Choice::NotIncluded => GroupFate::NotIncluded,
+            Choice::Excluded(pattern) => GroupFate::Excluded(pattern.to_string()),
+            Choice::Taken => GroupFate::Taken {
+                renamed: self.groups.rename.get(&group.name).cloned(),
+                rule: self.groups.name.to_string(),
+                outcome: self.group(group),
+            },
+        }
+    }
+}
+
+impl fmt::Display for MappingStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name { what, rule, outcome } => write!(f, "{what}: {rule} gives {}", told(outcome)),
+            Self::Group { name, fate, .. } => write!(f, "group {name}: {fate}"),
+            Self::Extra { key, rule, outcome } => {
+                let rule = rule.as_deref().unwrap_or("the provider's own word");
+                let values = outcome.as_ref().map(|values| values.join(", "));
+                match values {
+                    Ok(values) if values.is_empty() => write!(f, "extra {key}: {rule} gives nothing: left out"),
+                    Ok(values) => write!(f, "extra {key}: {rule} gives {values}"),
+                    Err(error) => write!(f, "extra {key}: {rule} gives none: {error}"),
+                }
+            }
+        }
+    }
+}
+
+impl fmt::Display for GroupFate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotIncluded => f.write_str("left out, groups.filter.include names others"),
+            Self::Excluded(pattern) => write!(f, "left out by groups.filter.exclude {pattern:?}"),
+            Self::Taken { renamed: Some(name), rule, outcome } => {
+                write!(f, "renamed to {name}, then {rule} gives {}", told(outcome))
+            }
+            Self::Taken { renamed: None, rule, outcome } => write!(f, "{rule} gives {}", told(outcome)),
+        }
+    }
+}
+
+fn told(outcome: &Result<String, MappingError>) -> String {
+    outcome.clone().unwrap_or_else(|error| format!("none: {error}"))
+}
