@@ -79,7 +79,7 @@ pub use boundary::{
     ManagementRequest, Rejected, RenderFault, RequestLimits, Resolve, ResolveError, Resolved, Revocation, Revoked,
     RevokedSender, Scope, Session, SessionParts, Snapshot, SnapshotConfig, SnapshotFault, Time,
 };
-pub use cluster::{Check, ClusterStatus, Mode, ProbeReport, State, probe};
+pub use cluster::{Check, ClusterStatus, Mend, Mode, ProbeReport, ProbedAccount, State, probe};
 pub use impersonate::Outbound;
 pub use listener::{Limits, ListenerConfig, Running, StartError, Timeouts};
 pub use server::{Observer, Server, ServerConfig};

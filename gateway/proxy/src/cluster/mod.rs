@@ -11,7 +11,7 @@ mod review;
 mod runtime;
 
 pub(crate) use own::Own;
-pub use probe::{Check, Mode, ProbeReport, probe};
+pub use probe::{Account as ProbedAccount, Check, Mend, Mode, ProbeReport, probe};
 pub use registry::ClusterStatus;
 pub(crate) use registry::Clusters;
 pub(crate) use review::{is_constrained, review};

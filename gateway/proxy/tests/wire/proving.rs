@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use gatewarden_proxy::{Account, ClusterConfig, Mode, State, probe};
+use gatewarden_proxy::{Account, Check, ClusterConfig, Mode, State, probe};
 use http::StatusCode;
 
 use crate::client::{self, Client, Protocol};
@@ -64,6 +64,37 @@ async fn a_well_kept_cluster_passes_every_check_in_both_modes() {
         let report = probe(upstream.cluster("east")).await.unwrap();
         assert!(report.is_good(), "{report:#?}");
         assert_eq!(report.mode, Some(mode));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_that_lies_about_its_version_is_not_opened_and_the_report_says_what_does_not_fit() {
+    let cases = [
+        (36, 35, Mode::Legacy, "missing: impersonator may impersonate users", "manifest legacy"),
+        (
+            35,
+            36,
+            Mode::Constrained,
+            "too much: impersonator may not impersonate users",
+            "kubectl get clusterrolebindings",
+        ),
+        (35, 36, Mode::Constrained, "missing: impersonator may impersonate:user-info users", "manifest constrained"),
+    ];
+    for (is, told, mode, found, command) in cases {
+        let upstream = Upstream::start(H2, echo()).await;
+        upstream.seen.minor.store(is, Ordering::SeqCst);
+        upstream.seen.told.store(told, Ordering::SeqCst);
+        let report = probe(upstream.cluster("east")).await.unwrap();
+        assert_eq!(report.mode, Some(mode));
+        let said = |check: &Check| !check.ok && format!("{}: {}", check.kind(), check.name).starts_with(found);
+        assert!(report.checks.iter().any(said), "{found}: {report:#?}");
+        assert!(report.commands().iter().any(|line| line.contains(command)), "{:?}", report.commands());
+        let gateway = Gateway::start_with(vec![upstream.cluster("east")], Settings::default());
+        let tells = |state: &State| match state {
+            State::Closed(why) | State::Unproven(why) => why.contains("impersonat"),
+            State::Open => panic!("it is open"),
+        };
+        until("it is told why", || gateway.states().iter().all(tells)).await;
     }
 }
 

@@ -45,6 +45,8 @@ pub(crate) struct Seen {
     /// The next connection that gets a request says GOAWAY first.
     pub(crate) goaway: AtomicBool,
     pub(crate) minor: AtomicUsize,
+    /// The minor version that it says it is, where that is a lie.
+    pub(crate) told: AtomicUsize,
     /// Who may read secrets in kube-system and nowhere else: an account's bearer token.
     pub(crate) namespaced: Mutex<Option<&'static str>>,
     /// So many of the next streams are refused, as by a server that is about to stop.
@@ -240,7 +242,8 @@ async fn answer(
 ) -> Response<Body> {
     match request.uri().path() {
         "/version" => {
-            let minor = seen.minor.load(Ordering::SeqCst).to_string();
+            let (minor, told) = (seen.minor.load(Ordering::SeqCst), seen.told.load(Ordering::SeqCst));
+            let minor = if told == 0 { minor } else { told }.to_string();
             json_response(StatusCode::OK, &json!({"major": "1", "minor": minor, "gitVersion": "v1.36.3"}))
         }
         "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews" => access_review(seen, request).await,

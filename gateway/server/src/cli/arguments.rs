@@ -190,6 +190,21 @@ pub(super) enum TokenCommand {
     },
 }
 
+/// The manifests in the program.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum ManifestName {
+    /// The impersonator, for Kubernetes 1.36 and later.
+    Constrained,
+    /// The impersonator, for Kubernetes before 1.36.
+    Legacy,
+    /// The account that asks about `kubectl --as`.
+    Reviewer,
+    /// Room for the reviewer's questions on a busy API server.
+    ReviewerFlowschema,
+    /// Lets people act as service accounts, where their own rights allow it.
+    ImpersonateServiceaccounts,
+}
+
 #[derive(Debug, Subcommand)]
 pub(super) enum ClusterCommand {
     /// List the configured clusters.
@@ -199,6 +214,17 @@ pub(super) enum ClusterCommand {
     Check {
         /// The cluster's id; all of them when absent.
         id: Option<String>,
+    },
+    /// Print a manifest that the gateway's accounts need on a cluster.
+    #[command(
+        after_help = "Examples:\n  gatewarden cluster manifest constrained | kubectl apply -f -\n  gatewarden cluster manifest reviewer | kubectl apply -f -\n  gatewarden cluster manifest legacy --cluster west > west.yaml"
+    )]
+    Manifest {
+        /// Which one.
+        name: ManifestName,
+        /// Write the extra keys of this configured cluster, where they are not the usual ones.
+        #[arg(long, value_name = "ID")]
+        cluster: Option<String>,
     },
     /// Print a kubeconfig file for a person.
     #[command(

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::arguments::{ClusterCommand, Kubeconfig};
 use super::kubeconfig::{Contents, Token};
 use super::output::Output;
-use super::{CommandError, password, probe, store};
+use super::{CommandError, manifest, password, probe, store};
 use crate::config::{self, Cluster, ClusterSource, Config};
 use crate::wiring;
 
@@ -18,6 +18,7 @@ pub(super) fn run(path: &Path, command: ClusterCommand, output: &Output) -> Resu
     match command {
         ClusterCommand::List => list(&config::load_file(path)?, output),
         ClusterCommand::Check { id } => probe::run(path, id.as_deref(), output),
+        ClusterCommand::Manifest { name, cluster } => manifest::run(path, name, cluster.as_deref(), output),
         ClusterCommand::Kubeconfig(wanted) => kubeconfig(&config::load_file(path)?, &wanted, output),
         ClusterCommand::ReleaseName { name } => release(path, &name, output),
     }

@@ -8,6 +8,7 @@ mod check;
 mod cluster;
 mod explain;
 mod kubeconfig;
+mod manifest;
 mod output;
 mod password;
 mod probe;

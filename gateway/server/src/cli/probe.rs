@@ -1,5 +1,6 @@
 //! Asking clusters what the gateway's accounts may do, and whether that is exactly enough.
 
+use std::fmt::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -9,7 +10,7 @@ use tokio::runtime::Builder;
 
 use super::CommandError;
 use super::cluster::unknown;
-use super::output::Output;
+use super::output::{Output, plain};
 use crate::config::{self, Loaded};
 use crate::wiring::ProviderPorts;
 
@@ -24,8 +25,16 @@ pub(super) struct Report {
     #[serde(skip_serializing_if = "Option::is_none")]
     impersonation: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    impersonator: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reviewer: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     unanswered: Option<String>,
     checks: Vec<Found>,
+    /// What becomes of requests.
+    effect: &'static str,
+    /// What mends it.
+    commands: Vec<String>,
 }
 
 /// One question and its answer.
@@ -35,7 +44,9 @@ struct Found {
     expected: String,
     found: String,
     ok: bool,
-    mend: &'static str,
+    /// `missing` or `too much`, where it is not as it must be.
+    kind: &'static str,
+    mend: String,
 }
 
 impl Report {
@@ -49,15 +60,21 @@ impl Report {
             ok: false,
             version: None,
             impersonation: None,
+            impersonator: None,
+            reviewer: None,
             unanswered: Some(why),
             checks: Vec::new(),
+            effect: "the cluster is not served",
+            commands: Vec::new(),
         }
     }
-}
 
-impl From<ProbeReport> for Report {
-    fn from(report: ProbeReport) -> Self {
+    fn of(report: ProbeReport, dangerous: bool) -> Self {
         Self {
+            effect: report.effect(dangerous),
+            commands: report.commands(),
+            impersonator: report.impersonator.clone(),
+            reviewer: report.reviewer.clone(),
             ok: report.is_good(),
             cluster: report.cluster,
             version: report.version,
@@ -70,11 +87,12 @@ impl From<ProbeReport> for Report {
                 .checks
                 .into_iter()
                 .map(|check| Found {
+                    ok: check.ok,
+                    kind: check.kind(),
+                    mend: check.mend.to_string(),
                     name: check.name,
                     expected: check.expected,
                     found: check.found,
-                    ok: check.ok,
-                    mend: check.mend,
                 })
                 .collect(),
         }
@@ -108,9 +126,9 @@ pub(super) fn ask(loaded: &Loaded, id: Option<&str>) -> Result<Vec<Report>, Comm
     runtime.block_on(async {
         let mut reports = Vec::with_capacity(wanted.len());
         for cluster in wanted {
-            let name = cluster.id.clone();
+            let (name, dangerous) = (cluster.id.clone(), cluster.dangerous_privileged_account);
             reports.push(match gatewarden_proxy::probe(cluster).await {
-                Ok(report) => report.into(),
+                Ok(report) => Report::of(report, dangerous),
                 Err(why) => Report::failed(&name, why),
             });
         }
@@ -119,22 +137,45 @@ pub(super) fn ask(loaded: &Loaded, id: Option<&str>) -> Result<Vec<Report>, Comm
     })
 }
 
-/// Prints what is wrong, and one line for each cluster.
+/// Prints what is wrong and what mends it, and one line for each cluster.
 pub(super) fn print(reports: &[Report], output: &Output) -> Result<(), CommandError> {
     for report in reports {
         let verdict = match (&report.unanswered, report.ok) {
             (Some(why), _) => format!("cannot be asked: {why}"),
             (None, true) => format!("{} questions, all answered as they must be", report.checks.len()),
-            (None, false) => "not as it must be:".to_owned(),
+            (None, false) => "not as it must be".to_owned(),
         };
         let version = report.version.as_deref().unwrap_or("version unknown");
-        output.text(&format!("{} ({version}): {verdict}\n", report.cluster))?;
-        for check in report.checks.iter().filter(|check| !check.ok) {
-            output.text(&format!(
-                "  {}: expected {}, found {}; {}\n",
-                check.name, check.expected, check.found, check.mend
-            ))?;
+        let mode = report.impersonation.map(|mode| format!(", {mode} impersonation")).unwrap_or_default();
+        output.text(&format!("{} ({}{mode}): {}\n", report.cluster, plain(version), plain(&verdict)))?;
+        if !report.ok {
+            output.text(&details(report))?;
         }
     }
     Ok(())
+}
+
+fn details(report: &Report) -> String {
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    for (account, name) in [("impersonator", &report.impersonator), ("reviewer", &report.reviewer)] {
+        if let Some(name) = name {
+            let _ = writeln!(text, "  {account}: {}", plain(name));
+        }
+    }
+    for check in report.checks.iter().filter(|check| !check.ok) {
+        let found = plain(&check.found);
+        let _ = writeln!(text, "  {}: {}: expected {}, found {found}", check.kind, check.name, check.expected);
+    }
+    if !report.commands.is_empty() {
+        text.push_str("  To mend it, as an administrator of that cluster:\n");
+    }
+    for command in &report.commands {
+        let _ = writeln!(text, "    {}", plain(command));
+        if command.starts_with("kubectl get") {
+            text.push_str("      and delete each binding that it lists beside the gateway's own\n");
+        }
+    }
+    let _ = writeln!(text, "  Until then {}.", report.effect);
+    text
 }

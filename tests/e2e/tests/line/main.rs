@@ -28,6 +28,7 @@ mod kills;
 mod lifecycle;
 mod monitoring;
 mod outages;
+mod probes;
 mod protocols;
 mod providers;
 mod reads;
@@ -56,6 +57,7 @@ fn cases() -> Vec<Case<Bed>> {
         revocation::facts(),
         disk::facts(),
         monitoring::facts(),
+        probes::facts(),
         explain::facts(),
         providers::facts(),
         access::facts(),

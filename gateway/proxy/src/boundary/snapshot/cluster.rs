@@ -84,6 +84,12 @@ impl Cluster {
         std::iter::once(&identity.username).chain(&identity.groups).find(|name| self.reserves(name)).map(String::as_str)
     }
 
+    /// The extra keys that requests to this cluster may carry, such as `gatewarden/provider`.
+    #[must_use]
+    pub fn extra_keys(&self) -> Vec<String> {
+        ExtraNames::keys(&self.config)
+    }
+
     pub(crate) fn extra(&self) -> &ExtraNames {
         &self.extra
     }

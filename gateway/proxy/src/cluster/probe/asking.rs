@@ -9,7 +9,7 @@ use http::StatusCode;
 use kube_wire::{UserInfo, header};
 use serde_json::{Value, json};
 
-use super::report::{Check, Mode, ProbeReport, Weight};
+use super::report::{Account, Check, Mend, Mode, ProbeReport, Weight};
 use super::rules::{self, NAMESPACES};
 use super::table::{Right, rights};
 use crate::boundary::ExtraNames;
@@ -47,6 +47,8 @@ impl Asking<'_> {
             cluster: self.runtime.cluster().id().to_owned(),
             version: None,
             mode: None,
+            impersonator: None,
+            reviewer: None,
             checks: Vec::new(),
             unanswered: None,
         };
@@ -54,6 +56,8 @@ impl Asking<'_> {
             Ok((version, mode)) => {
                 report.version = Some(version);
                 report.mode = Some(mode);
+                report.impersonator = self.account(Role::Impersonator).await;
+                report.reviewer = self.account(Role::Reviewer).await;
                 self.fill(&mut report, mode).await;
             }
             Err(why) => report.unanswered = Some(why),
@@ -103,6 +107,13 @@ impl Asking<'_> {
         Ok((text("gitVersion"), mode))
     }
 
+    /// Whom the API server takes an account for. It may be too old to say, and nothing rests on it.
+    async fn account(&self, role: Role) -> Option<String> {
+        let review = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"});
+        let (status, body) = self.ask(Own::post(role, SELF, Bytes::from(review.to_string()))).await.ok()?;
+        (status == StatusCode::CREATED).then(|| user(&body).ok()).flatten().map(|user| user.username)
+    }
+
     async fn right(&self, right: Right, mode: Mode) -> Result<Check, String> {
         let review = Bytes::from(right.review().to_string());
         let (status, body) = self.ask(Own::post(right.role, SELF_ACCESS, review)).await?;
@@ -118,7 +129,7 @@ impl Asking<'_> {
             expected: word(right.allowed).to_owned(),
             found: word(found).to_owned(),
             ok: found == right.allowed,
-            mend: if right.allowed { apply(right.role, mode) } else { remove(right.role) },
+            mend: if right.allowed { apply(right.role, mode) } else { Mend::Unbind(right.role.into()) },
             weight: right.weight,
         })
     }
@@ -139,7 +150,7 @@ impl Asking<'_> {
             expected: "nothing else".to_owned(),
             found: if found.is_empty() { "nothing else".to_owned() } else { few },
             ok: found.is_empty(),
-            mend: remove(role),
+            mend: Mend::Unbind(role.into()),
             weight: Weight::Forbidden,
         })
     }
@@ -166,7 +177,7 @@ impl Asking<'_> {
             expected: StatusCode::FORBIDDEN.to_string(),
             found: status.to_string(),
             ok: status == StatusCode::FORBIDDEN,
-            mend: remove(Role::Impersonator),
+            mend: Mend::Unbind(Account::Impersonator),
             weight: Weight::Forbidden,
         })
     }
@@ -239,21 +250,12 @@ fn mode(major: &str, minor: &str) -> Option<Mode> {
     Some(if constrained { Mode::Constrained } else { Mode::Legacy })
 }
 
-fn apply(role: Role, mode: Mode) -> &'static str {
-    match (role, mode) {
-        (Role::Reviewer, _) => "apply deploy/rbac/reviewer.yaml",
-        (Role::Impersonator, Mode::Constrained) => "apply deploy/rbac/constrained.yaml",
-        (Role::Impersonator, Mode::Legacy) => "apply deploy/rbac/legacy.yaml",
-    }
-}
-
-fn remove(role: Role) -> &'static str {
-    match role {
-        Role::Reviewer => "remove what else is bound to the reviewer; deploy/rbac/reviewer.yaml is all it needs",
-        Role::Impersonator => {
-            "remove what else is bound to the impersonator; one manifest of deploy/rbac is all it needs"
-        }
-    }
+fn apply(role: Role, mode: Mode) -> Mend {
+    Mend::Apply(match (role, mode) {
+        (Role::Reviewer, _) => "reviewer",
+        (Role::Impersonator, Mode::Constrained) => "constrained",
+        (Role::Impersonator, Mode::Legacy) => "legacy",
+    })
 }
 
 #[cfg(test)]

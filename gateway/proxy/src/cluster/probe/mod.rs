@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use tokio_util::task::TaskTracker;
 
-pub use report::{Check, Mode, ProbeReport};
+pub use report::{Account, Check, Mend, Mode, ProbeReport};
 
 use self::asking::Asking;
 use super::runtime::{Runtime, State};

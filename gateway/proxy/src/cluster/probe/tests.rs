@@ -1,6 +1,6 @@
 //! What the answers of a probe mean.
 
-use super::report::{Check, ProbeReport, Weight};
+use super::report::{Account, Check, Mend, ProbeReport, Weight};
 use super::*;
 
 fn report(failed: &[Weight]) -> ProbeReport {
@@ -9,12 +9,14 @@ fn report(failed: &[Weight]) -> ProbeReport {
         expected: "one".into(),
         found: "the other".into(),
         ok: false,
-        mend: "deploy/rbac/constrained.yaml",
+        mend: Mend::Apply("constrained"),
         weight: *weight,
     };
     ProbeReport {
         cluster: "east".into(),
         version: None,
+        impersonator: Some("system:serviceaccount:gatewarden:gatewarden-impersonator".into()),
+        reviewer: Some("it's me".into()),
         mode: Some(Mode::Constrained),
         checks: failed.iter().map(check).collect(),
         unanswered: None,
@@ -75,4 +77,30 @@ fn a_cluster_that_is_silent_keeps_the_mode_that_it_told() {
     assert!(runtime.is_constrained() && *runtime.state() == State::Open);
     settle(&runtime, &ProbeReport { mode: Some(Mode::Legacy), ..report(&[]) });
     assert!(!runtime.is_constrained());
+}
+
+#[test]
+fn each_command_stands_once_and_names_the_account_as_kubectl_does() {
+    let mut report = report(&[Weight::Needed, Weight::Needed, Weight::Forbidden, Weight::Forbidden]);
+    report.checks[2].mend = Mend::Unbind(Account::Impersonator);
+    report.checks[3].mend = Mend::Unbind(Account::Reviewer);
+    let list = "kubectl get clusterrolebindings,rolebindings --all-namespaces -o wide | grep -F";
+    assert_eq!(
+        report.commands(),
+        [
+            "gatewarden cluster manifest constrained --cluster east | kubectl apply -f -".to_owned(),
+            format!("{list} 'gatewarden/gatewarden-impersonator'"),
+            format!(r"{list} 'it'\''s me'"),
+        ]
+    );
+}
+
+#[test]
+fn the_effect_is_what_the_state_does_to_requests() {
+    let effect = |failed: &[Weight], dangerous| report(failed).effect(dangerous);
+    assert!(effect(&[], false).contains("is open"));
+    assert!(effect(&[Weight::Reviewer], false).contains("--as"));
+    assert!(effect(&[Weight::Needed], true).contains("503"));
+    assert!(effect(&[Weight::Forbidden], false).contains("closed"));
+    assert!(effect(&[Weight::Forbidden], true).contains("dangerousPrivilegedAccount"));
 }
