@@ -14,7 +14,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::body::Body;
-use crate::testing::{World, outbound};
+use crate::rehearsal::outbound;
+use crate::testing::World;
 
 /// A request that would be sent.
 #[derive(Debug)]
@@ -53,7 +54,7 @@ pub fn connection(bytes: &[u8]) -> Vec<Seen> {
         let record = Arc::clone(&record);
         async move {
             let incoming = crate::admit::Incoming::new(request, WORLD.peer(None));
-            if let Ok(sending) = outbound(&WORLD, incoming).await {
+            if let Ok(sending) = outbound(&WORLD.gate, incoming).await {
                 let target = sending.path.to_string();
                 record.lock().unwrap().push(Seen { target, headers: sending.headers });
             }

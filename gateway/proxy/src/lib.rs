@@ -58,6 +58,7 @@ mod gate;
 mod limit;
 mod metrics;
 mod refusal;
+mod rehearsal;
 mod socket;
 mod spill;
 mod stream;
@@ -75,13 +76,14 @@ pub use authenticate::Authenticated;
 pub use authorize::Authorized;
 pub use body::{Body, BoxError};
 pub use boundary::{
-    Account, Cluster, ClusterConfig, ClusterFault, Credential, GrantConfig, Management, ManagementFuture,
+    Account, Cluster, ClusterConfig, ClusterFault, Credential, GrantConfig, GrantMatch, Management, ManagementFuture,
     ManagementRequest, Rejected, RenderFault, RequestLimits, Resolve, ResolveError, Resolved, Revocation, Revoked,
     RevokedSender, Scope, Session, SessionParts, Snapshot, SnapshotConfig, SnapshotFault, Time,
 };
 pub use cluster::{Check, ClusterStatus, Mend, Mode, ProbeReport, ProbedAccount, State, probe};
 pub use impersonate::Outbound;
 pub use listener::{Limits, ListenerConfig, Running, StartError, Timeouts};
+pub use rehearsal::{Rehearsal, Rehearsed, Stopped, Verdict};
 pub use server::{Observer, Server, ServerConfig};
 pub use tls::{CertificateFault, CertificateFiles, PemFault, ServerCertificate};
 pub use upstream::PoolSettings;

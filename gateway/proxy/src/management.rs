@@ -130,7 +130,7 @@ mod tests {
     fn from(world: &World, host: u8, method: &str, path: &str, body: Body) -> Incoming {
         let peer = Peer::new(&world.gate.common, SocketAddr::from(([192, 0, 2, host], 40_000)), None);
         let request = Request::builder().method(method).uri(path).header("host", "gw").body(body).unwrap();
-        Incoming::for_test(request, Arc::new(peer))
+        Incoming::rehearsed(request, Arc::new(peer))
     }
 
     const LOGIN: &str = "/api/v1/providers/corp/login";

@@ -27,12 +27,10 @@ use crate::boundary::{
 use crate::cluster::Clusters;
 use crate::executor::Executor;
 use crate::gate::{Common, Gate};
-use crate::impersonate::{Reviews, Sending};
+use crate::impersonate::Reviews;
 use crate::metrics::Metrics;
-use crate::refusal::Refusal;
 use crate::stream::Drain;
 use crate::upstream::Pool;
-use crate::{admit, authenticate, authorize, impersonate};
 
 /// A clock that moves when told.
 #[derive(Debug)]
@@ -142,7 +140,7 @@ impl World {
     }
 
     pub(crate) fn incoming(&self, request: Request<Body>) -> Incoming {
-        Incoming::for_test(request, self.peer(None))
+        Incoming::rehearsed(request, self.peer(None))
     }
 
     pub(crate) fn record(&self, incoming: &Incoming) -> Record {
@@ -206,17 +204,4 @@ pub(crate) fn snapshot_config() -> SnapshotConfig {
         whom_to_ask: "Ask the platform team.".to_owned(),
         ..SnapshotConfig::default()
     }
-}
-
-/// Sends a request through all stages but the last.
-pub(crate) async fn outbound(world: &World, incoming: Incoming) -> Result<Sending, Refusal> {
-    let mut record = world.record(&incoming);
-    let admit::Entry::Private(admitted) = admit::run(&world.gate, incoming, &mut record)? else {
-        return Err(Refusal::NotFound);
-    };
-    let authenticated = authenticate::run(&world.gate, admitted, &mut record).await?;
-    let authorize::Permitted::Cluster(authorized) = authorize::run(&world.gate, authenticated, &mut record)? else {
-        return Err(Refusal::NotFound);
-    };
-    Ok(impersonate::run(&world.gate, authorized, &mut record).await?.into_sending().1)
 }

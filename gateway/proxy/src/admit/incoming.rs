@@ -12,7 +12,7 @@ use crate::admit::Source;
 use crate::body::Body;
 use crate::gate::Common;
 
-/// A request that nobody has looked at. Only the listener makes one.
+/// A request that nobody has looked at. Only the listener makes one that can be sent.
 #[derive(Debug)]
 pub struct Incoming {
     pub(super) head: Parts,
@@ -37,8 +37,8 @@ impl Incoming {
         &self.peer
     }
 
-    #[cfg(any(test, fuzzing))]
-    pub(crate) fn for_test(request: Request<Body>, peer: Arc<Peer>) -> Self {
+    /// One that no client sent: it is played to the last door, for whoever asks what would happen, and never sent.
+    pub(crate) fn rehearsed(request: Request<Body>, peer: Arc<Peer>) -> Self {
         let (head, body) = request.into_parts();
         Self { head, body, upgrade: None, peer }
     }

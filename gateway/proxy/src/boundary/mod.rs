@@ -21,6 +21,6 @@ pub(crate) use revoked::Life;
 pub use revoked::{Revocation, Revoked, RevokedSender};
 pub(crate) use session::header_value;
 pub use session::{RenderFault, Session, SessionParts};
-pub use snapshot::{Cluster, GrantConfig, Snapshot, SnapshotConfig, SnapshotFault};
+pub use snapshot::{Cluster, GrantConfig, GrantMatch, Snapshot, SnapshotConfig, SnapshotFault};
 pub(crate) use snapshot::{ExtraNames, Granted};
 pub use time::Time;

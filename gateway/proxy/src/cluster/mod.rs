@@ -11,6 +11,7 @@ mod review;
 mod runtime;
 
 pub(crate) use own::Own;
+pub(crate) use probe::prove;
 pub use probe::{Account as ProbedAccount, Check, Mend, Mode, ProbeReport, probe};
 pub use registry::ClusterStatus;
 pub(crate) use registry::Clusters;

@@ -28,6 +28,8 @@ use crate::refusal::Refusal;
 use crate::relay::WayBack;
 
 pub(crate) use copy::is_identity_or_hop;
+pub(crate) use nested::add_groups_of_the_cluster;
+pub(crate) use question::access_review;
 pub(crate) use reviews::Reviews;
 
 /// Evidence that a request says who it is from, in words that its client had no hand in. Only this reaches a cluster.

@@ -80,13 +80,25 @@ const MOST_QUESTIONS: usize = 32;
 /// From this many groups on, the cluster is first asked for all at once.
 const MANY_GROUPS: usize = 4;
 
+fn groups_of_service_accounts(namespace: &str) -> [String; 2] {
+    ["system:serviceaccounts".to_owned(), format!("system:serviceaccounts:{namespace}")]
+}
+
+/// The groups that the API server adds by itself to whomever it is sent.
+pub(crate) fn add_groups_of_the_cluster(user: &mut UserInfo) {
+    if let Some((namespace, _)) = service_account(&user.username) {
+        user.groups.extend(groups_of_service_accounts(namespace));
+    }
+    user.groups.push(AUTHENTICATED.to_owned());
+}
+
 /// Names that nobody acts as through the gateway, whatever the cluster would say. On 1.36 it would refuse only some.
 fn refuse_reserved(target: &UserInfo, cluster: &Cluster) -> Result<(), Refusal> {
     let denied =
         |name: &str| Err(Refusal::MayNotActAs(format!("nobody may act as {name:?} through the gateway").into()));
     if let Some((namespace, _)) = service_account(&target.username) {
         // The groups come with the name, and a cluster may keep a namespace to itself by them.
-        let groups = ["system:serviceaccounts".to_owned(), format!("system:serviceaccounts:{namespace}")];
+        let groups = groups_of_service_accounts(namespace);
         if cluster.keeps(&target.username) || groups.iter().any(|group| cluster.keeps(group)) {
             return denied(&target.username);
         }
@@ -193,7 +205,7 @@ impl Asking<'_> {
     }
 
     async fn ask(&self, gate: &Gate, review: Bytes) -> Result<bool, Refusal> {
-        cluster::review(gate, self.cluster, review).await
+        Ok(cluster::review(gate, self.cluster, review).await?.allowed)
     }
 
     fn question<'q>(&'q self, asked: Option<&'q RequestInfo>) -> Question<'q> {

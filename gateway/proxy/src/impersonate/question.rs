@@ -81,12 +81,20 @@ pub(super) fn constrained(target: &UserInfo) -> Needed {
 
 /// The second half: the review that asks for what the target is to be used.
 pub(super) fn purpose(caller: &UserInfo, target: &UserInfo, asked: &RequestInfo) -> Bytes {
-    let verb = format!("impersonate-on:{}:{}", mode(target), asked.verb);
+    request_review(caller, asked, &format!("impersonate-on:{}:{}", mode(target), asked.verb))
+}
+
+/// The review that asks whether somebody may make a request.
+pub(crate) fn access_review(user: &UserInfo, asked: &RequestInfo) -> Bytes {
+    request_review(user, asked, &asked.verb)
+}
+
+fn request_review(user: &UserInfo, asked: &RequestInfo, verb: &str) -> Bytes {
     if !asked.is_resource_request {
-        return review(caller, "nonResourceAttributes", &json!({ "verb": verb, "path": asked.path }));
+        return review(user, "nonResourceAttributes", &json!({ "verb": verb, "path": asked.path }));
     }
     review(
-        caller,
+        user,
         "resourceAttributes",
         &json!({
             "verb": verb,

@@ -2,12 +2,13 @@ use http::request::Builder;
 use proptest::prelude::*;
 
 use super::*;
-use crate::testing::{self, World, request, snapshot_config};
+use crate::rehearsal;
+use crate::testing::{World, request, snapshot_config};
 
 /// The headers of a request after all stages but the last.
 fn outbound(world: &World, request: Builder) -> Result<HeaderMap, Refusal> {
     let request = request.body(Body::empty()).map_err(|_| Refusal::NotFound)?;
-    let run = async { Ok(testing::outbound(world, world.incoming(request)).await?.headers) };
+    let run = async { Ok(rehearsal::outbound(&world.gate, world.incoming(request)).await?.headers) };
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(run)
 }
 

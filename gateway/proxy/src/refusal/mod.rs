@@ -169,6 +169,11 @@ impl Refusal {
         }
     }
 
+    /// The status of the answer.
+    pub(crate) fn code_of_answer(&self) -> StatusCode {
+        self.status(About { surface: Surface::Cluster, user: None, asked: None, discovers: false }).code()
+    }
+
     /// The whole answer.
     pub(crate) fn respond(&self, about: About<'_>) -> Response<Body> {
         let status = self.status(about);

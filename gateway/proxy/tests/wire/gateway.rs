@@ -9,9 +9,9 @@ use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use gatewarden_proxy::{
     AuditConfig, Body, ClusterConfig, Credential, GrantConfig, Limits, ListenerConfig, Management, ManagementFuture,
-    ManagementRequest, PoolSettings, Rejected, Resolve, ResolveError, Resolved, Revocation, Revoked, RevokedSender,
-    Scope, Server, ServerCertificate, ServerConfig, Session, SessionParts, Snapshot, SnapshotConfig, State, Time,
-    Timeouts,
+    ManagementRequest, PoolSettings, Rehearsal, Rejected, Resolve, ResolveError, Resolved, Revocation, Revoked,
+    RevokedSender, Scope, Server, ServerCertificate, ServerConfig, Session, SessionParts, Snapshot, SnapshotConfig,
+    State, Time, Timeouts,
 };
 use http::Response;
 use kube_wire::UserInfo;
@@ -96,6 +96,12 @@ impl Gateway {
         server.observer().clusters().into_iter().map(|cluster| cluster.state).collect()
     }
 
+    /// Alice's next request to a cluster, played and not sent.
+    pub(crate) async fn rehearsal(&self, cluster: &str) -> Rehearsal {
+        let session = Session::new(parts("alice")).unwrap();
+        Rehearsal::of(&self.snapshot.load_full(), cluster, session, self.time.clone()).await.unwrap()
+    }
+
     pub(crate) fn tasks_started(&self) -> u64 {
         self.server.as_ref().unwrap().listener().tasks_started()
     }
@@ -172,23 +178,26 @@ impl Resolve for People {
     }
 }
 
-fn person(name: &str, token: &str) -> Resolved {
+fn parts(name: &str) -> SessionParts {
     let identity = UserInfo {
         username: format!("corp:{name}"),
         uid: Some(format!("u-{name}")),
         groups: vec!["corp:dev".to_owned()],
         ..UserInfo::default()
     };
-    let parts = SessionParts {
+    SessionParts {
         id: format!("s-{name}"),
         user: format!("u-{name}"),
         provider: "corp".to_owned(),
         principal: format!("corp_user://{name}"),
         identity,
         subjects: vec!["corp:dev".to_owned()],
-    };
+    }
+}
+
+fn person(name: &str, token: &str) -> Resolved {
     Resolved {
-        session: Arc::new(Session::new(parts).unwrap()),
+        session: Arc::new(Session::new(parts(name)).unwrap()),
         token: token.to_owned(),
         expires_at: MovedTime::default().wall() + TOKEN_LIFE,
         scope: Scope::default(),

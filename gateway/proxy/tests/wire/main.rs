@@ -14,6 +14,7 @@ mod browser;
 mod ending;
 mod failing;
 mod proving;
+mod rehearsing;
 mod requests;
 mod streams;
 mod tunnels;

@@ -39,10 +39,33 @@ impl Grants {
     /// What these subjects may enter together.
     pub(super) fn of(&self, subjects: &[String]) -> Entries {
         let mut entries = Entries::default();
-        let indices = subjects.iter().filter_map(|subject| self.by_subject.get(subject)).flatten();
-        indices.filter_map(|index| self.grants.get(*index)).for_each(|grant| entries.add(grant));
+        self.naming(subjects).for_each(|(_, _, grant)| entries.add(grant));
         entries
     }
+
+    /// The grants that name one of these, each with its place and the subject.
+    pub(super) fn naming<'a>(
+        &'a self,
+        subjects: &'a [String],
+    ) -> impl Iterator<Item = (usize, &'a String, &'a GrantConfig)> {
+        subjects.iter().flat_map(move |subject| {
+            let places = self.by_subject.get(subject).map_or(&[][..], Vec::as_slice);
+            places.iter().filter_map(move |place| Some((*place, subject, self.grants.get(*place)?)))
+        })
+    }
+}
+
+/// A grant that names somebody.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GrantMatch {
+    /// Its place among the grants, from zero.
+    pub place: usize,
+    /// Which of their subjects it names.
+    pub subject: String,
+    /// The clusters that it opens; `*` stands for all.
+    pub clusters: Vec<String>,
+    /// Only to read.
+    pub read_only: bool,
 }
 
 /// Clusters that may be entered, and how far.

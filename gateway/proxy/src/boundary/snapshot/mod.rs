@@ -3,7 +3,7 @@
 mod cluster;
 mod grants;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -12,8 +12,8 @@ use crate::boundary::{ClusterConfig, ClusterFault, RenderFault, RequestLimits, S
 pub use cluster::Cluster;
 pub(crate) use cluster::ExtraNames;
 pub(crate) use grants::Access;
-pub use grants::GrantConfig;
 use grants::{Entries, Grants};
+pub use grants::{GrantConfig, GrantMatch};
 
 /// One consistent state of the configuration.
 ///
@@ -157,6 +157,32 @@ impl Snapshot {
             entries: self.grants.of(session.subjects()),
             reserved: keeping.filter_map(kept).collect(),
         }
+    }
+
+    /// The grants that name a session, each with the subject that it names.
+    #[must_use]
+    pub fn grants_naming(&self, session: &Session) -> Vec<GrantMatch> {
+        let matching = self.grants.naming(session.subjects());
+        let told = matching.map(|(place, subject, grant)| GrantMatch {
+            place,
+            subject: subject.clone(),
+            clusters: grant.clusters.clone(),
+            read_only: grant.read_only,
+        });
+        told.collect()
+    }
+
+    /// The clusters that a session may enter, and whether only to read.
+    #[must_use]
+    pub fn open_to(&self, session: &Session) -> BTreeMap<String, bool> {
+        let granted = self.granted(session);
+        let open = self.clusters.keys().filter(|id| granted.reserved_on(id).is_none());
+        open.filter_map(|id| Some((id.clone(), granted.on(id)?.read_only))).collect()
+    }
+
+    /// A host name that this gateway answers to.
+    pub(crate) fn a_host(&self) -> &str {
+        self.hosts.first().map_or("localhost", String::as_str)
     }
 
     /// Whether a session may enter some cluster less than by an older snapshot: not at all, or only to read.

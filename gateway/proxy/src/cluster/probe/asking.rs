@@ -14,7 +14,7 @@ use super::rules::{self, NAMESPACES};
 use super::table::{Right, rights};
 use crate::boundary::ExtraNames;
 use crate::cluster::own::Own;
-use crate::cluster::review::allowed;
+use crate::cluster::review::reviewed;
 use crate::cluster::{Role, Runtime};
 use crate::upstream::{self, Pool};
 
@@ -118,7 +118,7 @@ impl Asking<'_> {
         let review = Bytes::from(right.review().to_string());
         let (status, body) = self.ask(Own::post(right.role, SELF_ACCESS, review)).await?;
         let found = match status {
-            StatusCode::CREATED => allowed(&body)?,
+            StatusCode::CREATED => reviewed(&body)?.allowed,
             // A reviewer that cannot be asked is one that may do nothing: callers' requests do not suffer.
             _ if right.role == Role::Reviewer => false,
             status => return Err(format!("a self review of access answered {status}")),

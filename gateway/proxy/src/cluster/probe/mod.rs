@@ -45,14 +45,20 @@ pub async fn probe(config: ClusterConfig) -> Result<ProbeReport, String> {
     Ok(Asking { pool: &pool, runtime: &runtime }.report().await)
 }
 
+/// Asks a cluster everything, once, and opens or closes it by what was found.
+pub(crate) async fn prove(pool: &Pool, runtime: &Arc<Runtime>) -> ProbeReport {
+    let report = Asking { pool, runtime }.report().await;
+    settle(runtime, &report);
+    report
+}
+
 /// Proves a cluster and goes on proving it, until no snapshot holds it.
 pub(super) async fn keep(pool: Arc<Pool>, runtime: Arc<Runtime>) {
     let retired = runtime.retired.clone();
     let asking = async {
         let mut pause = FIRST_PAUSE;
         loop {
-            let report = Asking { pool: &pool, runtime: &runtime }.report().await;
-            settle(&runtime, &report);
+            let report = prove(&pool, &runtime).await;
             let wait = match *runtime.state() {
                 _ if report.unanswered.is_some() => pause,
                 State::Open => PROVEN,
