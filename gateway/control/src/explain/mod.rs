@@ -22,6 +22,8 @@ use crate::users::UserId;
 /// A person, as the gateway knows them and as their provider describes them now.
 #[derive(Debug)]
 pub struct Explained {
+    /// Their id, which a first login gives.
+    pub id: UserId,
     /// The user; `None` for somebody who never logged in.
     pub user: Option<KnownUser>,
     /// Whom their provider knows them as.
@@ -88,7 +90,7 @@ impl Admin {
         let asking = Asking { admin: self, registry, ctx, uid: &uid, report: &report };
         let now = asking.now(&whom.principal).await?;
         let (user, principal, others) = (whom.user, whom.principal, whom.others);
-        Ok(Explained { user, principal, others, sessions, now, steps: report.steps() })
+        Ok(Explained { id: uid, user, principal, others, sessions, now, steps: report.steps() })
     }
 
     async fn live_sessions(&self, user: &UserId, principal: &PrincipalId) -> Result<Vec<SessionInfo>, AdminError> {

@@ -69,9 +69,9 @@ pub(super) enum Command {
         #[command(subcommand)]
         command: ProviderCommand,
     },
-    /// Tell what became of a request and what to do about it, from the audit log.
+    /// Tell why somebody may do something or not, step by step, or what became of one request.
     #[command(
-        after_help = "Example:\n  gatewarden explain --audit-id 0199f0c2-7d3a-7c11-9a52-6d1f5e0b8a77\n\nThe id stands in the Audit-Id header of every answer; `kubectl -v=8` shows it. Rotated files beside `audit.file` are read too."
+        after_help = "Examples:\n  gatewarden explain alice\n  gatewarden explain alice --cluster east get pods -n dev\n  gatewarden explain alice --cluster east create deployments.apps -n dev --as jane --as-group qa\n  gatewarden explain alice --cluster east logs pods/web -n dev\n  gatewarden explain alice --cluster east get /metrics\n  gatewarden explain --audit-id 0199f0c2-7d3a-7c11-9a52-6d1f5e0b8a77\n\nThe id stands in the Audit-Id header of every answer; `kubectl -v=8` shows it. Rotated files beside `audit.file` are read too.\n\nThe exit code is 0 when it is allowed, 3 when it is refused, 4 when that cannot be told, 1 when the command fails."
     )]
     Explain(Explain),
     /// Print the completion script of a shell.
@@ -148,9 +148,43 @@ pub(super) enum UserCommand {
 
 #[derive(Debug, Args)]
 pub(super) struct Explain {
-    /// The request's id.
+    /// Who: a login name, a user id (`u-…`), or a principal id.
+    #[arg(required_unless_present = "audit_id", conflicts_with = "audit_id")]
+    pub(super) user: Option<String>,
+    /// What they do, as kubectl has it: get, list, watch, create, update, patch, delete, logs, exec, …
+    #[arg(requires = "resource")]
+    pub(super) verb: Option<String>,
+    /// To what: `pods`, `pods/web`, `deployments.apps/web`, or a path such as `/metrics`.
+    pub(super) resource: Option<String>,
+    /// Which one, where the resource does not say it.
+    pub(super) name: Option<String>,
+    #[command(flatten)]
+    pub(super) options: ExplainOptions,
+    /// The id of a request, in place of a person: what became of it, from the audit log.
     #[arg(long, value_name = "ID", value_parser = clap::builder::NonEmptyStringValueParser::new())]
-    pub(super) audit_id: String,
+    pub(super) audit_id: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ExplainOptions {
+    /// The cluster; needed for a verb when there are several.
+    #[arg(long, value_name = "ID", conflicts_with = "audit_id")]
+    pub(super) cluster: Option<String>,
+    /// The namespace; `default` when absent, as for kubectl.
+    #[arg(long, short, value_name = "NAMESPACE", conflicts_with = "audit_id")]
+    pub(super) namespace: Option<String>,
+    /// In all namespaces.
+    #[arg(long, short = 'A', conflicts_with_all = ["namespace", "audit_id"])]
+    pub(super) all_namespaces: bool,
+    /// A subresource, such as `log` or `scale`.
+    #[arg(long, value_name = "NAME", conflicts_with = "audit_id")]
+    pub(super) subresource: Option<String>,
+    /// Act as this user, as with `kubectl --as`.
+    #[arg(long = "as", value_name = "USER", conflicts_with = "audit_id")]
+    pub(super) acting_as: Option<String>,
+    /// In this group; may be repeated.
+    #[arg(long = "as-group", value_name = "GROUP", requires = "acting_as")]
+    pub(super) as_groups: Vec<String>,
 }
 
 #[derive(Debug, Subcommand)]

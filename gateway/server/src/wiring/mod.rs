@@ -25,6 +25,8 @@ pub use authority::{AuthorityError, ca_file};
 pub use certificate::CertificateError;
 pub use clock::SystemClock;
 pub use ports::ProviderPorts;
+pub(crate) use reload::registry;
+pub(crate) use resolve::session;
 pub use server::{ServeOptions, StartError, serve};
 
 use tasks::ProviderTasks;

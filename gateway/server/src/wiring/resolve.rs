@@ -4,8 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use gatewarden_control::{Control, ResolvedToken};
-use gatewarden_proxy::{Credential, Rejected, Resolve, ResolveError, Resolved, Scope, Session, SessionParts};
+use auth_core::PrincipalId;
+use gatewarden_control::{Control, ResolvedToken, SessionIdentity, UserId};
+use gatewarden_proxy::{
+    Credential, Rejected, RenderFault, Resolve, ResolveError, Resolved, Scope, Session, SessionParts,
+};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::crossing::{Crossing, Lost};
@@ -39,25 +42,38 @@ impl ControlResolve {
     }
 }
 
+/// A login as clusters see it.
+///
+/// # Errors
+/// When its names cannot be sent to a cluster.
+pub(crate) fn session(
+    id: &str,
+    user: &UserId,
+    principal: &PrincipalId,
+    identity: SessionIdentity,
+) -> Result<Session, RenderFault> {
+    Session::new(SessionParts {
+        id: id.to_owned(),
+        user: user.to_string(),
+        provider: principal.instance().to_string(),
+        principal: principal.to_string(),
+        identity: identity.user,
+        subjects: identity.subjects,
+    })
+}
+
 fn resolved(found: ResolvedToken) -> Result<Resolved, ResolveError> {
-    let parts = SessionParts {
-        id: found.session.to_string(),
-        user: found.user.to_string(),
-        provider: found.provider.to_string(),
-        principal: found.principal.to_string(),
-        identity: found.identity.user,
-        subjects: found.identity.subjects,
-    };
-    let session = Session::new(parts).map_err(|fault| {
+    let ResolvedToken { name, session: id, user, principal, identity, expires_at, scope, .. } = found;
+    let session = session(id.as_str(), &user, &principal, identity).map_err(|fault| {
         // A login vets its names, so only a stored identity of other times comes here: logging in again mends it.
-        tracing::error!(%fault, session = %found.session, "a stored identity cannot be sent to a cluster");
+        tracing::error!(%fault, session = %id, "a stored identity cannot be sent to a cluster");
         ResolveError::Unauthenticated(Rejected::Unknown)
     })?;
     Ok(Resolved {
         session: Arc::new(session),
-        token: found.name.to_string(),
-        expires_at: found.expires_at.into(),
-        scope: Scope { upstreams: found.scope.upstreams, read_only: found.scope.read_only },
+        token: name.to_string(),
+        expires_at: expires_at.into(),
+        scope: Scope { upstreams: scope.upstreams, read_only: scope.read_only },
     })
 }
 

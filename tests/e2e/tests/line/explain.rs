@@ -3,13 +3,22 @@
 use anyhow::{Context as _, Result, ensure};
 use bytes::Bytes;
 use e2e::{Answer, Case, Protocol};
+use kube_wire::UserInfo;
 
 use crate::bed::{Bed, WHOM_TO_ASK};
 use crate::gate::Session;
 
 /// What is proven here.
 pub(crate) fn facts() -> Vec<Case<Bed>> {
-    facts![a_refusal_is_explained_with_what_to_do, an_id_that_is_not_on_record_says_where_was_looked]
+    facts![
+        a_refusal_is_explained_with_what_to_do,
+        an_id_that_is_not_on_record_says_where_was_looked,
+        a_person_is_explained_from_the_directory_to_the_cluster,
+        whoever_says_no_is_named_with_what_to_do,
+        whom_somebody_acts_as_is_explained_as_the_cluster_decides,
+        whom_the_cluster_would_see_is_whom_it_sees,
+        somebody_who_never_came_is_explained_and_not_made_known,
+    ]
 }
 
 pub(crate) fn a_refusal_is_explained_with_what_to_do(bed: &Bed) -> Result<()> {
@@ -57,4 +66,139 @@ fn explained(bed: &Bed, answer: &Answer, status: u16) -> Result<String> {
     let id = answer.header("audit-id").to_owned();
     bed.gate().audit().wait_for("the record", |event| event.audit_id == id)?;
     bed.gate().ok(&["explain", "--audit-id", &id])
+}
+
+/// The exit codes.
+const ALLOWED: Option<i32> = Some(0);
+const REFUSED: Option<i32> = Some(3);
+
+/// What is told of a person and what it comes to.
+fn told(bed: &Bed, line: &str, code: Option<i32>) -> Result<String> {
+    let arguments: Vec<&str> = std::iter::once("explain").chain(line.split(' ')).collect();
+    let told = bed.gate().command(&arguments)?;
+    ensure!(told.code == code, "{line}: {:?}, not {code:?}: {}{}", told.code, told.stdout, told.stderr);
+    Ok(told.stdout)
+}
+
+fn holds(told: &str, parts: &[&str]) -> Result<()> {
+    let missing: Vec<_> = parts.iter().filter(|part| !told.contains(**part)).collect();
+    ensure!(missing.is_empty(), "{missing:?} is missing: {told}");
+    Ok(())
+}
+
+pub(crate) fn a_person_is_explained_from_the_directory_to_the_cluster(bed: &Bed) -> Result<()> {
+    let alice = bed.gate().session("alice")?;
+    let told = told(bed, "alice --cluster east get pods -n dev", ALLOWED)?;
+    let parts = [
+        "principal corp_user://",
+        "corp knows them as alice",
+        "its member lists the person",
+        "dev (corp_group://",
+        "through payments > backend",
+        "username: corp:{login} gives corp:alice",
+        "group dev: corp:{name} gives corp:dev",
+        "the access mode is unrestricted",
+        "names group:corp:dev: *",
+        "east (v1.",
+        "is open",
+        "get pods: to RBAC it is list pods in namespace dev",
+        "impersonate-user: corp:alice",
+        "impersonate-group: corp:payments",
+        "impersonate-extra-gatewarden%2fprovider: corp",
+        "allows it to corp:alice",
+        "allowed: cluster east lets corp:alice list",
+        "RoleBinding",
+    ];
+    holds(&told, &parts)?;
+    // In the order in which a request meets them.
+    let headings =
+        ["user\n", "provider\n", "groups\n", "access policy\n", "mapping\n", "identity\n", "grants\n", "cluster\n"];
+    let places: Vec<_> = headings.iter().map(|heading| told.find(heading)).collect();
+    ensure!(places.iter().all(Option::is_some) && places.is_sorted(), "{places:?} {told}");
+    ensure!(!told.contains(alice.token.split_once(':').context("name:secret")?.1), "a secret is told");
+    Ok(())
+}
+
+pub(crate) fn whoever_says_no_is_named_with_what_to_do(bed: &Bed) -> Result<()> {
+    let gate = bed.gate();
+    // The gateway: no grant.
+    gate.session("dave")?;
+    let parts = [
+        "no grant names them",
+        "so no cluster is open",
+        "refused: the gateway answers 403",
+        "user:corp:dave",
+        WHOM_TO_ASK,
+    ];
+    holds(&told(bed, "dave --cluster east get pods -n dev", REFUSED)?, &parts)?;
+    holds(&told(bed, "dave", REFUSED)?, &["add one of these to the subjects of a grant", "user:corp:dave"])?;
+    // The cluster: no role.
+    gate.session("alice")?;
+    let parts =
+        ["denies it to corp:alice", "auth can-i list secrets -n kube-system --as=corp:alice", "--as-group=corp:dev"];
+    holds(&told(bed, "alice --cluster east get secrets -n kube-system", REFUSED)?, &parts)?;
+    holds(&told(bed, "alice --cluster east get /metrics", REFUSED)?, &["to RBAC it is get /metrics"])?;
+    // Neither: what is asked first, and where they may go at all.
+    holds(&told(bed, "alice --cluster east", ALLOWED)?, &["what kubectl asks first", "lets corp:alice get"])?;
+    holds(&told(bed, "alice", ALLOWED)?, &["they may enter east, west"])?;
+    let told = gate.command(&["explain", "alice", "get", "pods"])?;
+    ensure!(told.code == Some(1) && told.stderr.contains("--cluster east or west"), "{}", told.stderr);
+    Ok(())
+}
+
+pub(crate) fn whom_somebody_acts_as_is_explained_as_the_cluster_decides(bed: &Bed) -> Result<()> {
+    let gate = bed.gate();
+    for person in ["alice", "carol", "erin"] {
+        gate.session(person)?;
+    }
+    let parts = ["impersonate-user: jane", "original-user: corp:alice", "allows it to jane", "lets jane list"];
+    holds(&told(bed, "alice --cluster east --as jane get pods -n dev", ALLOWED)?, &parts)?;
+    let refused = told(bed, "carol --cluster east --as jane get pods -n dev", REFUSED)?;
+    holds(&refused, &["may-not-act-as", "corp:carol", "jane", "auth can-i impersonate"])?;
+    ensure!(!refused.contains("impersonate-user: jane"), "nothing would be sent: {refused}");
+    let line = "erin --cluster east --as jane --as-group system:masters get pods -n dev";
+    holds(&told(bed, line, REFUSED)?, &["nobody may act as \"system:masters\""])?;
+    // What is told of jane is what jane may do, not what alice may.
+    holds(&told(bed, "alice --cluster east --as jane create configmaps -n dev", REFUSED)?, &["denies it to jane"])
+}
+
+pub(crate) fn whom_the_cluster_would_see_is_whom_it_sees(bed: &Bed) -> Result<()> {
+    let alice = bed.kubectl("alice", "east")?;
+    for (flags, line) in [
+        (&[][..], "alice -o json --cluster east get pods -n dev"),
+        (&["--as=jane", "--as-group=qa"], "alice -o json --cluster east --as jane --as-group qa get pods -n dev"),
+    ] {
+        let selector = format!("--selector=told={}", flags.len());
+        alice.run(&[&["get", "pods", selector.as_str()], flags].concat())?;
+        let seen = bed
+            .audit("east")
+            .wait_for("the request", |event| event.request_uri.contains(&format!("told%3D{}", flags.len())))?;
+        let mut seen = seen.impersonated_user.context("nobody was impersonated")?.into_owned();
+        let gateway = bed.gate();
+        let told = gateway.command(&std::iter::once("explain").chain(line.split(' ')).collect::<Vec<_>>())?.stdout;
+        let told: serde_json::Value = serde_json::from_str(&told)?;
+        let mut foretold: UserInfo = serde_json::from_value(told["answer_of_the_cluster"]["user"].clone())?;
+        foretold.groups.sort_unstable();
+        seen.groups.sort_unstable();
+        // alice has several sessions here, and each names itself.
+        for user in [&mut foretold, &mut seen] {
+            user.extra.remove("gatewarden/session-id");
+        }
+        ensure!(foretold == seen && !seen.extra.is_empty(), "{foretold:?} is not {seen:?}");
+    }
+    Ok(())
+}
+
+pub(crate) fn somebody_who_never_came_is_explained_and_not_made_known(bed: &Bed) -> Result<()> {
+    let name = bed.new_person("newcomer", &["backend"])?;
+    let told = told(bed, &format!("{name} --cluster east get pods -n dev"), ALLOWED)?;
+    let gives = format!("username: corp:{{login}} gives corp:{name}");
+    holds(
+        &told,
+        &["has never logged in here", "no session: this is what a login would give now", "through backend", &gives],
+    )?;
+    ensure!(!bed.gate().ok(&["user", "list"])?.contains(&name), "a user was made");
+    let nobody = bed.gate().command(&["explain", "nobody-at-all"])?;
+    ensure!(nobody.code == Some(1) && nobody.stderr.contains("there is no user"), "{}", nobody.stderr);
+    Ok(())
 }

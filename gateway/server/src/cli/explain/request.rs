@@ -1,9 +1,6 @@
-//! `gatewarden explain --audit-id`: what became of one request, and what to do about it, from the audit log.
+//! `explain --audit-id`: what became of one request, and what to do about it, from the audit log.
 //!
 //! A person who was refused sees an `Audit-Id` header and a short sentence; the operator sees the rest here.
-
-mod record;
-mod remedy;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -11,20 +8,20 @@ use std::process::ExitCode;
 use kube_wire::audit::{Event, Stage};
 use serde_json::json;
 
-use super::CommandError;
-use super::arguments::Explain;
-use super::output::{Output, plain};
+use super::{record, remedy};
+use crate::cli::CommandError;
+use crate::cli::output::{Output, plain};
 use crate::config;
 
 /// Finds the request and tells its story.
-pub(super) fn run(path: &Path, explain: &Explain, output: &Output) -> Result<ExitCode, CommandError> {
+pub(super) fn run(path: &Path, audit_id: &str, output: &Output) -> Result<ExitCode, CommandError> {
     let config = config::load_file(path)?;
     let Some(file) = &config.audit.file else {
         return Err(CommandError::Input("no request is on record: set `audit.file` in the configuration".to_owned()));
     };
-    let found = record::find(file, &explain.audit_id)?;
+    let found = record::find(file, audit_id)?;
     let Some(last) = found.events.last() else {
-        return Err(CommandError::Input(record::not_found(&explain.audit_id, &found.searched, &found.packed)));
+        return Err(CommandError::Input(record::not_found(audit_id, &found.searched, &found.packed)));
     };
     let whom_to_ask = config.whom_to_ask.as_str();
     let remedy = remedy::of(last, whom_to_ask);

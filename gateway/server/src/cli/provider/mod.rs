@@ -3,7 +3,7 @@
 //! It goes the way that logins go, from this machine and with this configuration, and needs no running server.
 
 mod contract;
-mod steps;
+pub(super) mod steps;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -11,13 +11,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auth_core::{AuthError, Clock, Context, Password, Report, Step, Trial, Tried};
-use gatewarden_control::{ProviderEntry, Store};
+use gatewarden_control::ProviderEntry;
 use serde_json::json;
 use tokio::runtime::Builder;
 
 use super::arguments::{ProviderCommand, ProviderTest};
 use super::output::{Output, plain};
-use super::{CommandError, password};
+use super::{CommandError, password, store};
 use crate::config::{self, Config};
 use crate::wiring::{ProviderPorts, SystemClock};
 
@@ -40,7 +40,7 @@ fn try_out(path: &Path, test: &ProviderTest, output: &Output) -> Result<ExitCode
     let report = Report::default();
     runtime.block_on(async {
         if test.id == "local" {
-            open_users(&loaded.config, &ports).await?;
+            ports.open_users(Arc::new(store::open(&loaded.config).await?));
         }
         walk(entry, test.user.clone(), password, &report).await;
         Ok::<_, CommandError>(())
@@ -71,14 +71,6 @@ async fn walk(entry: &ProviderEntry, user: Option<String>, password: Option<Pass
 
 fn failed(step: &str, error: &AuthError) -> Step {
     Step::bad(step, error.audit_text())
-}
-
-/// People of the gateway's own are in its store.
-async fn open_users(config: &Config, ports: &ProviderPorts) -> Result<(), CommandError> {
-    let opened = Store::open(&config.store, Arc::new(SystemClock)).await;
-    let store = opened.map_err(|source| CommandError::Store { path: config.store.clone(), source })?;
-    ports.open_users(Arc::new(store));
-    Ok(())
 }
 
 fn unknown(config: &Config, id: &str) -> CommandError {

@@ -103,7 +103,7 @@ impl Reload {
 }
 
 /// The providers as the control plane knows them, with all that grants name.
-pub(super) fn registry(config: &Config, providers: Vec<ProviderEntry>) -> Registry {
+pub(crate) fn registry(config: &Config, providers: Vec<ProviderEntry>) -> Registry {
     Registry::new(providers, config.grants.iter().flat_map(|grant| grant.subjects.clone()))
 }
 
