@@ -92,7 +92,7 @@ impl Rehearsal {
     pub async fn of(
         snapshot: &Arc<Snapshot>,
         cluster: &str,
-        session: Session,
+        session: Arc<Session>,
         time: Arc<dyn Time>,
     ) -> io::Result<Self> {
         let random = |_| io::Error::other("the system gives no random bytes");
@@ -100,7 +100,7 @@ impl Rehearsal {
         let (revoked_sender, revoked) = Revoked::new(Arc::clone(&time));
         revoked_sender.heartbeat();
         let metrics = Arc::new(Metrics::new());
-        let resolve = Arc::new(Stage { session: Arc::new(session), time: Arc::clone(&time) });
+        let resolve = Arc::new(Stage { session, time: Arc::clone(&time) });
         let asks = Asks { resolve, revoked, time: Arc::clone(&time), metrics: Arc::clone(&metrics) };
         let common = Common {
             snapshot: Arc::new(ArcSwap::new(Arc::clone(snapshot))),

@@ -14,6 +14,7 @@ use crate::connection::{Connection, Credential};
 use crate::directory::once_more;
 use crate::entry::Entry;
 use crate::failure::Failure;
+use crate::filter::Filter;
 use crate::groups::Membership;
 use crate::people::{self, Found};
 use crate::provider::LdapProvider;
@@ -48,10 +49,15 @@ impl LdapProvider {
     }
 
     async fn find_by_login(&self, login: &str, deadline: Instant) -> Result<Found, Failure> {
-        let users = &self.settings.users;
-        let Some(account) = users.account(login) else { return Ok(Found::Nobody) };
+        let Some(filter) = self.filter_of_login(login) else { return Ok(Found::Nobody) };
         let mut reader = self.directory.reader(deadline).await?;
-        people::find(reader.connection()?, users, users.filter.with_input(account), &self.attributes, deadline).await
+        people::find(reader.connection()?, &self.settings.users, filter, &self.attributes, deadline).await
+    }
+
+    /// The filter that finds whoever logs in so; `None` when nobody of this instance does.
+    pub(crate) fn filter_of_login(&self, login: &str) -> Option<Filter> {
+        let users = &self.settings.users;
+        Some(users.filter.with_input(users.account(login)?))
     }
 
     /// One attempt on one server, whatever comes of it: each attempt counts towards a lock.

@@ -73,6 +73,14 @@ impl Default for Settings {
     }
 }
 
+impl Settings {
+    /// Whether an identity that was read then still counts.
+    #[must_use]
+    pub fn is_fresh(&self, refreshed_at: Timestamp, now: Timestamp) -> bool {
+        self.max_staleness.is_none_or(|limit| store::since(refreshed_at, now) <= limit)
+    }
+}
+
 /// The running control plane. It owns its background tasks; [`Control::shutdown`] ends them.
 #[derive(Debug)]
 pub struct Control {
@@ -201,7 +209,7 @@ impl Control {
     }
 
     pub(crate) fn fresh(&self, refreshed_at: Timestamp, now: Timestamp) -> bool {
-        self.settings.max_staleness.is_none_or(|limit| store::since(refreshed_at, now) <= limit)
+        self.settings.is_fresh(refreshed_at, now)
     }
 }
 

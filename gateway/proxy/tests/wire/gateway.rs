@@ -98,7 +98,7 @@ impl Gateway {
 
     /// Alice's next request to a cluster, played and not sent.
     pub(crate) async fn rehearsal(&self, cluster: &str) -> Rehearsal {
-        let session = Session::new(parts("alice")).unwrap();
+        let session = Arc::new(Session::new(parts("alice")).unwrap());
         Rehearsal::of(&self.snapshot.load_full(), cluster, session, self.time.clone()).await.unwrap()
     }
 

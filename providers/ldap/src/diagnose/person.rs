@@ -69,11 +69,13 @@ impl Trying<'_> {
             }
             (Access::Service { .. }, who) => {
                 let filter = match who {
-                    Tried::Login(login) => Some(users.filter.with_input(login)),
+                    Tried::Login(login) => provider.filter_of_login(login),
                     Tried::Principal(id) => provider.filter_of(id),
                 };
                 let Some(filter) = filter else {
-                    self.report.add(Step::bad("user", format!("no value of {} reads so", users.id.name())));
+                    let step = Step::bad("user", "nobody of this instance is called so, whatever the directory holds");
+                    self.report
+                        .add(step.hint("a login of another domain, or an id that this directory cannot have made"));
                     return None;
                 };
                 self.timed(people::find(connection, users, filter, &provider.attributes, deadline)).await

@@ -18,6 +18,7 @@ pub(crate) fn facts() -> Vec<Case<Bed>> {
         whom_somebody_acts_as_is_explained_as_the_cluster_decides,
         whom_the_cluster_would_see_is_whom_it_sees,
         somebody_who_never_came_is_explained_and_not_made_known,
+        what_the_next_refresh_will_change_is_told,
     ]
 }
 
@@ -201,4 +202,21 @@ pub(crate) fn somebody_who_never_came_is_explained_and_not_made_known(bed: &Bed)
     let nobody = bed.gate().command(&["explain", "nobody-at-all"])?;
     ensure!(nobody.code == Some(1) && nobody.stderr.contains("there is no user"), "{}", nobody.stderr);
     Ok(())
+}
+
+pub(crate) fn what_the_next_refresh_will_change_is_told(bed: &Bed) -> Result<()> {
+    let name = bed.new_person("changing", &["ops"])?;
+    bed.gate().fresh_session(&name)?;
+    let line = format!("{name} --cluster east get pods -n dev");
+    ensure!(!told(bed, &line, ALLOWED)?.contains("the next refresh"), "nothing has changed");
+    // What the session carries still counts.
+    bed.leave_group(&name, "ops")?;
+    bed.join_group(&name, "backend")?;
+    let parts = ["the next refresh adds corp:backend, corp:dev and takes away corp:ops", "impersonate-group: corp:ops"];
+    holds(&told(bed, &line, ALLOWED)?, &parts)?;
+    bed.remove_person(&name)?;
+    let parts = ["corp does not know them", "until the next refresh, which ends the session"];
+    holds(&told(bed, &line, ALLOWED)?, &parts)?;
+    bed.gate().ok(&["user", "disable", &name])?;
+    holds(&told(bed, &line, REFUSED)?, &["refused: switched off here", "gatewarden user enable"])
 }

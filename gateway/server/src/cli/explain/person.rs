@@ -34,7 +34,7 @@ pub(super) struct Story {
 
 /// What requests carry.
 pub(super) struct Carried {
-    pub(super) session: Session,
+    pub(super) session: Arc<Session>,
     pub(super) identity: SessionIdentity,
     /// Whether a session carries it already.
     pub(super) is_live: bool,
@@ -89,7 +89,14 @@ async fn find_out(path: &Path, user: &str, explain: &Explain) -> Result<Story, C
     let explained = explained?;
     let carried = carried(&explained)?;
     let request = match (cluster, &carried) {
-        (Some(cluster), Some(_)) => Some(play(&loaded, &explained, cluster, (explain, &asked)).await?),
+        (Some(cluster), Some(carried)) => {
+            let rehearsal =
+                Rehearsal::of(&loaded.snapshot, &cluster, Arc::clone(&carried.session), Arc::new(SystemClock));
+            let rehearsal = rehearsal.await?;
+            let played = rehearsal.play(&asked.method, &asked.path, &asked.headers).await;
+            let played = played.map_err(CommandError::Input)?;
+            Some(Request { cluster, typed: typed(explain), rehearsal, played })
+        }
         _ => None,
     };
     Ok(Story { loaded, explained, carried, request })
@@ -121,19 +128,11 @@ fn carried(explained: &Explained) -> Result<Option<Carried>, CommandError> {
         _ => return Ok(None),
     };
     let session = wiring::session(&id, &explained.id, &explained.principal, identity.clone());
-    Ok(Some(Carried { session: session.map_err(CommandError::failed)?, identity: identity.clone(), is_live }))
+    let session = Arc::new(session.map_err(CommandError::failed)?);
+    Ok(Some(Carried { session, identity: identity.clone(), is_live }))
 }
 
-async fn play(
-    loaded: &Loaded,
-    explained: &Explained,
-    cluster: String,
-    (explain, asked): (&Explain, &asked::Asked),
-) -> Result<Request, CommandError> {
-    let carried = carried(explained)?.ok_or_else(|| CommandError::Input("nobody to play".to_owned()))?;
-    let rehearsal = Rehearsal::of(&loaded.snapshot, &cluster, carried.session, Arc::new(SystemClock)).await?;
-    let played = rehearsal.play(&asked.method, &asked.path, &asked.headers).await.map_err(CommandError::Input)?;
+fn typed(explain: &Explain) -> String {
     let words = [&explain.verb, &explain.resource, &explain.name];
-    let typed = words.into_iter().flatten().map(String::as_str).collect::<Vec<_>>().join(" ");
-    Ok(Request { cluster, typed, rehearsal, played })
+    words.into_iter().flatten().map(String::as_str).collect::<Vec<_>>().join(" ")
 }

@@ -2,15 +2,17 @@
 
 use std::process::ExitCode;
 
-use gatewarden_control::{Explained, Now};
+use auth_core::Clock;
+use gatewarden_control::{Explained, Now, Settings};
 use gatewarden_proxy::State;
 use http::StatusCode;
 use jiff::Timestamp;
 use kube_wire::UserInfo;
 use kube_wire::audit::{Event, Stage};
 
-use super::person::{Request, Story};
+use super::person::{Carried, Request, Story};
 use super::remedy;
+use crate::wiring::SystemClock;
 
 /// What it all comes to.
 pub(super) enum Verdict {
@@ -53,7 +55,41 @@ pub(super) fn of(story: &Story) -> Verdict {
         let why = format!("switched off here at {at}: `gatewarden user enable {}` lets them in again", explained.id);
         return Verdict::Refused(why);
     }
+    if matches!(explained.now, Now::NotConfigured) {
+        // Its sessions ended with it, whatever the store says until a server starts.
+        return of_login(explained);
+    }
     let Some(carried) = &story.carried else { return of_login(explained) };
+    if let Some(why) = stale(story) {
+        return Verdict::Refused(why);
+    }
+    match decided(story, carried) {
+        Verdict::Allowed(why) => Verdict::Allowed(format!("{why}{}", until_when(explained))),
+        other => other,
+    }
+}
+
+/// A session whose groups nobody could read anew for too long waits for its provider.
+fn stale(story: &Story) -> Option<String> {
+    let read = story.explained.sessions.first()?.refreshed_at;
+    let settings = Settings { max_staleness: Some(story.loaded.config.sessions.max_staleness), ..Settings::default() };
+    let provider = story.explained.principal.instance();
+    (!settings.is_fresh(read, SystemClock.now())).then(|| {
+        format!("everything is answered 503: their groups were read last at {read}, which is longer ago than sessions.maxStaleness; `gatewarden provider test {provider}`")
+    })
+}
+
+/// What is allowed by a session that a login would not give any more.
+fn until_when(explained: &Explained) -> &'static str {
+    let refused = match &explained.now {
+        Now::Gone | Now::Disabled | Now::NeedsLogin => true,
+        Now::Known(described) => !described.policy.allowed || described.identity.is_err(),
+        Now::Unanswered(_) | Now::NotConfigured => false,
+    };
+    if refused && !explained.sessions.is_empty() { "; until the next refresh, which ends the session" } else { "" }
+}
+
+fn decided(story: &Story, carried: &Carried) -> Verdict {
     match &story.request {
         Some(request) => of_request(story, request),
         None => {
