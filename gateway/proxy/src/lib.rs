@@ -71,7 +71,7 @@ pub mod fuzzing;
 mod testing;
 
 pub use admit::{Admitted, Incoming, Public};
-pub use audit::{AuditConfig, WhenFull};
+pub use audit::{AuditConfig, Rotation, WhenFull};
 pub use authenticate::Authenticated;
 pub use authorize::Authorized;
 pub use body::{Body, BoxError};

@@ -2,6 +2,7 @@
 
 mod event;
 mod facts;
+mod file;
 mod flood;
 mod hold;
 mod record;
@@ -14,6 +15,7 @@ use kube_wire::audit::Stage;
 use crate::gate::Gate;
 use crate::refusal::Refusal;
 
+pub use file::Rotation;
 pub(crate) use hold::Hold;
 pub(crate) use record::{Closed, Record, ResourceClass};
 use sink::Lost;

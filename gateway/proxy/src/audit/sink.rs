@@ -10,6 +10,7 @@ use tokio::sync::mpsc::{self, OwnedPermit};
 use tokio::sync::{Notify, oneshot};
 
 use crate::audit::facts::Facts;
+use crate::audit::file::{LogFile, Rotation};
 use crate::audit::flood::Flood;
 use crate::audit::writer::Writer;
 use crate::metrics::Metrics;
@@ -19,6 +20,8 @@ use crate::metrics::Metrics;
 pub struct AuditConfig {
     /// A file of `audit.k8s.io/v1` events, one in a line; none are kept without it.
     pub file: Option<PathBuf>,
+    /// When the file is renamed, if the gateway does so itself.
+    pub rotation: Option<Rotation>,
     /// What happens to a request that cannot be recorded.
     pub when_full: WhenFull,
 }
@@ -79,7 +82,8 @@ impl Sink {
     pub(crate) fn start(config: &AuditConfig, metrics: Arc<Metrics>) -> io::Result<Self> {
         let (queue, messages) = mpsc::channel(QUEUE);
         let hurry = Arc::new(Notify::new());
-        let writer = Writer::open(config.file.clone(), Arc::clone(&hurry), Arc::clone(&metrics))?;
+        let file = config.file.clone().map(|path| LogFile::open(path, config.rotation)).transpose()?;
+        let writer = Writer::new(file, Arc::clone(&hurry), Arc::clone(&metrics));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
         let run = move || runtime.block_on(writer.run(messages));
         std::thread::Builder::new().name("audit".to_owned()).spawn(run)?;

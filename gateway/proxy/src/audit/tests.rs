@@ -22,7 +22,7 @@ fn world_with(config: &AuditConfig) -> World {
 }
 
 fn config(path: &Path, when_full: WhenFull) -> AuditConfig {
-    AuditConfig { file: Some(path.to_owned()), when_full }
+    AuditConfig { file: Some(path.to_owned()), when_full, rotation: None }
 }
 
 async fn answered(world: &World, request: http::request::Builder) -> (http::StatusCode, String) {
@@ -124,6 +124,82 @@ async fn a_file_that_was_moved_away_is_opened_anew() {
     answered(&world, request("/api/v1/me")).await;
     assert_eq!(events(&world, &path).await.len(), 1);
     assert_eq!(fs::read_to_string(&old).unwrap().lines().count(), 1);
+}
+
+/// Every line of the log and of what it was rotated to.
+fn all_lines(folder: &Path) -> Vec<String> {
+    let files = fs::read_dir(folder).unwrap().map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap());
+    files.flat_map(|text| text.lines().map(str::to_owned).collect::<Vec<_>>()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn no_line_of_many_writers_is_lost_or_torn_while_files_move_away_under_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.log");
+    let rotation = Some(Rotation { max_bytes: 4_096, keep: 1_000 });
+    let world = world_with(&AuditConfig { rotation, ..config(&path, WhenFull::Refuse) });
+    let sink = &world.gate.common.audit;
+    let mut writers = tokio::task::JoinSet::new();
+    for writer in 0..8 {
+        let sink = sink.clone();
+        writers.spawn(async move {
+            for number in 0..200 {
+                let line = format!("{writer:03} {number:03} {}", "x".repeat(number % 90)).into_bytes();
+                match number % 2 {
+                    0 => sink.write_through(line).await.unwrap(),
+                    _ => sink.put(sink::Message::Line(line), None),
+                }
+            }
+        });
+    }
+    // What logrotate does, at the same time.
+    for number in 0..20 {
+        sink.flush().await;
+        if fs::rename(&path, folder.path().join(format!("audit.log-{number}"))).is_ok() {
+            sink.reopen();
+        }
+    }
+    writers.join_all().await;
+    sink.flush().await;
+    let mut lines = all_lines(folder.path());
+    lines.sort();
+    let whole = |(index, line): (usize, &String)| {
+        let (writer, number) = (index / 200, index % 200);
+        *line == format!("{writer:03} {number:03} {}", "x".repeat(number % 90))
+    };
+    assert!(lines.len() == 1_600 && lines.iter().enumerate().all(whole), "{} lines", lines.len());
+    let sizes = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().metadata().unwrap().len());
+    assert!(sizes.max().unwrap() <= 4_096);
+    assert!(world.gate.common.metrics.encode().lines().any(|line| {
+        line.strip_prefix("gatewarden_audit_rotations_total ").is_some_and(|times| times.parse::<u64>().unwrap() > 5)
+    }));
+}
+
+#[tokio::test]
+async fn a_request_that_ends_in_a_panic_says_so_on_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.log");
+    let world = world_with(&config(&path, WhenFull::Refuse));
+    let (status, id) = answered(&world, request("/api/v1/panic")).await;
+    assert_eq!(status.as_u16(), 500);
+    let events = events(&world, &path).await;
+    let last = events.last().unwrap();
+    assert_eq!((last.stage, last.audit_id.as_ref()), (Stage::Panic, id.as_str()));
+    assert_eq!(last.user.username, "corp:alice");
+}
+
+#[tokio::test]
+async fn a_stream_is_on_record_when_it_arrives_when_its_answer_begins_and_when_it_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.log");
+    let world = world_with(&config(&path, WhenFull::Refuse));
+    let incoming = world.incoming(request("/k8s/clusters/east/x").body(Body::empty()).unwrap());
+    let mut record = world.record(&incoming);
+    record.understood(&Arc::default(), true);
+    before_sending(&world.gate, &mut record).await.unwrap();
+    record.answered(http::Response::new(Body::empty())).into_body().collect().await.unwrap();
+    let stages: Vec<Stage> = events(&world, &path).await.iter().map(|event| event.stage).collect();
+    assert_eq!(stages, [Stage::RequestReceived, Stage::ResponseStarted, Stage::ResponseComplete]);
 }
 
 #[cfg(unix)]

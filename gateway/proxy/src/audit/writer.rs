@@ -1,25 +1,20 @@
 //! The thread that owns the audit file and writes the access log.
 
-use std::fs::{File, Metadata, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::PathBuf;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc};
 
 use crate::audit::event;
+use crate::audit::file::LogFile;
 use crate::audit::sink::{Lost, Message};
 use crate::metrics::Metrics;
 
 /// Writes batches: one write(2) for all that came together.
 #[derive(Debug)]
 pub(super) struct Writer {
-    path: Option<PathBuf>,
-    file: Option<File>,
-    /// The last write broke off inside a line.
-    torn: bool,
+    file: Option<LogFile>,
     /// Somebody waits for a line.
     hurry: Arc<Notify>,
     metrics: Arc<Metrics>,
@@ -29,10 +24,8 @@ const BATCH: usize = 1_024;
 const WAIT: Duration = Duration::from_millis(10);
 
 impl Writer {
-    pub(super) fn open(path: Option<PathBuf>, hurry: Arc<Notify>, metrics: Arc<Metrics>) -> io::Result<Self> {
-        let mut writer = Self { path, file: None, torn: false, hurry, metrics };
-        writer.reopen()?;
-        Ok(writer)
+    pub(super) fn new(file: Option<LogFile>, hurry: Arc<Notify>, metrics: Arc<Metrics>) -> Self {
+        Self { file, hurry, metrics }
     }
 
     /// Runs until every sender is gone.
@@ -74,15 +67,15 @@ impl Writer {
     fn append(&mut self, message: &Message, bytes: &mut Vec<u8>) -> bool {
         match message {
             Message::Closed(facts) => {
-                event::access_line(facts, self.path.is_some());
-                if self.path.is_none() {
+                event::access_line(facts, self.file.is_some());
+                if self.file.is_none() {
                     return false;
                 }
                 event::closing(facts).append_to(bytes);
             }
             Message::Line(line) | Message::Through(line, _) => bytes.extend_from_slice(line),
             Message::Reopen => {
-                self.file = None;
+                self.file.iter_mut().for_each(LogFile::close);
                 return false;
             }
             Message::Flush(_) => return false,
@@ -92,34 +85,8 @@ impl Writer {
     }
 
     fn append_to_file(&mut self, bytes: &[u8]) -> io::Result<()> {
-        if bytes.is_empty() {
-            return Ok(());
-        }
-        if self.was_moved() {
-            self.reopen()?;
-        }
         let Some(file) = &mut self.file else { return Ok(()) };
-        if self.torn {
-            file.write_all(b"\n")?;
-        }
-        // A line that breaks off must not swallow the next one.
-        self.torn = true;
-        file.write_all(bytes)?;
-        self.torn = false;
-        Ok(())
-    }
-
-    fn was_moved(&self) -> bool {
-        let Some(path) = &self.path else { return false };
-        let here = |metadata: Metadata| (metadata.dev(), metadata.ino());
-        let ours = self.file.as_ref().and_then(|file| file.metadata().ok()).map(here);
-        ours.is_none() || ours != std::fs::metadata(path).ok().map(here)
-    }
-
-    fn reopen(&mut self) -> io::Result<()> {
-        if let Some(path) = &self.path {
-            self.file = Some(OpenOptions::new().create(true).append(true).mode(0o600).open(path)?);
-        }
+        self.metrics.audit_rotated(file.append(bytes)?);
         Ok(())
     }
 }

@@ -34,6 +34,7 @@ pub(crate) struct Metrics {
     cache_hits: Counter,
     cache_misses: Counter,
     audit_lost: Counter,
+    audit_rotated: Counter,
     audit_left_out: Counter,
     clusters: Family<ByCluster, Gauge>,
 }
@@ -57,6 +58,12 @@ impl Metrics {
         registry.register("session_cache", "Looks into the session cache", cache.clone());
         let audit_lost = Counter::default();
         registry.register("audit_lost", "Audit records that could not be written", audit_lost.clone());
+        let audit_rotated = Counter::default();
+        registry.register(
+            "audit_rotations",
+            "Times that the audit file was renamed for its size",
+            audit_rotated.clone(),
+        );
         let audit_left_out = Counter::default();
         let help = "Records of refused strangers that a later record or none stands for";
         registry.register("audit_left_out", help, audit_left_out.clone());
@@ -73,6 +80,7 @@ impl Metrics {
             cache_hits: cache.get_or_create_owned(&Outcome { outcome: "hit" }),
             cache_misses: cache.get_or_create_owned(&Outcome { outcome: "miss" }),
             audit_lost,
+            audit_rotated,
             audit_left_out,
             clusters,
         }
@@ -122,6 +130,10 @@ impl Metrics {
 
     pub(crate) fn audit_lost(&self, lines: u64) {
         self.audit_lost.inc_by(lines);
+    }
+
+    pub(crate) fn audit_rotated(&self, times: u64) {
+        self.audit_rotated.inc_by(times);
     }
 
     pub(crate) fn audit_left_out(&self) {

@@ -52,6 +52,19 @@ fn a_good_file_is_read_and_relative_names_start_beside_it() {
 }
 
 #[test]
+fn an_audit_file_is_rotated_only_where_its_size_is_set() {
+    let audit = |section: &str| parse(&GOOD.replace("stateDir: /state", section), Path::new("/base"));
+    let rotation = |section: &str| audit(section).unwrap().audit.rotation;
+    assert_eq!(rotation("audit: { file: a }"), None);
+    let kept = |keep| Some(gatewarden_proxy::Rotation { max_bytes: 65_536, keep });
+    assert_eq!(rotation("audit: { file: a, maxBytes: 65536 }"), kept(10));
+    assert_eq!(rotation("audit: { file: a, maxBytes: 65536, keep: 3 }"), kept(3));
+    for wrong in ["keep: 3", "maxBytes: 1000", "maxBytes: 65536, keep: 0"] {
+        assert!(audit(&format!("audit: {{ file: a, {wrong} }}")).is_err(), "{wrong}");
+    }
+}
+
+#[test]
 fn what_is_known_of_a_person_grows_no_older_than_is_set() {
     let hours = |sessions: &str| {
         let text = GOOD.replace("stateDir: /state", &format!("sessions: {{ {sessions} }}"));
