@@ -48,6 +48,12 @@ impl Principal {
         Self { id, login, name, display_name: None, attributes: BTreeMap::new() }
     }
 
+    /// Whether this is what the person types to log in.
+    #[must_use]
+    pub fn goes_by(&self, login: &str) -> bool {
+        self.login.as_deref().unwrap_or(&self.name) == login
+    }
+
     /// Sets what the person types to log in, where it differs from the name.
     #[must_use]
     pub fn with_login(mut self, login: impl Into<String>) -> Self {

@@ -57,10 +57,7 @@ async fn search(registry: &Registry, login: &str, ctx: &Context) -> Result<Princ
         let search = Search::new(login, ALIKE).of_kind(PrincipalType::User);
         match entry.provider.search_principals(ctx, search).await {
             Ok(page) => {
-                let goes_by =
-                    |login: &str, shown: &Option<String>, name: &str| shown.as_deref().unwrap_or(name) == login;
-                let theirs = page.principals.into_iter().filter(|one| goes_by(login, &one.login, &one.name));
-                found.extend(theirs.map(|one| one.id));
+                found.extend(page.principals.into_iter().filter(|one| one.goes_by(login)).map(|one| one.id));
             }
             Err(error) => silent.push(format!("{} did not answer: {}", entry.provider.name(), error.audit_text())),
         }

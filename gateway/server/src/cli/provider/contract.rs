@@ -25,8 +25,7 @@ pub(super) async fn walk(provider: &Contained, context: &Context, wanted: Wanted
     };
     report.add(Step::good("search", format!("answers: {} people", page.principals.len())).fact("text", &name));
     let Some(user) = wanted.user else { return };
-    let goes_by = |login: &Option<String>, shown: &str| login.as_deref().unwrap_or(shown) == user;
-    let Some(found) = page.principals.iter().find(|one| goes_by(&one.login, &one.name)) else {
+    let Some(found) = page.principals.iter().find(|one| one.goes_by(&user)) else {
         let step = Step::bad("user", format!("nobody has the login name {user:?}"));
         return report.add(step.hint("`gatewarden user list` shows who is known"));
     };
