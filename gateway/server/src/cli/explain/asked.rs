@@ -5,6 +5,7 @@ use http::{HeaderMap, HeaderValue, Method};
 use kube_wire::header::{IMPERSONATE_GROUP, IMPERSONATE_USER};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
+use super::kinds;
 use crate::cli::CommandError;
 use crate::cli::arguments::{Explain, ExplainOptions};
 
@@ -57,7 +58,7 @@ fn method_of_path(verb: &str) -> Result<Method, CommandError> {
 struct Object<'a> {
     group: &'a str,
     version: &'a str,
-    resource: String,
+    resource: &'a str,
     namespace: Option<&'a str>,
     name: Option<&'a str>,
     subresource: Option<&'a str>,
@@ -80,35 +81,24 @@ impl<'a> Object<'a> {
         Ok(object)
     }
 
+    /// The kind alone, in the namespace that was asked for.
     fn of_kind(kind: &'a str, options: &'a ExplainOptions) -> Self {
-        let (name, rest) = kind.split_once('.').map_or((kind, None), |(name, rest)| (name, Some(rest)));
-        let known = KINDS.iter().find(|known| known.is(name) && rest.is_none_or(|rest| known.group == group(rest).1));
-        let namespace = |namespaced: bool| match (options.all_namespaces, &options.namespace) {
-            (false, named) if namespaced => Some(named.as_deref().unwrap_or("default")),
-            _ => None,
-        };
-        let (name_part, subresource) = (None, None);
-        match known {
-            Some(known) => Self {
-                group: known.group,
-                version: rest.and_then(|rest| group(rest).0).unwrap_or(known.version),
-                resource: known.plural.to_owned(),
-                namespace: namespace(known.namespaced),
-                name: name_part,
-                subresource,
-            },
-            // A kind of the site's own: whether it has namespaces is said by naming one.
-            None => {
-                let (version, group) = rest.map_or((None, ""), group);
-                Self {
-                    group,
-                    version: version.unwrap_or("v1"),
-                    resource: name.to_owned(),
-                    namespace: namespace(options.namespace.is_some()),
-                    name: name_part,
-                    subresource,
-                }
-            }
+        let (word, rest) = kind.split_once('.').map_or((kind, None), |(word, rest)| (word, Some(rest)));
+        let (version, group) = rest.map_or((None, None), |rest| {
+            let (version, group) = version_and_group(rest);
+            (version, Some(group))
+        });
+        let known = kinds::find(word, group);
+        // A kind of the site's own: whether it has namespaces is said by naming one.
+        let namespaced = known.map_or(options.namespace.is_some(), |known| known.namespaced);
+        let namespace = namespaced.then(|| options.namespace.as_deref().unwrap_or("default"));
+        Self {
+            group: known.map_or(group.unwrap_or_default(), |known| known.group),
+            version: version.unwrap_or(known.map_or("v1", |known| known.version)),
+            resource: known.map_or(word, |known| known.plural),
+            namespace: namespace.filter(|_| !options.all_namespaces),
+            name: None,
+            subresource: None,
         }
     }
 
@@ -166,7 +156,7 @@ impl<'a> Object<'a> {
             format!("/apis/{}/{}", self.group, self.version)
         };
         let namespace = self.namespace.map(|namespace| ["namespaces", namespace]);
-        let parts = namespace.iter().flatten().copied().chain([self.resource.as_str()]);
+        let parts = namespace.iter().flatten().copied().chain([self.resource]);
         for part in parts.chain(self.name).chain(self.name.and(self.subresource)) {
             // What no API server takes for a name: it splits a path after decoding it.
             if matches!(part, "." | "..") || part.contains(['/', '%']) {
@@ -180,7 +170,7 @@ impl<'a> Object<'a> {
 }
 
 /// `apps`, or `v1.apps`.
-fn group(rest: &str) -> (Option<&str>, &str) {
+fn version_and_group(rest: &str) -> (Option<&str>, &str) {
     let is_version =
         |text: &str| text.strip_prefix('v').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
     match rest.split_once('.') {
@@ -191,77 +181,6 @@ fn group(rest: &str) -> (Option<&str>, &str) {
 }
 
 const IN_A_PATH: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'?').add(b'<').add(b'>').add(b'\\');
-
-/// A kind that every cluster has, with its short names.
-struct Kind {
-    plural: &'static str,
-    short: &'static [&'static str],
-    group: &'static str,
-    version: &'static str,
-    namespaced: bool,
-}
-
-impl Kind {
-    const fn of(plural: &'static str, short: &'static [&'static str], group: &'static str) -> Self {
-        Self { plural, short, group, version: "v1", namespaced: true }
-    }
-
-    const fn wide(plural: &'static str, short: &'static [&'static str], group: &'static str) -> Self {
-        Self { namespaced: false, ..Self::of(plural, short, group) }
-    }
-
-    /// By its plural, its singular or a short name.
-    fn is(&self, text: &str) -> bool {
-        let singular = |ending: &str, put: &str| {
-            self.plural.strip_suffix(ending).is_some_and(|stem| format!("{stem}{put}") == text)
-        };
-        self.plural == text
-            || self.short.contains(&text)
-            || singular("s", "")
-            || singular("es", "")
-            || singular("ies", "y")
-    }
-}
-
-const RBAC: &str = "rbac.authorization.k8s.io";
-
-const KINDS: &[Kind] = &[
-    Kind::of("pods", &["po"], ""),
-    Kind::of("services", &["svc"], ""),
-    Kind::of("configmaps", &["cm"], ""),
-    Kind::of("secrets", &[], ""),
-    Kind::of("endpoints", &["ep"], ""),
-    Kind::of("events", &["ev"], ""),
-    Kind::of("serviceaccounts", &["sa"], ""),
-    Kind::of("persistentvolumeclaims", &["pvc"], ""),
-    Kind::of("replicationcontrollers", &["rc"], ""),
-    Kind::of("resourcequotas", &["quota"], ""),
-    Kind::of("limitranges", &["limits"], ""),
-    Kind::wide("nodes", &["no"], ""),
-    Kind::wide("namespaces", &["ns"], ""),
-    Kind::wide("persistentvolumes", &["pv"], ""),
-    Kind::of("deployments", &["deploy"], "apps"),
-    Kind::of("replicasets", &["rs"], "apps"),
-    Kind::of("statefulsets", &["sts"], "apps"),
-    Kind::of("daemonsets", &["ds"], "apps"),
-    Kind::of("jobs", &[], "batch"),
-    Kind::of("cronjobs", &["cj"], "batch"),
-    Kind { version: "v2", ..Kind::of("horizontalpodautoscalers", &["hpa"], "autoscaling") },
-    Kind::of("poddisruptionbudgets", &["pdb"], "policy"),
-    Kind::of("ingresses", &["ing"], "networking.k8s.io"),
-    Kind::of("networkpolicies", &["netpol"], "networking.k8s.io"),
-    Kind::wide("ingressclasses", &[], "networking.k8s.io"),
-    Kind::of("endpointslices", &[], "discovery.k8s.io"),
-    Kind::of("leases", &[], "coordination.k8s.io"),
-    Kind::of("roles", &[], RBAC),
-    Kind::of("rolebindings", &[], RBAC),
-    Kind::wide("clusterroles", &[], RBAC),
-    Kind::wide("clusterrolebindings", &[], RBAC),
-    Kind::wide("storageclasses", &["sc"], "storage.k8s.io"),
-    Kind::wide("priorityclasses", &["pc"], "scheduling.k8s.io"),
-    Kind::wide("certificatesigningrequests", &["csr"], "certificates.k8s.io"),
-    Kind::wide("customresourcedefinitions", &["crd", "crds"], "apiextensions.k8s.io"),
-];
 
 fn input(text: String) -> CommandError {
     CommandError::Input(text)

@@ -5,6 +5,7 @@
 //! refused sees an `Audit-Id` header and a short sentence; the operator sees the rest here.
 
 mod asked;
+mod kinds;
 mod person;
 mod record;
 mod remedy;

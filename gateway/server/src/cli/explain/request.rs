@@ -1,6 +1,4 @@
 //! `explain --audit-id`: what became of one request, and what to do about it, from the audit log.
-//!
-//! A person who was refused sees an `Audit-Id` header and a short sentence; the operator sees the rest here.
 
 use std::path::Path;
 use std::process::ExitCode;
