@@ -1,7 +1,8 @@
 //! What an operator types: `gatewarden serve`, `check`, `user`, `token`, `cluster`, `provider`, `explain`, `completion`.
 //!
 //! Results go to standard output, everything else to standard error. The exit code is 0 when it worked, 1 when it did
-//! not, and 2 when the command line was wrong. A failure is one line that says what to do.
+//! not, and 2 when the command line was wrong; `explain` has two more for its answers. A failure is one line that says
+//! what to do.
 
 mod arguments;
 mod check;

@@ -10,7 +10,7 @@ use super::CommandError;
 use crate::config::{self, Config};
 use crate::wiring::{SystemClock, make_state_dir};
 
-/// Opens the configured store, works on it, and closes it. A running server sees what was written within a second.
+/// Opens the configured store, works on it, and closes it. A running server sees what was written within two seconds.
 pub(super) fn with<T>(
     path: &Path,
     work: impl AsyncFnOnce(Admin) -> Result<T, CommandError>,

@@ -39,10 +39,15 @@ fn try_out(path: &Path, test: &ProviderTest, output: &Output) -> Result<ExitCode
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let report = Report::default();
     runtime.block_on(async {
-        if test.id == "local" {
-            ports.open_users(Arc::new(store::open(&loaded.config).await?));
+        // The local provider is the one whose people are in the store.
+        let opened = if test.id == "local" { Some(store::open(&loaded.config).await?) } else { None };
+        if let Some(store) = &opened {
+            ports.open_users(Arc::new(store.clone()));
         }
         walk(entry, test.user.clone(), password, &report).await;
+        if let Some(store) = opened {
+            store.close().await;
+        }
         Ok::<_, CommandError>(())
     })?;
     if output.is_json() {
