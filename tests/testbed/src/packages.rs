@@ -1,4 +1,4 @@
-//! What the distribution provides: container runtime, network plug-ins, slapd.
+//! What the distribution provides: container runtime, network plug-ins, directories, Prometheus, and tools that look on.
 
 use std::env;
 use std::fs;
