@@ -105,7 +105,13 @@ impl Control {
         let (events, _) = broadcast::channel(EVENTS);
         let requested = Arc::new(Notify::new());
         let tail = Tail::start(parts.store.clone(), events.clone(), Arc::clone(&requested)).await?;
-        end_strangers(&parts.store, &parts.registry).await?;
+        match end_strangers(&parts.store, &parts.registry).await {
+            // A copy of a store whose disk cannot be written. Each of their tokens is refused by the configuration.
+            Err(fault) if fault.is_read_only() => {
+                tracing::warn!("sessions of providers that are not configured any more could not be ended for good");
+            }
+            ended => ended?,
+        }
         let control = Arc::new(Self {
             store: parts.store,
             tokens,

@@ -49,6 +49,16 @@ pub enum StoreFault {
 }
 
 impl StoreFault {
+    /// Whether the store is there and its disk cannot be written.
+    #[must_use]
+    pub fn is_read_only(&self) -> bool {
+        match self {
+            Self::ReadOnly(_) => true,
+            Self::File { source, .. } => source.kind() == std::io::ErrorKind::ReadOnlyFilesystem,
+            _ => false,
+        }
+    }
+
     pub(crate) fn unreadable(what: &'static str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Unreadable { what, source: source.into() }
     }

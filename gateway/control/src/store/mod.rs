@@ -4,6 +4,7 @@
 //! and its commit takes the [`Changes`] that it made: a write that the tail does not see cannot be spelled.
 
 mod change;
+mod copy;
 mod fault;
 mod write;
 
@@ -26,6 +27,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{Connection as _, Sqlite, SqliteConnection, SqlitePool};
 use tokio::sync::Notify;
 
+use copy::Scratch;
 use write::Writer;
 
 static MIGRATIONS: Migrator = sqlx::migrate!();
@@ -49,6 +51,8 @@ struct Inner {
     writer: Writer,
     clock: Arc<dyn Clock>,
     calls: AtomicU64,
+    /// Where a copy stands, when this is one. Dropped last.
+    _scratch: Option<Scratch>,
 }
 
 impl Store {
@@ -58,6 +62,11 @@ impl Store {
     /// When the file cannot be opened or is not a store, and when the SQLite in this build is too old to trust.
     pub async fn open(path: &Path, clock: Arc<dyn Clock>) -> Result<Self, StoreFault> {
         make_private(path)?;
+        Self::open_in(path, clock, None).await
+    }
+
+    /// Opens a file that is there. The copy of a store is brought up to date like a store, and written no more.
+    async fn open_in(path: &Path, clock: Arc<dyn Clock>, scratch: Option<Scratch>) -> Result<Self, StoreFault> {
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(false)
@@ -69,8 +78,17 @@ impl Store {
             pool(1).before_acquire(|writer, _| Box::pin(is_at_rest(writer))).connect_with(options.clone()).await?;
         check_version(&writing).await?;
         migrate(&writing).await?;
-        let readers = pool(READERS).connect_with(options.pragma("query_only", "ON")).await?;
-        Ok(Self(Arc::new(Inner { readers, writer: Writer::new(writing), clock, calls: AtomicU64::new(0) })))
+        let reading = options.pragma("query_only", "ON");
+        let readers = pool(READERS).connect_with(reading.clone()).await?;
+        let writing = match scratch {
+            None => writing,
+            Some(_) => {
+                writing.close().await;
+                pool(1).connect_with(reading).await?
+            }
+        };
+        let (writer, calls) = (Writer::new(writing), AtomicU64::new(0));
+        Ok(Self(Arc::new(Inner { readers, writer, clock, calls, _scratch: scratch })))
     }
 
     /// Asks whether the store answers.

@@ -212,3 +212,28 @@ fn every_kind_of_change_is_read_back_as_written() {
     }
     assert_eq!(Change::parse("from-the-future", ""), None);
 }
+
+#[tokio::test]
+async fn a_copy_has_what_stands_in_the_log_alone_and_takes_nothing() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let store = open(folder.path()).await;
+    let mut write = store.write().await.expect("begun");
+    add_group(&mut write, "dev").await;
+    write.commit(Change::UserSaved(user())).await.expect("kept");
+    let clock = Arc::new(ManualClock::new());
+    let scratch = tempfile::tempdir().expect("a temporary folder");
+    let copies = || std::fs::read_dir(scratch.path()).expect("a folder").count();
+    let copy = Store::open_copy(&folder.path().join("db"), scratch.path(), clock).await.expect("a copy");
+    assert_eq!((count(&copy, GROUPS).await, copies()), (1, 1));
+    let refused = match copy.write().await {
+        Err(fault) => fault,
+        Ok(mut write) => {
+            let inserted = sqlx::query("INSERT INTO local_groups (id, name) VALUES ('x', 'x')");
+            inserted.execute(write.connection()).await.expect_err("a copy that takes a row").into()
+        }
+    };
+    assert!(refused.is_read_only(), "{refused}");
+    copy.close().await;
+    drop(copy);
+    assert_eq!(copies(), 0, "the copy stays behind");
+}

@@ -32,7 +32,13 @@ pub(super) fn issue(state_dir: &Path, names: &[String], now: Timestamp) -> Resul
     let server_key = KeyPair::generate()?;
     let certificate = server_params(names, now)?.signed_by(&server_key, &issuer)?;
     let files = CertificateFiles { certificate: state_dir.join("server.crt"), key: state_dir.join("server.key") };
-    write(&files.key, &server_key.serialize_pem(), 0o600).map_err(failed("write into"))?;
+    match write(&files.key, &server_key.serialize_pem(), 0o600) {
+        // The one of the last start serves as well, while it lasts.
+        Err(error) if error.kind() == io::ErrorKind::ReadOnlyFilesystem && is_valid(&files.certificate, now) => {
+            return Ok(files);
+        }
+        written => written.map_err(failed("write into"))?,
+    }
     write(&files.certificate, &certificate.pem(), 0o644).map_err(failed("write into"))?;
     Ok(files)
 }
@@ -88,10 +94,16 @@ fn authority_key(state_dir: &Path, now: Timestamp) -> Result<KeyPair, AuthorityE
 }
 
 fn lasts(certificate: &[u8], now: Timestamp) -> bool {
-    let Ok((_, pem)) = x509_parser::pem::parse_x509_pem(certificate) else { return false };
-    let Ok(parsed) = pem.parse_x509() else { return false };
-    let left = parsed.validity().not_after.timestamp() - now.as_second();
-    left > RENEW_DAYS * 86_400
+    seconds_left(certificate, now).is_some_and(|left| left > RENEW_DAYS * 86_400)
+}
+
+fn is_valid(certificate: &Path, now: Timestamp) -> bool {
+    fs::read(certificate).ok().and_then(|pem| seconds_left(&pem, now)).is_some_and(|left| left > 0)
+}
+
+fn seconds_left(certificate: &[u8], now: Timestamp) -> Option<i64> {
+    let (_, pem) = x509_parser::pem::parse_x509_pem(certificate).ok()?;
+    Some(pem.parse_x509().ok()?.validity().not_after.timestamp() - now.as_second())
 }
 
 fn authority_params(now: Timestamp) -> CertificateParams {

@@ -93,6 +93,9 @@ pub enum StartError {
     /// The data plane cannot start.
     #[error(transparent)]
     DataPlane(gatewarden_proxy::StartError),
+    /// The gateway ran on a copy of the store, which is the store's no more once that can be written.
+    #[error("the disk of the store can be written again; start anew, so that logins are kept and revocations are seen")]
+    StoreIsBack,
     /// The system gives no threads or signals.
     #[error("the system gives no threads or signals")]
     System(#[from] io::Error),
@@ -104,11 +107,13 @@ const CONTROL_THREADS: usize = 2;
 const CROSSING: usize = 256;
 /// After a stop was asked for: the time in which load balancers see `/readyz` fail before connections are closed.
 const NOTICE: Duration = Duration::from_secs(1);
+/// Between two looks whether a store that was copied can be written.
+const STORE_LOOK: Duration = Duration::from_millis(500);
 
 /// Runs the gateway until a signal stops it.
 ///
 /// # Errors
-/// [`StartError`]; once it runs, nothing but a signal ends it.
+/// [`StartError`]; once it runs, a signal ends it, or the return of a store that could not be written.
 pub fn serve(path: &Path, options: &ServeOptions) -> Result<(), StartError> {
     let providers = ProviderPorts::default();
     let loaded = config::load(path, &providers)?;
@@ -121,12 +126,12 @@ pub fn serve(path: &Path, options: &ServeOptions) -> Result<(), StartError> {
     let result = runtime.block_on(async {
         let mut signals = Signals::listen()?;
         let mut gateway = Gateway::start(path, options, loaded, &providers).await?;
-        gateway.run(&mut signals).await;
+        let ended = gateway.run(&mut signals).await;
         tokio::select! {
             () = gateway.stop() => tracing::info!("stopped"),
             () = stop_again(&mut signals) => tracing::warn!("stopped at once by a second signal"),
         }
-        Ok(())
+        ended
     });
     runtime.shutdown_background();
     result
@@ -145,6 +150,8 @@ struct Gateway {
     tasks: TaskTracker,
     end: CancellationToken,
     drain: Duration,
+    /// The store itself, while a copy of it is served from.
+    copied: Option<PathBuf>,
 }
 
 impl Gateway {
@@ -163,7 +170,7 @@ impl Gateway {
         let address = loaded.config.listeners.operations;
         let operations =
             operations::bind(address).await.map_err(|source| StartError::Operations { address, source })?;
-        let control = control(&mut loaded, providers).await?;
+        let (control, copied) = control(&mut loaded, providers).await?;
         let (revoked_sender, revoked) = Revoked::new(Arc::new(SystemClock));
         let snapshot = Arc::new(ArcSwap::new(Arc::clone(&loaded.snapshot)));
         // Two of them: logins that wait for a slow directory must not keep tokens from being looked up.
@@ -188,6 +195,7 @@ impl Gateway {
         let ports = Operations { readiness: Arc::clone(&readiness), observer: data_plane.observer() };
         tasks.spawn(serve_operations(operations, ports, end.clone()));
         Ok(Self {
+            copied,
             drain: loaded.config.limits.timeouts.drain,
             reload: Reload {
                 path: path.to_owned(),
@@ -208,12 +216,15 @@ impl Gateway {
         })
     }
 
-    /// Runs until a signal asks to stop.
-    async fn run(&mut self, signals: &mut Signals) {
+    /// Runs until a signal asks to stop, or the store can be written again.
+    async fn run(&mut self, signals: &mut Signals) -> Result<(), StartError> {
+        let back = is_back(self.copied.clone());
+        tokio::pin!(back);
         loop {
             tokio::select! {
+                () = &mut back => return Err(StartError::StoreIsBack),
                 asked = signals.next() => match asked {
-                    Asked::Stop => return,
+                    Asked::Stop => return Ok(()),
                     Asked::Reload => {
                         self.data_plane.reopen_audit();
                         self.data_plane.listener().reload_certificate();
@@ -238,6 +249,15 @@ impl Gateway {
     }
 }
 
+/// Waits until a store that was copied can be written. A command beside us may then end sessions there, and we would not
+/// see it.
+async fn is_back(copied: Option<PathBuf>) {
+    let Some(store) = copied else { return std::future::pending().await };
+    while std::fs::OpenOptions::new().write(true).open(&store).is_err() {
+        SystemClock.sleep(STORE_LOOK).await;
+    }
+}
+
 /// Names the key to change, which the data plane does not know.
 fn named(error: gatewarden_proxy::StartError, config: &Config) -> StartError {
     match (error, &config.audit.file) {
@@ -258,12 +278,31 @@ fn listener(config: &Config, certificate: Arc<ServerCertificate>, workers: usize
     }
 }
 
-async fn control(loaded: &mut Loaded, providers: &ProviderPorts) -> Result<Arc<Control>, StartError> {
+/// The store; or a copy of it, and where it is, when its disk cannot be written.
+async fn open_store(path: &Path) -> Result<(Store, Option<PathBuf>), StoreFault> {
+    match Store::open(path, Arc::new(SystemClock)).await {
+        Err(fault) if fault.is_read_only() && path.exists() => {
+            let why = with_causes(&fault);
+            tracing::error!(
+                why,
+                "the store cannot be written: known sessions are served from a copy, logins are refused"
+            );
+            let copy = Store::open_copy(path, &std::env::temp_dir(), Arc::new(SystemClock)).await?;
+            Ok((copy, Some(path.to_owned())))
+        }
+        opened => opened.map(|store| (store, None)),
+    }
+}
+
+async fn control(
+    loaded: &mut Loaded,
+    providers: &ProviderPorts,
+) -> Result<(Arc<Control>, Option<PathBuf>), StartError> {
     let config = &loaded.config;
     let store_path = config.store.display().to_string();
     let failed = |source| StartError::Store { path: store_path.clone(), source };
     let keys = KeyFile::open_or_create(&config.key_file)?;
-    let store = Store::open(&config.store, Arc::new(SystemClock)).await.map_err(failed)?;
+    let (store, copied) = open_store(&config.store).await.map_err(failed)?;
     providers.open_users(Arc::new(store.clone()));
     let settings = Settings {
         session_lifetime: config.sessions.lifetime,
@@ -274,7 +313,8 @@ async fn control(loaded: &mut Loaded, providers: &ProviderPorts) -> Result<Arc<C
         provider_deadline: config.limits.provider,
     };
     let registry = reload::registry(config, std::mem::take(&mut loaded.providers));
-    Control::start(ControlParts { store, keys, registry, clock: Arc::new(SystemClock), settings }).await.map_err(failed)
+    let parts = ControlParts { store, keys, registry, clock: Arc::new(SystemClock), settings };
+    Ok((Control::start(parts).await.map_err(failed)?, copied))
 }
 
 async fn serve_operations(listener: tokio::net::TcpListener, operations: Operations, end: CancellationToken) {

@@ -15,7 +15,10 @@ const PODS: &str = "/k8s/clusters/east/api/v1/namespaces/dev/pods";
 
 /// What is proven here.
 pub(crate) fn facts() -> Vec<Case<Bed>> {
-    facts![a_full_disk_refuses_logins_and_known_sessions_go_on, a_start_on_a_read_only_disk_says_so_and_loses_nothing]
+    facts![
+        a_full_disk_refuses_logins_and_known_sessions_go_on,
+        a_start_on_a_read_only_disk_serves_known_sessions_until_it_can_write
+    ]
 }
 
 pub(crate) fn a_full_disk_refuses_logins_and_known_sessions_go_on(bed: &Bed) -> Result<()> {
@@ -39,7 +42,7 @@ pub(crate) fn a_full_disk_refuses_logins_and_known_sessions_go_on(bed: &Bed) -> 
     again.with_context(|| gate.log().unwrap_or_default())
 }
 
-pub(crate) fn a_start_on_a_read_only_disk_says_so_and_loses_nothing(bed: &Bed) -> Result<()> {
+pub(crate) fn a_start_on_a_read_only_disk_serves_known_sessions_until_it_can_write(bed: &Bed) -> Result<()> {
     let folder = bed.folder("gate");
     fs::create_dir_all(folder.join("state"))?;
     let disk = Disk::mount(&folder.join("state"))?;
@@ -49,17 +52,35 @@ pub(crate) fn a_start_on_a_read_only_disk_says_so_and_loses_nothing(bed: &Bed) -
     // Killed, so that the last changes stand in the write-ahead log alone.
     gate.kill()?;
     disk.remount("ro")?;
-    let told = gate.command(&["serve"])?;
-    ensure!(!told.success() && told.stderr.contains("Read-only"), "{}", told.stderr);
-    ensure!(told.stderr.trim().lines().filter(|line| !line.starts_with('{')).count() == 1, "{}", told.stderr);
+    let before = copies()?;
+    gate.start_again()?;
+    gate.wait_until_proven_for(&alice)?;
+    let status = |session| Ok::<_, anyhow::Error>(gate.get(Protocol::Http2, PODS, session)?.status.as_u16());
+    ensure!(status(&alice)? == 200, "a known session is not served");
+    ensure!(status(&gone)? == 401, "a revoked token came back");
+    let refused = gate.login_as("bob")?;
+    ensure!(refused.status == 503, "{} {}", refused.status, refused.text());
+    ensure!(!refused.text().contains("password"), "the disk is not the password's fault: {}", refused.text());
     let told = gate.command(&["token", "revoke", alice.token_name()?])?;
     ensure!(!told.success() && told.stderr.to_lowercase().contains("read-only"), "{}", told.stderr);
     disk.remount("rw")?;
+    // What is written now, by a command beside it, would not be seen in the copy.
+    e2e::eventually("an end by itself", || Ok(gate.pid().is_err().then_some(())))?;
+    ensure!(gate.log()?.contains("can be written again"), "{}", gate.log()?);
+    ensure!(copies()? == before, "the copy stays behind");
+    gate.ok(&["token", "revoke", alice.token_name()?])?;
     gate.start_again()?;
-    gate.wait_until_proven_for(&alice)?;
-    let answer = gate.get(Protocol::Http2, PODS, &gone)?;
-    ensure!(answer.status == 401, "a revoked token came back: {} {}", answer.status, answer.text());
+    let bob = gate.fresh_session("bob")?;
+    gate.wait_until_proven_for(&bob)?;
+    ensure!([status(&alice)?, status(&gone)?] == [401, 401], "a revoked token came back");
     Ok(())
+}
+
+/// The copies of stores on this machine.
+fn copies() -> Result<Vec<PathBuf>> {
+    let all = fs::read_dir(std::env::temp_dir())?.collect::<Result<Vec<_>, _>>()?;
+    let name = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("gatewarden-"));
+    Ok(all.into_iter().map(|entry| entry.path()).filter(name).collect())
 }
 
 /// A small disk in memory; gone when dropped.
@@ -75,10 +96,15 @@ impl Disk {
         Ok(Self(at.to_owned()))
     }
 
+    /// Whoever was killed may hold files for a moment longer.
     fn remount(&self, how: &str) -> Result<()> {
-        let done = Command::new("mount").args(["-o", &format!("remount,{how}")]).arg(&self.0).output()?;
-        ensure!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-        Ok(())
+        let mut told = String::new();
+        let done = e2e::eventually(how, || {
+            let done = Command::new("mount").args(["-o", &format!("remount,{how}")]).arg(&self.0).output()?;
+            told = String::from_utf8_lossy(&done.stderr).into_owned();
+            Ok(done.status.success().then_some(()))
+        });
+        done.context(told)
     }
 
     fn fill(&self) -> Result<()> {
