@@ -3,7 +3,7 @@
 
 use std::cell::RefCell;
 
-use gatewarden::config::load_file;
+use gatewarden::config::{LoadError, load_file};
 use libfuzzer_sys::fuzz_target;
 
 thread_local! {
@@ -14,8 +14,17 @@ fuzz_target!(|text: &str| {
     FOLDER.with_borrow(|folder| {
         let path = folder.path().join("gatewarden.yaml");
         std::fs::write(&path, text).expect("written");
-        if let Err(error) = load_file(&path) {
-            assert!(!error.to_string().is_empty());
+        match load_file(&path) {
+            Ok(_) => {}
+            Err(LoadError::Faults { faults, .. }) => {
+                assert!(!faults.is_empty(), "refused without a fault");
+                let lines = text.split(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}']).count();
+                for fault in faults {
+                    assert!(!fault.problem.is_empty(), "a fault that says nothing");
+                    assert!(fault.spot.line <= lines as u64, "line {} of {lines}: {fault}", fault.spot.line);
+                }
+            }
+            Err(unreadable) => panic!("a file that is there: {unreadable}"),
         }
     });
 });
