@@ -2,14 +2,15 @@
 //!
 //! Many people log in through the same few groups, and groups of groups change seldom. What a person is in is never
 //! remembered: that is asked each time, and a membership that was taken away is gone at once.
+//!
+//! A group is known by its DN as the directory wrote it, byte for byte: where two spellings are one group that costs a
+//! question, and where they are two, neither gets what the other is in.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use auth_core::Principal;
-
-use crate::dn::Dn;
 
 /// Groups and their names that may be remembered in all. Beyond it, everything is forgotten.
 const MOST: usize = 100_000;
@@ -31,7 +32,7 @@ pub(crate) struct Known {
 
 #[derive(Debug, Default)]
 struct Answers {
-    of: HashMap<Vec<Dn>, Answer>,
+    of: HashMap<Vec<String>, Answer>,
     weight: usize,
 }
 
@@ -48,14 +49,14 @@ impl Known {
     }
 
     /// The groups that hold one of `members`, if that was asked lately.
-    pub(super) fn holding(&self, members: &[Dn], now: Instant) -> Option<Arc<[Group]>> {
+    pub(super) fn holding(&self, members: &[String], now: Instant) -> Option<Arc<[Group]>> {
         let answers = self.lock();
         let answer = answers.of.get(members).filter(|answer| now < answer.until)?;
         Some(Arc::clone(&answer.groups))
     }
 
     /// Takes in a whole answer. When nothing holds any of them, that is known of each.
-    pub(super) fn remember(&self, members: &[Dn], groups: Vec<Group>, now: Instant) {
+    pub(super) fn remember(&self, members: &[String], groups: Vec<Group>, now: Instant) {
         if self.kept.is_zero() {
             return;
         }
@@ -79,7 +80,7 @@ impl Known {
 }
 
 impl Answers {
-    fn put(&mut self, members: Vec<Dn>, answer: Answer) {
+    fn put(&mut self, members: Vec<String>, answer: Answer) {
         self.weight += members.len() + answer.groups.len();
         self.of.insert(members, answer);
     }
@@ -92,8 +93,8 @@ mod tests {
 
     use super::*;
 
-    fn dn(text: &str) -> Dn {
-        text.parse().unwrap()
+    fn dn(text: &str) -> String {
+        text.to_owned()
     }
 
     fn group(name: &str) -> Group {
@@ -106,7 +107,7 @@ mod tests {
         let (known, now) = (Known::keeping(Duration::from_secs(10)), ManualClock::new().monotonic());
         let both = [dn("cn=a"), dn("cn=b")];
         known.remember(&both, vec![group("c")], now);
-        let names = |members: &[Dn], at| known.holding(members, at).map(|groups| groups.len());
+        let names = |members: &[String], at| known.holding(members, at).map(|groups| groups.len());
         assert_eq!(names(&both, now + Duration::from_secs(9)), Some(1));
         assert_eq!(names(&both, now + Duration::from_secs(10)), None);
         assert_eq!(names(&both[..1], now), None, "which of the two it holds was not said");
@@ -118,6 +119,7 @@ mod tests {
         let both = [dn("cn=a"), dn("cn=b")];
         known.remember(&both, Vec::new(), now);
         assert_eq!(known.holding(&both[1..], now).map(|groups| groups.len()), Some(0));
+        assert!(known.holding(&[dn("CN=b")], now).is_none(), "another spelling may be another group");
     }
 
     #[test]

@@ -5,7 +5,6 @@
 
 use super::known::Group;
 use super::{BATCH, GroupSearch, Scan};
-use crate::dn::Dn;
 use crate::failure::Failure;
 use crate::filter::Filter;
 
@@ -31,33 +30,30 @@ pub(super) async fn collect(search: &mut GroupSearch<'_>, person: &str, primary:
 async fn parents(search: &mut GroupSearch<'_>, generation: &[String]) -> Result<Vec<String>, Failure> {
     let Scan { known, afresh, now, .. } = search.scan;
     let mut next = Vec::new();
-    let mut unknown: Vec<(Dn, &str)> = Vec::new();
-    for text in generation {
-        // What cannot be read never came this far.
-        let Ok(dn) = text.parse::<Dn>() else { continue };
-        match known.holding(std::slice::from_ref(&dn), now).filter(|_| !afresh) {
+    let mut unknown = Vec::new();
+    for dn in generation {
+        match known.holding(std::slice::from_ref(dn), now).filter(|_| !afresh) {
             Some(groups) => next.extend(search.take(&groups)),
-            None => unknown.push((dn, text)),
+            None => unknown.push(dn.clone()),
         }
     }
     unknown.sort_unstable();
-    for batch in unknown.chunks(BATCH) {
-        let members: Vec<Dn> = batch.iter().map(|(dn, _)| dn.clone()).collect();
-        if let Some(groups) = known.holding(&members, now).filter(|_| !afresh) {
+    for members in unknown.chunks(BATCH) {
+        if let Some(groups) = known.holding(members, now).filter(|_| !afresh) {
             next.extend(search.take(&groups));
             continue;
         }
-        let groups = ask(search, batch).await?;
+        let groups = ask(search, members).await?;
         next.extend(search.take(&groups));
         if search.found.is_incomplete() {
             return Ok(next);
         }
-        known.remember(&members, groups, now);
+        known.remember(members, groups, now);
     }
     Ok(next)
 }
 
-async fn ask(search: &mut GroupSearch<'_>, batch: &[(Dn, &str)]) -> Result<Vec<Group>, Failure> {
+async fn ask(search: &mut GroupSearch<'_>, members: &[String]) -> Result<Vec<Group>, Failure> {
     let member = search.groups.member.clone();
-    search.ask(batch.iter().map(|(_, text)| Filter::equal(&member, *text)).collect()).await
+    search.ask(members.iter().map(|dn| Filter::equal(&member, dn.as_str())).collect()).await
 }
