@@ -15,7 +15,7 @@ use tokio_rustls::client::TlsStream;
 use tokio_util::task::TaskTracker;
 
 use crate::client::{self, Client, Protocol};
-use crate::gateway::{GUARD, Gateway, Settings, until};
+use crate::gateway::{GUARD, Gateway, Settings, TOKEN_LIFE, until};
 use crate::streams::{next, told};
 use crate::upstream::{H2, Handler, Upstream, echo, json_response};
 
@@ -79,6 +79,29 @@ async fn a_stop_cuts_what_is_left_at_its_deadline() {
     assert_eq!(next(&mut logs).await.unwrap().unwrap(), "line");
     gateway.drain(Duration::from_millis(50)).await;
     assert!(next(&mut logs).await.unwrap().is_err(), "half a log never looks whole");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_that_takes_its_time_lets_no_stream_outlive_its_token() {
+    for expires in [true, false] {
+        let (events, handler) = told();
+        let upstream = Upstream::start(H2, handler).await;
+        let mut gateway = Gateway::start_with(vec![upstream.cluster("east")], patient());
+        gateway.opened().await;
+        let mut client = Client::connect(&gateway, Protocol::H2).await;
+        let mut watch = client.get("/k8s/clusters/east/api/v1/pods?watch=true").await;
+        let stopping = TaskTracker::new().spawn(gateway.drain(Duration::from_hours(1)));
+        until("nobody listens", || std::net::TcpStream::connect(gateway.address).is_err()).await;
+        events.send(Ok("one".into())).unwrap();
+        assert_eq!(next(&mut watch).await.unwrap().unwrap(), "one", "the stop itself waits for it");
+        if expires {
+            gateway.pass(TOKEN_LIFE);
+        } else {
+            gateway.revoke("gwt-alice");
+        }
+        assert!(next(&mut watch).await.unwrap().is_err());
+        tokio::time::timeout(GUARD, stopping).await.expect("nothing is left to wait for").unwrap();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -185,7 +208,7 @@ async fn dripping(gateway: &Gateway, protocol: Protocol, begun: &str) -> TlsStre
 }
 
 /// Settings under which nothing ends but by what the test sets: a limit that is not wired is then no limit.
-fn patient() -> Settings {
+pub(crate) fn patient() -> Settings {
     const LONG: Duration = Duration::from_hours(1);
     let timeouts = Timeouts {
         handshake: LONG,

@@ -125,8 +125,8 @@ impl Gateway {
         self.revoke.reloaded(&old, &new);
     }
 
-    pub(crate) async fn drain(&mut self, deadline: Duration) {
-        self.server.take().unwrap().drain(deadline).await;
+    pub(crate) fn drain(&mut self, deadline: Duration) -> impl Future<Output = ()> + use<> {
+        self.server.take().unwrap().drain(deadline)
     }
 }
 

@@ -13,6 +13,7 @@ mod acting;
 mod browser;
 mod ending;
 mod failing;
+mod frames;
 mod proving;
 mod rehearsing;
 mod requests;
