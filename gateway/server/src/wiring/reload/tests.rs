@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::path::Path;
+use std::pin::pin;
+use std::task::{Context, Waker};
 
 use gatewarden_control::{ControlParts, KeyFile, Settings, Store};
 use tempfile::TempDir;
@@ -82,6 +84,21 @@ async fn a_new_configuration_is_taken_when_its_content_changes() {
     site.reload.look().await;
     assert_eq!(site.whom_to_ask(), "Ask Bob.");
     assert!(site.reload.snapshot.load().cluster("east").is_some());
+    site.stop().await;
+}
+
+#[tokio::test]
+async fn what_was_taken_away_is_gone_before_the_store_is_asked() {
+    let mut site = Site::start().await;
+    let snapshot = Arc::clone(&site.reload.snapshot);
+    site.write("gw.yaml", &GOOD.replace("Ask Alice.", "Ask Bob."));
+    {
+        let mut look = pin!(site.reload.look());
+        // Up to where it waits for the first time, which is for the store.
+        assert!(look.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        assert_eq!(snapshot.load().whom_to_ask(), "Ask Bob.");
+        look.await;
+    }
     site.stop().await;
 }
 
