@@ -17,6 +17,8 @@
 
 mod control;
 
+mod meters;
+
 mod registry;
 
 mod login;

@@ -10,11 +10,12 @@ use crate::admit::Sources;
 use crate::audit::{AuditConfig, Sink};
 use crate::authenticate::{Asks, Sessions};
 use crate::boundary::{Management, Resolve, Revoked, Snapshot, Time};
-use crate::cluster::{ClusterStatus, Clusters, State};
+use crate::cluster::{ClusterStatus, Clusters};
 use crate::gate::Common;
 use crate::impersonate::Reviews;
 use crate::listener::{self, ListenerConfig, Running, StartError};
 use crate::metrics::Metrics;
+use crate::tls::ServerCertificate;
 
 /// Everything that the data plane is given by the rest of the gateway.
 #[derive(Debug)]
@@ -76,7 +77,7 @@ impl Server {
     /// A view that outlives the server, for whoever serves metrics while it stops.
     #[must_use]
     pub fn observer(&self) -> Observer {
-        Observer(Arc::clone(&self.common))
+        Observer { common: Arc::clone(&self.common), certificate: Arc::clone(self.running.certificate()) }
     }
 
     /// Opens the audit file anew, after something moved it away.
@@ -93,20 +94,23 @@ impl Server {
 
 /// What can be seen of the data plane from outside.
 #[derive(Debug, Clone)]
-pub struct Observer(Arc<Common>);
+pub struct Observer {
+    common: Arc<Common>,
+    certificate: Arc<ServerCertificate>,
+}
 
 impl Observer {
-    /// All metrics, in the text format that Prometheus reads.
+    /// All metrics of the data plane, in the text format that Prometheus reads, without the mark of its end.
     #[must_use]
     pub fn metrics(&self) -> String {
-        let states = self.clusters();
-        self.0.metrics.clusters(states.iter().map(|status| (status.id.as_str(), status.state == State::Open)));
-        self.0.metrics.encode()
+        let mut text = String::new();
+        self.common.metrics.append_to(&mut text, &self.common, self.certificate.end());
+        text
     }
 
     /// Whether each cluster is open, by its id.
     #[must_use]
     pub fn clusters(&self) -> Vec<ClusterStatus> {
-        self.0.clusters.status(&self.0.snapshot.load())
+        self.common.clusters.status(&self.common.snapshot.load())
     }
 }

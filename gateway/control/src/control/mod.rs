@@ -13,6 +13,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::changes::{ChangeEvent, Events, Tail};
 use crate::keys::KeyFile;
+use crate::meters::Meters;
 use crate::refresh::Refresher;
 use crate::registry::Registry;
 use crate::sessions::{self, Which};
@@ -24,6 +25,9 @@ use crate::tokens::Tokens;
 const EVENTS: usize = 16_384;
 /// Tokens looked up at once. Each waits for a connection to the store, so a longer queue only makes older answers.
 const LOOKUPS: usize = 256;
+
+/// How long whoever reads the metrics waits for the store.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What a control plane is made of.
 #[derive(Debug)]
@@ -90,6 +94,7 @@ pub struct Control {
     clock: Arc<dyn Clock>,
     settings: Settings,
     lookups: Semaphore,
+    meters: Meters,
     events: broadcast::Sender<ChangeEvent>,
     tasks: TaskTracker,
     end: CancellationToken,
@@ -112,6 +117,7 @@ impl Control {
             }
             ended => ended?,
         }
+        let meters = Meters::new(Arc::clone(&parts.clock), parts.store.meters());
         let control = Arc::new(Self {
             store: parts.store,
             tokens,
@@ -119,6 +125,7 @@ impl Control {
             clock: parts.clock,
             settings: parts.settings,
             lookups: Semaphore::new(LOOKUPS),
+            meters,
             events,
             tasks: TaskTracker::new(),
             end: CancellationToken::new(),
@@ -169,6 +176,21 @@ impl Control {
         self.store.close().await;
     }
 
+    /// Adds the metrics of the control plane to `text`, in the format that Prometheus reads.
+    pub async fn append_metrics(&self, text: &mut String) {
+        // A store that hangs must not hide the numbers that tell so.
+        let counted = tokio::time::timeout(PATIENCE, self.open_sessions()).await;
+        self.meters.append_to(text, counted.ok().and_then(Result::ok));
+    }
+
+    /// How many sessions of each configured provider have not ended.
+    async fn open_sessions(&self) -> Result<Vec<(String, i64)>, StoreFault> {
+        let counted = sessions::count(&mut *self.store.read().await?, self.store.now()).await?;
+        let registry = self.registry();
+        let count = |id: &str| counted.iter().find(|(provider, _)| provider == id).map_or(0, |(_, count)| *count);
+        Ok(registry.ids().map(|id| (id.as_str().to_owned(), count(id.as_str()))).collect())
+    }
+
     /// The store, for commands that run inside the server.
     #[must_use]
     pub const fn store(&self) -> &Store {
@@ -181,6 +203,10 @@ impl Control {
 
     pub(crate) const fn lookups(&self) -> &Semaphore {
         &self.lookups
+    }
+
+    pub(crate) const fn meters(&self) -> &Meters {
+        &self.meters
     }
 
     pub(crate) const fn settings(&self) -> &Settings {

@@ -98,6 +98,7 @@ impl Control {
     pub async fn login(&self, request: LoginRequest) -> Result<LoginDone, LoginError> {
         let attempt = Attempt::of(&request);
         let result = self.try_login(request).await;
+        self.meters().login(&attempt.provider, &result);
         match &result {
             Ok(done) => attempt.log_done(done),
             Err(error) => attempt.log_refused(error),
@@ -110,7 +111,8 @@ impl Control {
         let entry = registry.entry(&request.provider).ok_or(LoginError::UnknownProvider)?;
         let ctx = self.context(request.trace_id).with_client(request.client);
         let refused = |error| LoginError::Refused { provider: entry.provider.name().clone(), error };
-        let login = entry.provider.authenticate_user(&ctx, request.input).await.map_err(refused)?;
+        let asked = entry.provider.authenticate_user(&ctx, request.input);
+        let login = self.meters().ask(entry.provider.name(), "login", asked).await.map_err(refused)?;
         if let Completeness::Incomplete(why) = &login.completeness {
             return Err(refused(AuthError::GroupsIncomplete(why.clone())));
         }

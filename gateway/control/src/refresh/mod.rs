@@ -113,7 +113,8 @@ impl Refresher {
         let store = self.control.store();
         let started = store.now();
         let ctx = self.control.context(format!("refresh-{}", uuid::Uuid::now_v7()));
-        let current = match entry.provider.refetch_group_principals(&ctx, principal, None).await {
+        let asked = entry.provider.refetch_group_principals(&ctx, principal, None);
+        let current = match self.control.meters().ask(entry.provider.name(), "refetch", asked).await {
             Err(error) => return Ok(Outcome::unavailable(&error)),
             Ok(Refetch::UserGone) => return apply::end(store, principal, Outcome::Gone).await,
             Ok(Refetch::UserDisabled) => return apply::end(store, principal, Outcome::Disabled).await,

@@ -73,6 +73,12 @@ pub(crate) async fn live(connection: &mut SqliteConnection, now: Timestamp) -> R
     rows.into_iter().map(LiveRow::read).collect()
 }
 
+/// How many sessions of each provider have not ended.
+pub(crate) async fn count(connection: &mut SqliteConnection, now: Timestamp) -> Result<Vec<(String, i64)>, StoreFault> {
+    let sql = "SELECT provider, count(*) FROM sessions WHERE ended_at IS NULL AND expires_at > ? GROUP BY provider";
+    Ok(sqlx::query_as(sql).bind(millis(now)).fetch_all(connection).await?)
+}
+
 impl LiveRow {
     fn read(self) -> Result<Live, StoreFault> {
         Ok(Live {

@@ -6,10 +6,12 @@
 mod change;
 mod copy;
 mod fault;
+mod meters;
 mod write;
 
 pub(crate) use change::{Change, Changes};
 pub use fault::StoreFault;
+pub(crate) use meters::{Reader, StoreMeters};
 pub(crate) use write::Write;
 
 use std::fs::OpenOptions;
@@ -22,9 +24,8 @@ use std::time::Duration;
 use auth_core::Clock;
 use jiff::Timestamp;
 use sqlx::migrate::Migrator;
-use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Connection as _, Sqlite, SqliteConnection, SqlitePool};
+use sqlx::{Connection as _, SqliteConnection, SqlitePool};
 use tokio::sync::Notify;
 
 use copy::Scratch;
@@ -51,6 +52,7 @@ struct Inner {
     writer: Writer,
     clock: Arc<dyn Clock>,
     calls: AtomicU64,
+    meters: Arc<StoreMeters>,
     /// Where a copy stands, when this is one. Dropped last.
     _scratch: Option<Scratch>,
 }
@@ -87,8 +89,9 @@ impl Store {
                 pool(1).connect_with(reading).await?
             }
         };
-        let (writer, calls) = (Writer::new(writing), AtomicU64::new(0));
-        Ok(Self(Arc::new(Inner { readers, writer, clock, calls, _scratch: scratch })))
+        let meters = Arc::new(StoreMeters::new(Arc::clone(&clock)));
+        let (writer, calls) = (Writer::new(writing, Arc::clone(&meters)), AtomicU64::new(0));
+        Ok(Self(Arc::new(Inner { readers, writer, clock, calls, meters, _scratch: scratch })))
     }
 
     /// Asks whether the store answers.
@@ -117,15 +120,21 @@ impl Store {
     }
 
     /// A connection that cannot write.
-    pub(crate) async fn read(&self) -> Result<PoolConnection<Sqlite>, StoreFault> {
+    pub(crate) async fn read(&self) -> Result<Reader, StoreFault> {
         self.0.calls.fetch_add(1, Ordering::Relaxed);
-        Ok(self.0.readers.acquire().await?)
+        let timed = self.0.meters.reading();
+        let connection = self.0.meters.watch(self.0.readers.acquire().await)?;
+        Ok(Reader { connection, _timed: timed })
     }
 
     /// The only way to write. Dropped without a commit, it leaves nothing behind.
     pub(crate) async fn write(&self) -> Result<Write, StoreFault> {
         self.0.calls.fetch_add(1, Ordering::Relaxed);
         self.0.writer.begin(self.now()).await
+    }
+
+    pub(crate) fn meters(&self) -> &StoreMeters {
+        &self.0.meters
     }
 
     /// Fires after each commit of this process, so that its own changes are read at once.

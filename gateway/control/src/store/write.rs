@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use sqlx::{Sqlite, SqliteConnection, SqlitePool, Transaction};
 use tokio::sync::Notify;
 
+use super::meters::{StoreMeters, Timed};
 use super::{Changes, StoreFault, millis};
 
 /// The one connection that may write. Private to this folder: nothing else can reach it.
@@ -13,18 +14,21 @@ use super::{Changes, StoreFault, millis};
 pub(super) struct Writer {
     pool: SqlitePool,
     written: Arc<Notify>,
+    meters: Arc<StoreMeters>,
 }
 
 impl Writer {
-    pub(super) fn new(pool: SqlitePool) -> Self {
-        Self { pool, written: Arc::default() }
+    pub(super) fn new(pool: SqlitePool, meters: Arc<StoreMeters>) -> Self {
+        Self { pool, written: Arc::default(), meters }
     }
 
     pub(super) async fn begin(&self, at: Timestamp) -> Result<Write, StoreFault> {
         // IMMEDIATE takes the lock now: a transaction that reads first and locks later fails when another process
         // wrote in between, and no wait would help it.
-        let transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-        Ok(Write { transaction, at, written: Arc::clone(&self.written) })
+        let timed = self.meters.writing();
+        let transaction = self.meters.watch(self.pool.begin_with("BEGIN IMMEDIATE").await)?;
+        let (written, meters) = (Arc::clone(&self.written), Arc::clone(&self.meters));
+        Ok(Write { transaction, at, written, meters, _timed: timed })
     }
 
     pub(super) fn written(&self) -> &Notify {
@@ -41,6 +45,8 @@ pub(crate) struct Write {
     transaction: Transaction<'static, Sqlite>,
     at: Timestamp,
     written: Arc<Notify>,
+    meters: Arc<StoreMeters>,
+    _timed: Timed,
 }
 
 impl Write {
@@ -54,8 +60,13 @@ impl Write {
     }
 
     /// Keeps everything, or nothing. When this returns, the rows are on the disk.
-    pub(crate) async fn commit(mut self, changes: impl Into<Changes>) -> Result<(), StoreFault> {
-        for change in changes.into().iter() {
+    pub(crate) async fn commit(self, changes: impl Into<Changes>) -> Result<(), StoreFault> {
+        let meters = Arc::clone(&self.meters);
+        meters.watch(self.keep(changes.into()).await)
+    }
+
+    async fn keep(mut self, changes: Changes) -> Result<(), StoreFault> {
+        for change in changes.iter() {
             sqlx::query("INSERT INTO changes (at, kind, key) VALUES (?, ?, ?)")
                 .bind(millis(self.at))
                 .bind(change.kind())

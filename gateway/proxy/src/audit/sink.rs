@@ -105,6 +105,13 @@ impl Sink {
         self.when_full
     }
 
+    /// How many records wait, and how many may.
+    pub(crate) fn queue(&self) -> (i64, i64) {
+        let (room, free) = (self.queue.max_capacity(), self.queue.capacity());
+        let count = |records: usize| i64::try_from(records).unwrap_or(i64::MAX);
+        (count(room.saturating_sub(free)), count(room))
+    }
+
     /// Opens the file anew, after something moved it away.
     pub(crate) fn reopen(&self) {
         // A full queue is no reason to lose the wish: the writer also looks by itself whether the file was moved.

@@ -118,6 +118,16 @@ pub enum Account {
     },
 }
 
+impl Account {
+    /// When its certificate ends, in seconds since 1970, if it is one.
+    pub(crate) fn end(&self) -> Option<i64> {
+        match self {
+            Self::TokenFile(_) | Self::Token(_) => None,
+            Self::ClientCertificate { cert_pem, .. } => crate::tls::end_of(cert_pem),
+        }
+    }
+}
+
 impl Debug for Account {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

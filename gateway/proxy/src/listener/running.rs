@@ -132,6 +132,10 @@ impl Running {
         self.address
     }
 
+    pub(crate) fn certificate(&self) -> &Arc<ServerCertificate> {
+        &self.shared.certificate
+    }
+
     /// Compares the certificate files now instead of at the next look.
     pub fn reload_certificate(&self) {
         self.shared.reload_certificate();

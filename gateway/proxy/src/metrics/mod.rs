@@ -5,21 +5,24 @@
 
 mod handles;
 mod histogram;
+mod states;
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
-use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::text::encode_registry;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Metric, Registry};
 
 use crate::audit::Closed;
+use crate::gate::Common;
 
 use handles::Handles;
 pub(crate) use histogram::Histogram;
+use states::States;
 
 /// Every number of the data plane.
 #[derive(Debug)]
@@ -36,7 +39,7 @@ pub(crate) struct Metrics {
     audit_lost: Counter,
     audit_rotated: Counter,
     audit_left_out: Counter,
-    clusters: Family<ByCluster, Gauge>,
+    states: States,
 }
 
 /// Bounds of our own share of a request's time: a warm one takes some tens of microseconds.
@@ -67,8 +70,7 @@ impl Metrics {
         let audit_left_out = Counter::default();
         let help = "Records of refused strangers that a later record or none stands for";
         registry.register("audit_left_out", help, audit_left_out.clone());
-        let clusters = Family::default();
-        registry.register("cluster_open", "Whether requests to a cluster may pass", clusters.clone());
+        let states = States::register(&mut registry);
         Self {
             registry: Mutex::new(registry),
             handles,
@@ -82,7 +84,7 @@ impl Metrics {
             audit_lost,
             audit_rotated,
             audit_left_out,
-            clusters,
+            states,
         }
     }
 
@@ -91,20 +93,21 @@ impl Metrics {
         self.registry.lock().unwrap_or_else(PoisonError::into_inner).register(name, help, metric);
     }
 
-    /// Takes in which clusters there are, and which of them are open.
-    pub(crate) fn clusters<'a>(&self, states: impl Iterator<Item = (&'a str, bool)>) {
-        self.clusters.clear();
-        for (cluster, open) in states {
-            self.clusters.get_or_create(&ByCluster { cluster: cluster.into() }).set(open.into());
-        }
+    /// Adds all numbers to `text`, as Prometheus reads them; `serving` is when the listener's certificate ends.
+    pub(crate) fn append_to(&self, text: &mut String, common: &Common, serving: i64) {
+        // Locked first: of two who ask at once, neither sees what the other has half looked up.
+        let registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
+        self.states.look(common, serving);
+        // Writing to a String cannot fail.
+        let _ = encode_registry(text, &registry);
     }
 
-    /// All numbers, as Prometheus reads them.
+    /// What requests have counted.
+    #[cfg(test)]
     pub(crate) fn encode(&self) -> String {
         let mut text = String::new();
         let registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
-        // Writing to a String cannot fail.
-        let _ = encode(&mut text, &registry);
+        encode_registry(&mut text, &registry).unwrap();
         text
     }
 
@@ -151,11 +154,6 @@ impl Metrics {
     fn running(&self, long_running: bool) -> &Gauge {
         if long_running { &self.long } else { &self.short }
     }
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ByCluster {
-    cluster: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]

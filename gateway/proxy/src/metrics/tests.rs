@@ -1,6 +1,10 @@
+use std::sync::Arc;
+
 use http::StatusCode;
 
 use super::*;
+use crate::boundary::{Snapshot, SnapshotConfig};
+use crate::testing::World;
 
 fn closed<'a>(cluster: &'a str, verb: &'a str, code: u16) -> Closed<'a> {
     Closed {
@@ -52,10 +56,23 @@ fn what_begins_and_ends_leaves_the_gauges_as_they_were() {
 
 #[test]
 fn a_cluster_that_is_gone_is_shown_no_longer() {
-    let metrics = Metrics::new();
-    metrics.clusters([("east", true), ("west", false)].into_iter());
-    let text = metrics.encode();
-    assert!(text.contains(r#"cluster_open{cluster="east"} 1"#) && text.contains(r#"cluster_open{cluster="west"} 0"#));
-    metrics.clusters([("east", true)].into_iter());
-    assert!(!metrics.encode().contains("west"));
+    let common = World::new().gate.common;
+    let shown = || {
+        let mut text = String::new();
+        common.metrics.append_to(&mut text, &common, 1_234);
+        text
+    };
+    let text = shown();
+    for line in [
+        r#"gatewarden_cluster_open{cluster="west"} 0"#,
+        r#"gatewarden_cluster_state{cluster="west",state="unproven"} 1"#,
+        r#"gatewarden_cluster_state{cluster="west",state="open"} 0"#,
+        r#"gatewarden_certificate_end_seconds{cluster="",account="serving"} 1234"#,
+        "gatewarden_audit_queue 0",
+        "gatewarden_audit_queue_room 16384",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line} is not in {text}");
+    }
+    common.snapshot.store(Arc::new(Snapshot::build(SnapshotConfig::default()).unwrap()));
+    assert!(!shown().contains("west"));
 }

@@ -63,6 +63,7 @@ pub struct ServerCertificate {
 struct Loaded {
     key: Arc<CertifiedKey>,
     content: Vec<u8>,
+    end: i64,
 }
 
 impl ServerCertificate {
@@ -101,6 +102,12 @@ impl ServerCertificate {
         self.current.store(Arc::new(Loaded::new(&certificate, &key, now)?));
         Ok(true)
     }
+
+    /// When the certificate in use ends, in seconds since 1970.
+    #[must_use]
+    pub fn end(&self) -> i64 {
+        self.current.load().end
+    }
 }
 
 impl ResolvesServerCert for ServerCertificate {
@@ -121,12 +128,10 @@ impl Loaded {
             .map_err(|fault| CertificateFault::Pem { what: "certificate".into(), fault })?;
         let private =
             pem::private_key(key).map_err(|fault| CertificateFault::Pem { what: "private key".into(), fault })?;
-        if let Some(leaf) = chain.first() {
-            valid_at(leaf, now)?;
-        }
+        let end = chain.first().map(|leaf| valid_at(leaf, now)).transpose()?.unwrap_or_default();
         let pair = CertifiedKey::from_der(chain, private, &super::provider())
             .map_err(|fault| CertificateFault::Mismatch(fault.to_string()))?;
-        Ok(Self { key: Arc::new(pair), content: fingerprint(certificate, key) })
+        Ok(Self { key: Arc::new(pair), content: fingerprint(certificate, key), end })
     }
 }
 
@@ -150,7 +155,15 @@ fn fingerprint(certificate: &[u8], key: &[u8]) -> Vec<u8> {
     context.finish().as_ref().to_vec()
 }
 
-fn valid_at(leaf: &CertificateDer<'_>, now: SystemTime) -> Result<(), CertificateFault> {
+/// When the leaf of a chain in PEM ends, in seconds since 1970.
+pub(crate) fn end_of(chain: &[u8]) -> Option<i64> {
+    let chain = pem::certificates(chain).ok()?;
+    let (_, leaf) = x509_parser::parse_x509_certificate(chain.first()?).ok()?;
+    Some(leaf.validity().not_after.timestamp())
+}
+
+/// Tells when the leaf ends, if it is valid now.
+fn valid_at(leaf: &CertificateDer<'_>, now: SystemTime) -> Result<i64, CertificateFault> {
     let (_, parsed) =
         x509_parser::parse_x509_certificate(leaf).map_err(|fault| CertificateFault::Mismatch(fault.to_string()))?;
     let seconds = now.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
@@ -162,5 +175,5 @@ fn valid_at(leaf: &CertificateDer<'_>, now: SystemTime) -> Result<(), Certificat
     if seconds < validity.not_before.timestamp() {
         return Err(CertificateFault::NotValidNow(format!("is valid only from {}", validity.not_before)));
     }
-    Ok(())
+    Ok(validity.not_after.timestamp())
 }

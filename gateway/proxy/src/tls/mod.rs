@@ -8,6 +8,7 @@ mod client;
 mod pem;
 mod server;
 
+pub(crate) use certificate::end_of;
 pub use certificate::{CertificateFault, CertificateFiles, ServerCertificate};
 pub(crate) use client::{Alpn, ClientTls, Identity};
 pub use pem::PemFault;

@@ -85,6 +85,11 @@ impl Breaker {
         rest.replace(Rest { until, length, trying: false }).is_none()
     }
 
+    /// Whether it is left alone.
+    pub(crate) fn is_resting(&self) -> bool {
+        self.rest().is_some()
+    }
+
     fn rest(&self) -> MutexGuard<'_, Option<Rest>> {
         self.rest.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -98,6 +103,7 @@ mod tests {
         let breaker = Breaker::default();
         let opened: Vec<bool> = (0..THRESHOLD).map(|_| breaker.failed(now)).collect();
         assert_eq!(opened, [false, false, true], "told once");
+        assert!(breaker.is_resting());
         breaker
     }
 

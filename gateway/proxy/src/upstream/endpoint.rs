@@ -33,6 +33,11 @@ impl Endpoint {
         })
     }
 
+    /// Whether it failed lately and is left alone.
+    pub(crate) fn is_resting(&self) -> bool {
+        self.breaker.is_resting()
+    }
+
     /// Host and port, as a request names it.
     pub(super) fn authority(&self) -> &Authority {
         &self.authority

@@ -8,6 +8,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
+use super::meters::Open;
 use super::outgoing::Reading;
 use super::settings::PoolSettings;
 use crate::executor::Executor;
@@ -91,6 +92,7 @@ impl Drop for Place {
 /// Speaks HTTP/1.1 on a fresh connection. An upgrade needs `upgrades`, which keeps the connection's bytes for it.
 pub(super) async fn open(
     io: TlsStream<TcpStream>,
+    open: Open,
     place: Place,
     settings: &PoolSettings,
     executor: &Executor,
@@ -103,6 +105,7 @@ pub(super) async fn open(
         if let Err(fault) = connection.with_upgrades().await {
             tracing::debug!(fault = %fault, "an upstream connection ended");
         }
+        drop(open);
     });
     Ok(Held { sender, place })
 }

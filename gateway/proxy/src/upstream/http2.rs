@@ -13,6 +13,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
+use super::meters::Open;
 use super::outgoing::Reading;
 use super::settings::PoolSettings;
 use crate::executor::Executor;
@@ -78,6 +79,7 @@ impl Lane {
     pub(super) async fn open(
         &self,
         io: TlsStream<TcpStream>,
+        open: Open,
         settings: &PoolSettings,
         executor: &Executor,
     ) -> hyper::Result<()> {
@@ -87,7 +89,11 @@ impl Lane {
             capacity: AtomicU32::new(settings.streams),
             used: AtomicBool::new(true),
         });
-        executor.spawn(drive(connection, Arc::clone(&meter), settings.streams));
+        let driven = drive(connection, Arc::clone(&meter), settings.streams);
+        executor.spawn(async move {
+            driven.await;
+            drop(open);
+        });
         self.lock().push(Http2 { sender, meter });
         Ok(())
     }

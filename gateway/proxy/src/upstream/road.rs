@@ -166,15 +166,15 @@ impl Road {
     /// Makes one connection: an HTTP/2 one joins its lane, an HTTP/1.1 one is handed back.
     async fn connect(&self, class: Class) -> Result<Option<Held>, UpstreamFault> {
         let Dialed { io, http2 } = self.dial(Alpn::Any).await?;
-        let Means { settings, executor, .. } = &self.means;
+        let Means { settings, executor, meters } = &self.means;
         let broken = |fault: hyper::Error| UpstreamFault::Unreachable(Some(fault.into()));
         if http2 {
-            self.lane(class).open(io, settings, executor).await.map_err(broken)?;
+            self.lane(class).open(io, meters.opened(), settings, executor).await.map_err(broken)?;
             return Ok(None);
         }
         self.http1_only.store(true, Ordering::Relaxed);
         let place = self.shelf.place(settings.http1_connections).ok_or(UpstreamFault::Full)?;
-        http1::open(io, place, settings, executor).await.map(Some).map_err(broken)
+        http1::open(io, meters.opened(), place, settings, executor).await.map(Some).map_err(broken)
     }
 
     async fn ride_http1(&self) -> Result<Ride, UpstreamFault> {
@@ -185,10 +185,10 @@ impl Road {
     }
 
     async fn dial_http1(&self, alpn: Alpn) -> Result<Ride, UpstreamFault> {
-        let Means { settings, executor, .. } = &self.means;
+        let Means { settings, executor, meters } = &self.means;
         let place = self.shelf.place(settings.http1_connections).ok_or(UpstreamFault::Full)?;
         let dialed = self.dial(alpn).await?;
-        let held = http1::open(dialed.io, place, settings, executor).await;
+        let held = http1::open(dialed.io, meters.opened(), place, settings, executor).await;
         held.map(Ride::Http1).map_err(|fault| UpstreamFault::Unreachable(Some(fault.into())))
     }
 

@@ -9,9 +9,12 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use gatewarden_control::Control;
 use gatewarden_proxy::{Observer, State as ClusterState};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+
+use super::meters::Meters;
 
 /// Which parts are ready. `/readyz` names each one.
 #[derive(Debug, Default)]
@@ -51,6 +54,8 @@ impl Readiness {
 pub(super) struct Operations {
     pub(super) readiness: Arc<Readiness>,
     pub(super) observer: Observer,
+    pub(super) control: Arc<Control>,
+    pub(super) meters: Arc<Meters>,
 }
 
 impl Operations {
@@ -91,7 +96,10 @@ async fn ready(State(operations): State<Operations>) -> Response {
 
 async fn metrics(State(operations): State<Operations>) -> Response {
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    ([(header::CONTENT_TYPE, kind)], operations.observer.metrics()).into_response()
+    let mut text = operations.observer.metrics();
+    operations.control.append_metrics(&mut text).await;
+    operations.meters.finish(&mut text);
+    ([(header::CONTENT_TYPE, kind)], text).into_response()
 }
 
 #[cfg(test)]

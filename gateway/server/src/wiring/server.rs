@@ -17,6 +17,7 @@ use tokio_util::task::TaskTracker;
 use super::certificate::{self, CertificateError};
 use super::crossing::Crossing;
 use super::management::Api;
+use super::meters::Meters;
 use super::operations::{self, Operations, Readiness};
 use super::reload::{self, Reload};
 use super::resolve::ControlResolve;
@@ -192,7 +193,13 @@ impl Gateway {
         let data_plane = data_plane.map_err(|error| named(error, &loaded.config))?;
         readiness.ready("listener");
         tracing::info!(address = %data_plane.listener().local_addr(), operations = %address, "listening");
-        let ports = Operations { readiness: Arc::clone(&readiness), observer: data_plane.observer() };
+        let meters = Arc::new(Meters::new());
+        let ports = Operations {
+            readiness: Arc::clone(&readiness),
+            observer: data_plane.observer(),
+            control: Arc::clone(&control),
+            meters: Arc::clone(&meters),
+        };
         tasks.spawn(serve_operations(operations, ports, end.clone()));
         Ok(Self {
             copied,
@@ -207,6 +214,7 @@ impl Gateway {
                 issued: SystemClock.now(),
                 current: loaded.config,
                 sources: loaded.sources,
+                meters,
             },
             control,
             data_plane,

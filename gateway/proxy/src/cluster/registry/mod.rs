@@ -67,6 +67,16 @@ impl Clusters {
         snapshot.clusters().map(status).collect()
     }
 
+    /// How many addresses of every cluster in the snapshot are left alone, since they failed lately.
+    pub(crate) fn resting(&self, snapshot: &Snapshot) -> Vec<(String, usize)> {
+        let resting = |cluster: &Arc<Cluster>| {
+            let runtime = self.of(cluster).ok()?;
+            let count = runtime.endpoints().iter().filter(|endpoint| endpoint.is_resting()).count();
+            Some((cluster.id().to_owned(), count))
+        };
+        snapshot.clusters().filter_map(resting).collect()
+    }
+
     /// Takes in a snapshot: unchanged clusters keep their runtime, and those that are gone are retired.
     pub(crate) fn adopt(&self, snapshot: &Snapshot) {
         self.change(|table| {

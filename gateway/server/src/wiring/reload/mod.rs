@@ -13,6 +13,7 @@ use gatewarden_control::{Control, ProviderEntry, Registry};
 use gatewarden_proxy::{RevokedSender, Snapshot};
 use jiff::Timestamp;
 
+use super::meters::Meters;
 use super::{ProviderPorts, SystemClock, certificate};
 use crate::config::{self, Config, LoadError, Loaded, Sources};
 
@@ -35,6 +36,7 @@ pub(super) struct Reload {
     pub(super) issued: Timestamp,
     pub(super) current: Config,
     pub(super) sources: Sources,
+    pub(super) meters: Arc<Meters>,
 }
 
 impl Reload {
@@ -52,6 +54,7 @@ impl Reload {
             Ok(loaded) => self.apply(loaded).await,
             Err(error) => {
                 tell(&error);
+                self.meters.reloaded(false);
                 // Said once: the same faulty files are not read again until one of them changes.
                 match error {
                     LoadError::Faults { sources, .. } => self.sources = sources,
@@ -74,6 +77,7 @@ impl Reload {
             self.own_certificate();
         }
         self.sources = loaded.sources;
+        self.meters.reloaded(true);
         tracing::info!(file = %self.path.display(), "configuration taken");
     }
 

@@ -50,6 +50,7 @@ impl Site {
             issued: SystemClock.now(),
             current: loaded.config,
             sources: loaded.sources,
+            meters: Arc::new(Meters::new()),
         };
         Self { folder, reload }
     }
