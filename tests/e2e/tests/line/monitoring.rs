@@ -1,5 +1,6 @@
 //! What is shipped for watching the gateway, in a real Prometheus that scrapes it and a real API server.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -15,7 +16,11 @@ use crate::gate::{Gate, Plan};
 
 /// What is proven here.
 pub(crate) fn facts() -> Vec<Case<Bed>> {
-    facts![every_panel_and_every_rule_has_something_to_show, every_alert_fires_when_it_should_and_not_before]
+    facts![
+        every_panel_and_every_rule_has_something_to_show,
+        every_metric_is_in_the_docs_and_every_one_there_is_served,
+        every_alert_fires_when_it_should_and_not_before
+    ]
 }
 
 pub(crate) fn every_panel_and_every_rule_has_something_to_show(bed: &Bed) -> Result<()> {
@@ -57,6 +62,43 @@ pub(crate) fn every_panel_and_every_rule_has_something_to_show(bed: &Bed) -> Res
     Ok(())
 }
 
+pub(crate) fn every_metric_is_in_the_docs_and_every_one_there_is_served(bed: &Bed) -> Result<()> {
+    let gate = Gate::start(bed, &Plan::default())?;
+    gate.wait_until_proven()?;
+    traffic(&gate)?;
+    let docs = std::fs::read_to_string(shipped("../docs/operators/monitoring.md"))?;
+    let documented = documented(&docs);
+    ensure!(documented.len() > 40, "{documented:?}");
+    e2e::eventually("the numbers of what was asked", || {
+        let served = served(&gate.operations("/metrics")?.1);
+        let difference: Vec<&String> = served.symmetric_difference(&documented).collect();
+        ensure!(difference.iter().all(|name| documented.contains(*name)), "not in the docs: {difference:?}");
+        Ok(difference.is_empty().then_some(()))
+    })
+}
+
+/// The names in the first column of the table of metrics.
+fn documented(docs: &str) -> BTreeSet<String> {
+    let table = docs.lines().skip_while(|line| !line.starts_with("| metric |")).skip(2);
+    let cells = table.take_while(|line| line.starts_with('|')).filter_map(|line| line.split('|').nth(1));
+    let names = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2));
+    names
+        .map(|name| if name.starts_with("process_") { name.to_owned() } else { format!("gatewarden_{name}") })
+        .collect()
+}
+
+/// The names of what is served, as its samples are called; a histogram has one name.
+fn served(metrics: &str) -> BTreeSet<String> {
+    let types = metrics.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
+    types
+        .map(|(name, kind)| match kind {
+            "counter" => format!("{name}_total"),
+            "info" => format!("{name}_info"),
+            _ => name.to_owned(),
+        })
+        .collect()
+}
+
 pub(crate) fn every_alert_fires_when_it_should_and_not_before(_: &Bed) -> Result<()> {
     let promtool = packages::find("promtool").context("promtool is not installed: run `testbed fetch`")?;
     for arguments in [["check", "rules", "gatewarden.yaml"], ["test", "rules", "gatewarden.test.yaml"]] {
@@ -76,7 +118,7 @@ pub(crate) fn every_alert_fires_when_it_should_and_not_before(_: &Bed) -> Result
 
 /// Good requests, refused ones, and one of a stranger's.
 fn traffic(gate: &Gate) -> Result<()> {
-    let (alice, dave) = (gate.session("alice")?, gate.session("dave")?);
+    let (alice, dave) = (gate.fresh_session("alice")?, gate.session("dave")?);
     for session in [&alice, &dave] {
         gate.get(Protocol::Http2, &format!("/k8s/clusters/east/api/v1/namespaces/dev/pods/{POD}"), session)?;
         gate.get(Protocol::Http1, "/k8s/clusters/east/api/v1/namespaces/dev/pods", session)?;
