@@ -10,8 +10,17 @@ use crate::process::Process;
 use crate::{node, reaper};
 
 /// Stop order: who talks to others goes first.
-const ORDER: [&str; 8] =
-    ["gatewarden", "kubelet", "containerd", "kube-controller-manager", "kube-apiserver", "etcd", "slapd", "samba"];
+const ORDER: [&str; 9] = [
+    "prometheus",
+    "gatewarden",
+    "kubelet",
+    "containerd",
+    "kube-controller-manager",
+    "kube-apiserver",
+    "etcd",
+    "slapd",
+    "samba",
+];
 
 const RUN: &str = "run";
 const LOG: &str = "log";
