@@ -27,8 +27,11 @@ pub struct Seen {
 /// The host that is the cluster's own.
 pub const HOST_OF_EAST: &str = "east.k8s.example.org";
 
+/// A header: name and value.
+pub type Line = (&'static str, &'static [u8]);
+
 /// The identity lines of the one who is known, in the order in which they are sent.
-pub const ALICE: [(&str, &[u8]); 7] = [
+pub const ALICE: [Line; 7] = [
     ("impersonate-user", b"corp:alice"),
     ("impersonate-uid", b"u-alice"),
     ("impersonate-group", b"corp:dev"),
@@ -62,7 +65,8 @@ pub fn connection(bytes: &[u8]) -> Vec<Seen> {
         }
     });
     RUNTIME.block_on(async {
-        let serving = http1::Builder::new().serve_connection(TokioIo::new(server), service);
+        // The client says all that it has and waits. Without this a request that is being looked at would be given up.
+        let serving = http1::Builder::new().half_close(true).serve_connection(TokioIo::new(server), service);
         let talking = async {
             let _ = client.write_all(bytes).await;
             let _ = client.shutdown().await;
@@ -72,4 +76,31 @@ pub fn connection(bytes: &[u8]) -> Vec<Seen> {
         let _ = tokio::join!(serving, talking);
     });
     std::mem::take(&mut seen.lock().unwrap())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+
+    // What is never sent can never be wrong: a target that sees no request proves nothing.
+    #[test]
+    fn the_seeds_lead_to_requests_that_are_sent() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fuzz/seeds/connection");
+        let sent = |name: &str| connection(&fs::read(folder.join(name)).unwrap()).len();
+        for (name, requests) in [
+            ("get", 1),
+            ("families", 1),
+            ("hop", 1),
+            ("host", 1),
+            ("chunks", 1),
+            ("post", 2),
+            ("as", 0),
+            ("lookalike", 0),
+        ] {
+            assert_eq!(sent(name), requests, "{name}");
+        }
+    }
 }

@@ -64,7 +64,7 @@ mod spill;
 mod stream;
 mod tls;
 
-#[cfg(fuzzing)]
+#[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 #[cfg(any(test, fuzzing))]
 #[cfg_attr(fuzzing, expect(dead_code, reason = "fuzzing needs a part of it"))]
