@@ -11,7 +11,7 @@ ARGS =
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 TESTBED = $(TARGET)/debug/testbed
 
-.PHONY: help build lint unit tidy e2e test fuzz bench demo demo-down everything
+.PHONY: help build lint unit tidy e2e test fuzz bench soak demo demo-down everything
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,10 @@ bench: ## What the gateway costs beside nginx and HAProxy; ARGS="--rounds 1" is 
 	$(TARGET)/release/testbed fetch
 	$(TARGET)/release/load fetch
 	$(TARGET)/release/testbed run -- $(TARGET)/release/load bench $(ARGS)
+
+soak: everything ## Kill, break and reload TIMES=20 as often as `make test` does, and count what is left behind
+	GATEWARDEN_SOAK=$(or $(TIMES),20) $(TESTBED) run -- $(CARGO) test --locked --offline --package e2e --test line -- \
+		kills:: faults:: nothing_fails_while
 
 demo: ## See it work: a directory, two clusters, the gateway, and a person who runs kubectl
 	$(CARGO) build --locked --package gatewarden --package testbed

@@ -18,7 +18,7 @@ mod running;
 pub use audit_log::AuditLog;
 pub use https::{Answer, Held, Https, Protocol};
 pub use kubectl::{Kubectl, Outcome, Transport};
-pub use patience::{GUARD, eventually};
+pub use patience::{GUARD, eventually, times};
 pub use relay::{Fault, Relay};
 pub use runner::{Case, Proof, Skipped, note, run};
 pub use running::Running;

@@ -24,3 +24,16 @@ pub fn eventually<T>(what: &str, mut ask: impl FnMut() -> Result<Option<T>>) -> 
         std::thread::sleep(Duration::from_millis(50));
     }
 }
+
+/// How many times as long as usual the tests go on that break things by chance: 1, or what `make soak` says.
+///
+/// # Errors
+///
+/// When the variable holds no positive number: a soak that is none must not pass.
+pub fn times() -> Result<usize> {
+    let Ok(told) = std::env::var("GATEWARDEN_SOAK") else { return Ok(1) };
+    match told.parse() {
+        Ok(times) if times > 0 => Ok(times),
+        _ => bail!("GATEWARDEN_SOAK is {told:?}, and must be a number from 1 on"),
+    }
+}

@@ -31,7 +31,7 @@ pub(crate) fn kills_at_any_instant_lose_nothing_acknowledged(bed: &Bed) -> Resul
     }
     let mut all = Ledger::default();
     let (mut kills, mut random) = (0, Random(0x5eed));
-    while all.operations < OPERATIONS {
+    while all.operations < OPERATIONS * e2e::times()? {
         let pause = Duration::from_millis(200 + random.below(1_500));
         let round = one_round(&gate, &people, pause)?;
         kills += 1;

@@ -77,7 +77,8 @@ pub(crate) fn nothing_fails_while_certificate_and_configuration_change(bed: &Bed
         ensure!(stream.is_alive()?, "a stream ended: {}", stream.output());
     }
     e2e::note(&format!(
-        "{answered} requests, ten watches and an exec through {CHANGES} reloads and {shown} certificates"
+        "{answered} requests, ten watches and an exec through {} reloads and {shown} certificates",
+        CHANGES * e2e::times()?
     ));
     Ok(())
 }
@@ -105,7 +106,7 @@ fn change_everything<'a>(
 ) -> Result<usize> {
     let dave = Session::of(&gate.login_through(&ca.certificate(), "dave")?)?;
     let mut seen = BTreeSet::from([https()?.certificate()?]);
-    for change in 0..CHANGES {
+    for change in 0..CHANGES * e2e::times()? {
         let grants = if change % 2 == 0 { "- { subjects: [\"user:corp:dave\"], clusters: [east] }" } else { "" };
         gate.rewrite(bed, &Plan { grants, ..plan() })?;
         gate.hang_up()?;
