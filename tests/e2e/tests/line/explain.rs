@@ -2,11 +2,11 @@
 
 use anyhow::{Context as _, Result, ensure};
 use bytes::Bytes;
-use e2e::{Answer, Case, Protocol};
+use e2e::{Answer, Case, Protocol, Relay};
 use kube_wire::UserInfo;
 
 use crate::bed::{Bed, WHOM_TO_ASK};
-use crate::gate::Session;
+use crate::gate::{Gate, Plan, Session};
 
 /// What is proven here.
 pub(crate) fn facts() -> Vec<Case<Bed>> {
@@ -19,6 +19,7 @@ pub(crate) fn facts() -> Vec<Case<Bed>> {
         whom_the_cluster_would_see_is_whom_it_sees,
         somebody_who_never_came_is_explained_and_not_made_known,
         what_the_next_refresh_will_change_is_told,
+        what_nobody_can_say_now_is_unknown_and_no_refusal,
     ]
 }
 
@@ -219,4 +220,26 @@ pub(crate) fn what_the_next_refresh_will_change_is_told(bed: &Bed) -> Result<()>
     holds(&told(bed, &line, ALLOWED)?, &parts)?;
     bed.gate().ok(&["user", "disable", &name])?;
     holds(&told(bed, &line, REFUSED)?, &["refused: switched off here", "gatewarden user enable"])
+}
+
+pub(crate) fn what_nobody_can_say_now_is_unknown_and_no_refusal(bed: &Bed) -> Result<()> {
+    let (west, directory) = (Relay::start(bed.cluster_addr("west"))?, Relay::start(bed.directory_addr())?);
+    let plan = Plan { west: Some(west.addr()), directory: Some(directory.addr()), ..Plan::default() };
+    let gate = Gate::start(bed, &plan)?;
+    gate.session("alice")?;
+    let told = |line: &str, code, parts: &[&str]| {
+        let told = gate.command(&line.split(' ').collect::<Vec<_>>())?;
+        ensure!(told.code == Some(code), "{line}: {:?}, not {code}: {}{}", told.code, told.stdout, told.stderr);
+        holds(&told.stdout, parts)
+    };
+    west.cut();
+    told("explain alice --cluster west get pods -n dev", 4, &["unknown: cluster west"])?;
+    directory.cut();
+    // Whoever has a session is judged by what it carries.
+    told("explain alice --cluster east get pods -n dev", 0, &["allowed: cluster east"])?;
+    told("explain alice --cluster west get pods -n dev", 4, &["unknown: cluster west"])?;
+    // Ends the sessions, and leaves nothing else behind.
+    gate.ok(&["user", "disable", "alice"])?;
+    gate.ok(&["user", "enable", "alice"])?;
+    told("explain alice --cluster east get pods -n dev", 4, &["unknown: they have no session", "corp does not answer"])
 }

@@ -52,7 +52,7 @@ fn beside(file: &Path) -> Result<Vec<PathBuf>, CommandError> {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     let entries = fs::read_dir(folder).map_err(|error| unreadable(folder, &error))?;
-    let ours = entries.filter_map(Result::ok).map(|entry| entry.path());
+    let ours = entries.filter_map(Result::ok).map(|entry| entry.path()).filter(|path| !path.is_dir());
     let mut paths: Vec<PathBuf> =
         ours.filter(|path| path.file_name().is_some_and(|found| found.to_string_lossy().starts_with(&*name))).collect();
     paths.sort();
@@ -101,6 +101,7 @@ mod tests {
             .unwrap();
         fs::write(dir.path().join("audit.log.2.gz"), [0xff, 0xfe]).unwrap();
         fs::write(dir.path().join("other.log"), line("id-1", "Panic")).unwrap();
+        fs::create_dir(dir.path().join("audit.log.old")).unwrap();
         let found = find(&file, "id-1").unwrap();
         let stages: Vec<String> = found.events.iter().map(|event| format!("{:?}", event.stage)).collect();
         assert_eq!(stages, ["RequestReceived", "ResponseComplete"]);

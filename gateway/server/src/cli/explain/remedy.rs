@@ -9,10 +9,16 @@ pub(super) fn of(last: &Event<'_>, whom_to_ask: &str) -> String {
     let code = last.response_status.as_ref().map_or(0, |status| status.code);
     let word = note("gatewarden/deny-reason").split(':').next().unwrap_or_default();
     match (word, code) {
-        ("no-grant", _) => format!(
-            "the gateway lets {user} into no cluster {cluster:?}: add one of these to the subjects of a grant for it: {}. {whom_to_ask}",
-            subjects(last),
-        ),
+        ("no-grant", _) => {
+            let (place, it) = match cluster {
+                "" => ("any cluster".to_owned(), "one"),
+                cluster => (format!("cluster {cluster:?}"), "it"),
+            };
+            format!(
+                "the gateway does not let {user} into {place}: add one of these to the subjects of a grant for {it}: {}. {whom_to_ask}",
+                subjects(last),
+            )
+        }
         ("out-of-scope", _) => {
             "the grant or the token is for reading, or for other clusters: widen the grant, or log in again".to_owned()
         }
