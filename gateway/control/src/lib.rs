@@ -13,7 +13,8 @@
 //! | Who stands behind a token? | `resolve/` |
 //! | How does it end? | `changes/` ([`Events`]), `refresh/`, `admin/` ([`Admin`]) |
 //! | Why is somebody who they are? | `explain/` ([`Explained`]) |
-//! | What speaks HTTP? | `api/` ([`enter`]) |
+//! | How does every tool log in? | `issuer/` ([`IssuerConfig`]) |
+//! | What speaks HTTP? | `api/` ([`enter`]), `issuer/http/` ([`console`]) |
 
 mod control;
 
@@ -26,6 +27,8 @@ mod login;
 mod identity;
 
 mod resolve;
+
+mod issuer;
 
 mod refresh;
 
@@ -57,6 +60,7 @@ pub use changes::{ChangeEvent, Events};
 pub use control::{Control, ControlParts, Settings};
 pub use explain::{Described, Explained, Now};
 pub use identity::{InvalidSubject, SessionIdentity, Subject, WithheldGroup};
+pub use issuer::{Client, IssuerConfig, console};
 pub use keys::{KeyFault, KeyFile};
 pub use login::{LoginDone, LoginError, LoginRequest};
 pub use names::NameKind;

@@ -14,7 +14,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
-use crate::login::{LoginDone, LoginError};
+use crate::login::LoginError;
 use crate::store::StoreMeters;
 
 /// Every number of the control plane.
@@ -50,13 +50,14 @@ impl Meters {
     }
 
     /// Counts an attempt by its outcome.
-    pub(crate) fn login(&self, provider: &str, result: &Result<LoginDone, LoginError>) {
+    pub(crate) fn login<T>(&self, provider: &str, result: &Result<T, LoginError>) {
         let (provider, outcome) = match result {
             Ok(_) => (provider, "done"),
             Err(LoginError::UnknownProvider) => ("", "unknown-provider"),
             Err(LoginError::Refused { error, .. }) => (provider, error.audit_code()),
             Err(LoginError::Mapping { .. }) => (provider, "mapping"),
             Err(LoginError::NameTaken { .. }) => (provider, "name-taken"),
+            Err(LoginError::Over) => (provider, "over"),
             Err(LoginError::Store(_)) => (provider, "store"),
             Err(LoginError::Keys(_)) => (provider, "keys"),
         };

@@ -16,7 +16,7 @@ use crate::admit::{Asked, Public, Unfinished};
 use crate::audit::{self, Record};
 use crate::authorize::Managed;
 use crate::body::Body;
-use crate::boundary::{ManagementRequest, Resolved};
+use crate::boundary::{Front, ManagementRequest, Resolved};
 use crate::gate::Gate;
 use crate::impersonate::is_identity_or_hop;
 use crate::refusal::Refusal;
@@ -24,9 +24,9 @@ use crate::relay::named_by_connection;
 
 /// Hands on a request that asks nobody who it is from.
 pub(crate) async fn open(gate: &Gate, public: Public, record: &mut Record) -> Result<Response<Body>, Refusal> {
-    let asked = public.into_request();
+    let (front, asked) = public.into_request();
     let place = if asked.body.is_end_stream() { None } else { Some(asked.peer.source().body_begins()?) };
-    call_with(gate, arrived(asked, place).await?, None, record).await
+    call_with(gate, front, (arrived(asked, place).await?, None), record).await
 }
 
 /// Hands on a caller's request.
@@ -34,7 +34,7 @@ pub(crate) async fn call(gate: &Gate, managed: Managed, record: &mut Record) -> 
     let (admitted, caller) = managed.into_parts();
     // How many of these arrive at once is bounded by what one user may have in flight.
     let asked = arrived(admitted.into_request(), None).await?;
-    call_with(gate, asked, Some(Arc::clone(caller.resolved())), record).await
+    call_with(gate, Front::Api, (asked, Some(Arc::clone(caller.resolved()))), record).await
 }
 
 /// The largest body that the API reads, and one byte by which it sees that there is more.
@@ -68,23 +68,28 @@ async fn whole(body: Body) -> Result<Body, Refusal> {
 
 async fn call_with(
     gate: &Gate,
-    mut asked: Asked,
-    caller: Option<Arc<Resolved>>,
+    front: Front,
+    (mut asked, caller): (Asked, Option<Arc<Resolved>>),
     record: &mut Record,
 ) -> Result<Response<Body>, Refusal> {
     if asked.head.headers.keys().any(kube_wire::header::is_impersonation) {
         return Err(Refusal::bad_request("nobody can act as another here"));
     }
-    strip(&mut asked.head);
+    strip(&mut asked.head, front);
     audit::before_sending(gate, record).await?;
+    let snapshot = gate.common.snapshot.load();
+    let open = caller.as_ref().map(|caller| snapshot.open_to(&caller.session)).unwrap_or_default();
     let request = ManagementRequest {
+        open,
+        front,
         head: asked.head,
         body: asked.body,
         caller,
         audit_id: record.audit_id().to_owned(),
         client: asked.peer.ip(),
     };
-    let limit = gate.common.snapshot.load().limits().response_timeout;
+    let limit = snapshot.limits().response_timeout;
+    drop(snapshot);
     record.asks();
     let answer = timeout(limit, gate.common.management.call(request)).await;
     record.hears();
@@ -92,10 +97,14 @@ async fn call_with(
 }
 
 /// Leaves nothing by which the API behind could be told another caller or another address than ours.
-fn strip(head: &mut Parts) {
+fn strip(head: &mut Parts, front: Front) {
+    let credentials = [AUTHORIZATION, COOKIE];
     let mut unwanted: Vec<HeaderName> = head.headers.keys().filter(|name| is_identity_or_hop(name)).cloned().collect();
+    if front == Front::Console {
+        // A cookie says which browser it is, a token whom `userinfo` is about: both are the issuer's own.
+        unwanted.retain(|name| !credentials.contains(name));
+    }
     unwanted.extend(named_by_connection(&head.headers));
-    unwanted.extend([AUTHORIZATION, COOKIE]);
     for name in unwanted {
         head.headers.remove(name);
     }
@@ -177,5 +186,41 @@ mod tests {
         let login = || from(&world, 1, "POST", LOGIN, Body::empty());
         assert_eq!(answer(&world.gate, login()).await.status(), 200);
         assert_eq!(answer(&world.gate, login()).await.status(), 429, "and logins are counted, too");
+    }
+
+    fn with_console() -> World {
+        let console = Some("console.test".to_owned());
+        World::with(crate::boundary::SnapshotConfig { console, ..snapshot_config() })
+    }
+
+    #[tokio::test]
+    async fn the_console_reads_cookies_and_tokens_and_nobody_s_claims() {
+        let world = with_console();
+        let told = async |host: &str, path: &str| {
+            let lines = ["authorization", "cookie", "x-remote-user", "x-forwarded-for", "connection", "accept"];
+            let request = Request::get(path).header("host", host);
+            let request = lines.iter().fold(request, |request, name| request.header(*name, "x"));
+            let incoming = world.incoming(request.body(Body::empty()).unwrap());
+            let response = answer(&world.gate, incoming).await;
+            let status = response.status().as_u16();
+            (status, String::from_utf8(response.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap())
+        };
+        let seen = told("console.test", "/login").await;
+        assert_eq!(seen, (200, "nobody accept,authorization,cookie".to_owned()));
+        // The API takes neither of them there, and nothing else is on that host.
+        assert_eq!(told("gw", "/api/v1/providers").await, (200, "nobody accept".to_owned()));
+        assert_eq!(told("console.test", "/k8s/clusters/east/api").await.1, "nobody accept,authorization,cookie");
+    }
+
+    #[tokio::test]
+    async fn a_password_on_a_page_is_a_guess_and_a_token_of_the_issuer_is_none() {
+        let limits = RequestLimits { source_failure_rate: 1, source_failure_burst: 1, ..RequestLimits::default() };
+        let console = Some("gw".to_owned());
+        let world = World::with(crate::boundary::SnapshotConfig { limits, console, ..snapshot_config() });
+        let post = async |path: &str| {
+            answer(&world.gate, from(&world, 1, "POST", path, Body::empty())).await.status().as_u16()
+        };
+        assert_eq!((post("/login").await, post("/device").await), (200, 429), "both count as guesses");
+        assert_eq!((post("/oidc/token").await, post("/oidc/token").await), (200, 429));
     }
 }

@@ -77,7 +77,7 @@ impl Resolve for TestResolve {
         self.asked.fetch_add(1, Ordering::SeqCst);
         self.turns.acquire().await.unwrap().forget();
         let unknown = Err(ResolveError::Unauthenticated(Rejected::Unknown));
-        let Credential::ApiToken(text) = credential;
+        let (Credential::ApiToken(text) | Credential::Signed(text)) = credential;
         self.known.lock().unwrap().get(text.expose_secret()).cloned().unwrap_or(unknown)
     }
 }

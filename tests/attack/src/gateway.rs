@@ -108,7 +108,7 @@ struct People;
 #[async_trait]
 impl Resolve for People {
     async fn resolve(&self, credential: &Credential) -> Result<Resolved, ResolveError> {
-        let Credential::ApiToken(text) = credential;
+        let (Credential::ApiToken(text) | Credential::Signed(text)) = credential;
         let unknown = || ResolveError::Unauthenticated(Rejected::Unknown);
         let parts = match text.expose_secret() {
             TOKEN => alice(),

@@ -1,5 +1,6 @@
 //! How the caller gets to the handlers.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -32,6 +33,8 @@ pub struct Caller {
     pub principal: String,
     /// What clusters see.
     pub identity: UserInfo,
+    /// The clusters that they may enter, and whether only to read.
+    pub clusters: BTreeMap<String, bool>,
 }
 
 /// How a request came in.
@@ -56,10 +59,10 @@ pub async fn enter(router: &Router, mut request: Request<Body>, arrival: Arrival
 
 /// The one extractor of who asks. Private, and so is its place in the request.
 #[derive(Debug, Clone)]
-pub(super) struct Entered(Arc<Arrival>);
+pub(crate) struct Entered(Arc<Arrival>);
 
 impl Entered {
-    pub(super) fn arrival(&self) -> &Arrival {
+    pub(crate) fn arrival(&self) -> &Arrival {
         &self.0
     }
 

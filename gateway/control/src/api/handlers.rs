@@ -111,3 +111,22 @@ pub(super) async fn health(State(control): State<Arc<Control>>) -> Result<Json<V
     control.store().ping().await?;
     Ok(Json(json!({ "status": "ok" })))
 }
+
+/// Where the caller may go; what they may do there is for each cluster to say.
+pub(super) async fn clusters(entered: Entered) -> Result<Json<Value>, Problem> {
+    let open = entered.caller()?.clusters.iter();
+    let clusters: Vec<Value> = open.map(|(id, read_only)| json!({ "id": id, "readOnly": read_only })).collect();
+    Ok(Json(json!({ "clusters": clusters })))
+}
+
+/// Which issuer a client asks for a token (RFC 9728 §2).
+pub(super) async fn metadata(State(control): State<Arc<Control>>) -> Result<Json<Value>, Problem> {
+    let missing = || Problem::new(404, "no-issuer", "This gateway has no issuer: hosts.console is not set.");
+    let issuer = control.issuer().ok_or_else(missing)?;
+    Ok(Json(json!({
+        "resource": issuer.resource(),
+        "authorization_servers": [issuer.url()],
+        "bearer_methods_supported": ["header"],
+        "resource_name": "Gatewarden",
+    })))
+}

@@ -8,7 +8,9 @@ mod entered;
 mod handlers;
 mod problem;
 mod segment;
+mod sessions;
 
+pub(crate) use entered::Entered;
 pub use entered::{Arrival, Caller, enter};
 
 use std::sync::Arc;
@@ -29,6 +31,10 @@ pub fn router(control: Arc<Control>) -> Router {
         .route("/api/v1/providers", get(handlers::providers))
         .route("/api/v1/providers/{id}/login", post(handlers::login))
         .route("/api/v1/me", get(handlers::me))
+        .route("/api/v1/clusters", get(handlers::clusters))
+        .route("/api/v1/sessions", get(sessions::list))
+        .route("/api/v1/sessions/{id}", delete(sessions::end))
+        .route("/.well-known/oauth-protected-resource", get(handlers::metadata))
         .route("/api/v1/tokens/{name}", delete(handlers::end_token))
         .method_not_allowed_fallback(async || {
             Problem::new(405, "method-not-allowed", "This path takes another method.")

@@ -64,6 +64,7 @@ impl From<LoginError> for Problem {
                 ),
             )
             .of(provider),
+            LoginError::Over => Self::new(410, "login-over", "This login took too long. Start it anew."),
             LoginError::Store(fault) => fault.into(),
             LoginError::Keys(fault) => {
                 tracing::error!(why = %auth_core::with_causes(&fault), "no token can be made");

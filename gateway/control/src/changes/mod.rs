@@ -55,6 +55,9 @@ impl ChangeEvent {
             | Change::NameReleased(_)
             | Change::RefreshRequested(_)
             | Change::RefreshAnswered(_)
+            | Change::SigningKeyMade(_)
+            | Change::AuthorizationSeen(_)
+            | Change::RefreshTokenMinted(_)
             | Change::Swept => None,
         }
     }

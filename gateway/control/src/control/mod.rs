@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::changes::{ChangeEvent, Events, Tail};
+use crate::issuer::{Issuer, IssuerConfig};
 use crate::keys::KeyFile;
 use crate::meters::Meters;
 use crate::refresh::Refresher;
@@ -40,6 +41,8 @@ pub struct ControlParts {
     pub registry: Registry,
     /// Where time comes from.
     pub clock: Arc<dyn Clock>,
+    /// The OpenID Connect issuer, where there is a host name for it.
+    pub issuer: Option<IssuerConfig>,
     /// Times and bounds.
     pub settings: Settings,
 }
@@ -90,6 +93,7 @@ impl Settings {
 pub struct Control {
     store: Store,
     tokens: Tokens,
+    issuer: Option<Issuer>,
     registry: RwLock<Arc<Registry>>,
     clock: Arc<dyn Clock>,
     settings: Settings,
@@ -106,7 +110,8 @@ impl Control {
     /// # Errors
     /// When the store does not answer.
     pub async fn start(parts: ControlParts) -> Result<Arc<Self>, StoreFault> {
-        let tokens = Tokens::new(&parts.keys);
+        let tokens = Tokens::api(&parts.keys);
+        let issuer = parts.issuer.map(|config| Issuer::new(config, &parts.keys));
         let (events, _) = broadcast::channel(EVENTS);
         let requested = Arc::new(Notify::new());
         let tail = Tail::start(parts.store.clone(), events.clone(), Arc::clone(&requested)).await?;
@@ -121,6 +126,7 @@ impl Control {
         let control = Arc::new(Self {
             store: parts.store,
             tokens,
+            issuer,
             registry: RwLock::new(Arc::new(parts.registry)),
             clock: parts.clock,
             settings: parts.settings,
@@ -130,6 +136,8 @@ impl Control {
             tasks: TaskTracker::new(),
             end: CancellationToken::new(),
         });
+        control.tend_signing_keys_once().await;
+        control.tasks.spawn(Arc::clone(&control).tend_signing_keys());
         let (clock, end) = (Arc::clone(&control.clock), control.end.clone());
         control.tasks.spawn(tail.run(clock, end));
         let refresher = Refresher::new(&control, requested);
@@ -199,6 +207,11 @@ impl Control {
 
     pub(crate) const fn tokens(&self) -> &Tokens {
         &self.tokens
+    }
+
+    /// The OpenID Connect issuer, where there is one.
+    pub(crate) const fn issuer(&self) -> Option<&Issuer> {
+        self.issuer.as_ref()
     }
 
     pub(crate) const fn lookups(&self) -> &Semaphore {

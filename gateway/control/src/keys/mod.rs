@@ -5,8 +5,10 @@
 //! weakness in one use says nothing about another.
 
 mod file;
+mod seal;
 
 pub use file::KeyFault;
+pub(crate) use seal::Seals;
 
 use std::fmt::{self, Debug};
 use std::path::Path;
@@ -24,8 +26,12 @@ pub(crate) const MAC_LENGTH: usize = 16;
 /// let keys = gatewarden_control::KeyFile::open_or_create("/var/lib/gatewarden/key".as_ref())?;
 /// # Ok::<(), gatewarden_control::KeyFault>(())
 /// ```
+#[derive(Debug)] // Macs and Seals print nothing of their keys
 pub struct KeyFile {
     tokens: Macs,
+    refreshes: Macs,
+    forms: Macs,
+    signing: Seals,
 }
 
 /// A key as it lies in the file. The first makes, all recognize.
@@ -41,21 +47,36 @@ impl KeyFile {
     /// When others may read the file, when it is not a key file, and when it cannot be read or made.
     pub fn open_or_create(path: &Path) -> Result<Self, KeyFault> {
         let keys = file::open_or_create(path)?;
-        Ok(Self { tokens: Macs::derive(&keys, Purpose::TokenMac)? })
+        Ok(Self {
+            tokens: Macs::derive(&keys, Purpose::TokenMac)?,
+            refreshes: Macs::derive(&keys, Purpose::RefreshMac)?,
+            forms: Macs::derive(&keys, Purpose::FormMac)?,
+            signing: Seals::derive(&keys, Purpose::SigningSeal)?,
+        })
     }
 
-    /// What makes and checks message authentication codes for one purpose.
+    /// The codes of API tokens.
     #[must_use]
-    pub(crate) fn macs(&self, purpose: Purpose) -> Macs {
-        match purpose {
-            Purpose::TokenMac => self.tokens.clone(),
-        }
+    pub(crate) const fn tokens(&self) -> &Macs {
+        &self.tokens
     }
-}
 
-impl Debug for KeyFile {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("KeyFile").field("tokens", &self.tokens).finish_non_exhaustive()
+    /// The codes of refresh tokens.
+    #[must_use]
+    pub(crate) const fn refreshes(&self) -> &Macs {
+        &self.refreshes
+    }
+
+    /// The codes in forms.
+    #[must_use]
+    pub(crate) const fn forms(&self) -> &Macs {
+        &self.forms
+    }
+
+    /// What signing keys are sealed by.
+    #[must_use]
+    pub(crate) const fn signing(&self) -> &Seals {
+        &self.signing
     }
 }
 
@@ -64,12 +85,21 @@ impl Debug for KeyFile {
 pub(crate) enum Purpose {
     /// The end of an API token.
     TokenMac,
+    /// The end of a refresh token.
+    RefreshMac,
+    /// What ties a form to the browser that it was shown to.
+    FormMac,
+    /// The private keys by which the issuer signs.
+    SigningSeal,
 }
 
 impl Purpose {
     const fn label(self) -> &'static [u8] {
         match self {
             Self::TokenMac => b"gatewarden/v1/token-mac",
+            Self::RefreshMac => b"gatewarden/v1/refresh-mac",
+            Self::FormMac => b"gatewarden/v1/form-mac",
+            Self::SigningSeal => b"gatewarden/v1/signing-seal",
         }
     }
 }
@@ -131,12 +161,16 @@ fn code(key: &hmac::Key, message: &[&[u8]]) -> [u8; MAC_LENGTH] {
 }
 
 fn mac_key(key: &Key, purpose: Purpose) -> Result<hmac::Key, KeyFault> {
+    Ok(hmac::Key::new(hmac::HMAC_SHA256, &*derived(key, purpose)?))
+}
+
+fn derived(key: &Key, purpose: Purpose) -> Result<Zeroizing<[u8; 32]>, KeyFault> {
     let root = hkdf::Salt::new(hkdf::HKDF_SHA256, b"gatewarden").extract(&*key.bytes);
     let mut derived = Zeroizing::new([0; 32]);
     root.expand(&[purpose.label()], hkdf::HKDF_SHA256)
         .and_then(|okm| okm.fill(&mut *derived))
         .map_err(|_| KeyFault::Crypto)?;
-    Ok(hmac::Key::new(hmac::HMAC_SHA256, &*derived))
+    Ok(derived)
 }
 
 #[cfg(test)]

@@ -23,9 +23,9 @@ fn the_first_start_makes_a_private_file_and_the_second_reads_it() {
     let first = KeyFile::open_or_create(&path).expect("made");
     let mode = std::fs::metadata(&path).expect("there").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
-    let Mac { key: id, code: mac } = first.macs(Purpose::TokenMac).make(&[b"x"]).expect("a key");
+    let Mac { key: id, code: mac } = first.tokens().make(&[b"x"]).expect("a key");
     let second = KeyFile::open_or_create(&path).expect("read");
-    assert!(second.macs(Purpose::TokenMac).verify(id, &[b"x"], &mac));
+    assert!(second.tokens().verify(id, &[b"x"], &mac));
     let names: Vec<_> =
         std::fs::read_dir(folder.path()).expect("list").map(|e| e.expect("entry").file_name()).collect();
     assert_eq!(names, ["key"], "no draft stays behind");
@@ -62,10 +62,10 @@ fn a_new_first_key_makes_and_the_old_one_still_recognizes() {
     let folder = folder();
     let path = folder.path().join("key");
     write(&path, &format!("gatewarden-keys-v1\n1 {ONE}\n"));
-    let old = KeyFile::open_or_create(&path).expect("read").macs(Purpose::TokenMac);
+    let old = KeyFile::open_or_create(&path).expect("read").tokens().clone();
     let Mac { key: id, code: mac } = old.make(&[b"name", b"secret"]).expect("a key");
     write(&path, &format!("gatewarden-keys-v1\n2 {TWO}\n1 {ONE}\n"));
-    let new = KeyFile::open_or_create(&path).expect("read").macs(Purpose::TokenMac);
+    let new = KeyFile::open_or_create(&path).expect("read").tokens().clone();
     assert_eq!(new.make(&[b"x"]).expect("a key").key, 2);
     assert!(new.verify(id, &[b"name", b"secret"], &mac));
     assert!(!new.verify(2, &[b"name", b"secret"], &mac), "another key's code");
@@ -79,5 +79,27 @@ fn debug_shows_no_key() {
     let path = folder.path().join("key");
     write(&path, &format!("gatewarden-keys-v1\n7 {TWO}\n"));
     let keys = KeyFile::open_or_create(&path).expect("read");
-    assert_eq!(format!("{keys:?}"), "KeyFile { tokens: Macs { ids: [7], .. }, .. }");
+    assert!(!format!("{keys:?}").contains(TWO) && format!("{keys:?}").contains("ids: [7]"), "{keys:?}");
+}
+
+#[test]
+fn what_is_sealed_opens_for_the_same_thing_and_untouched_alone() {
+    let folder = folder();
+    let path = folder.path().join("key");
+    write(&path, &format!("gatewarden-keys-v1\n1 {ONE}\n"));
+    let old = KeyFile::open_or_create(&path).expect("read").signing().clone();
+    let sealed = old.seal("key 1", b"secret").expect("sealed");
+    assert!(!sealed.windows(6).any(|window| window == b"secret"), "in plain text");
+    assert_ne!(sealed, old.seal("key 1", b"secret").expect("sealed"), "the same bytes twice");
+    write(&path, &format!("gatewarden-keys-v1\n2 {TWO}\n1 {ONE}\n"));
+    let new = KeyFile::open_or_create(&path).expect("read").signing().clone();
+    assert_eq!(new.open("key 1", &sealed).expect("opens").as_slice(), b"secret");
+    assert!(new.open("key 2", &sealed).is_none(), "moved to another row");
+    assert!(old.open("key 1", &new.seal("key 1", b"x").expect("sealed")).is_none(), "a key that it does not have");
+    for at in 0..sealed.len() {
+        let mut altered = sealed.clone();
+        altered[at] ^= 1;
+        assert!(new.open("key 1", &altered).is_none(), "byte {at}");
+        assert!(new.open("key 1", &sealed[..at]).is_none(), "cut at {at}");
+    }
 }

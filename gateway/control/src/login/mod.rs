@@ -1,9 +1,10 @@
 //! From what somebody presents to a session and its token.
 //!
 //! ```text
-//! provider ─► complete? ─► policy ∧ provider's narrowing ─► mapping ─► names ─► session + token
-//!                                                                   └── one transaction ──┘
+//! provider ─► complete? ─► policy ∧ provider's narrowing ─► mapping ─► names ─► session + what it gives
+//!                                                                   └───── one transaction ─────┘
 //! ```
+//! A login at the API gives a token; one on the issuer's pages approves what a client asked the issuer for.
 //! Completeness comes before the policy: groups that could not be read must neither admit nor refuse anybody.
 
 use std::net::IpAddr;
@@ -13,11 +14,12 @@ use jiff::Timestamp;
 
 use crate::control::Control;
 use crate::identity::{self, NameTaken, Person, SessionIdentity};
+use crate::issuer::{Random, authorization};
 use crate::keys::KeyFault;
 use crate::registry::{Proven, ProviderEntry, Refused};
 use crate::sessions::{self, NewSession, SessionId};
-use crate::store::{Change, Changes, StoreFault};
-use crate::tokens::{self, PlainToken, TokenName};
+use crate::store::{Change, Changes, StoreFault, Write};
+use crate::tokens::{self, Minted, PlainToken, TokenName};
 use crate::users::{self, UserId};
 
 /// One attempt to log in.
@@ -48,6 +50,24 @@ pub struct LoginDone {
     pub user: UserId,
     /// What clusters see.
     pub identity: SessionIdentity,
+}
+
+/// What a session gives to whoever logged in, kept in the same transaction.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Gives<'a> {
+    /// An API token.
+    ApiToken(&'a Minted),
+    /// The approval of what a client asked the issuer for, and the code that it redeems.
+    Approval { authorization: &'a str, code: Option<&'a Random> },
+}
+
+/// A session just begun.
+#[derive(Debug)]
+pub(crate) struct Begun {
+    pub(crate) session: SessionId,
+    pub(crate) user: UserId,
+    pub(crate) identity: SessionIdentity,
+    pub(crate) expires_at: Timestamp,
 }
 
 /// Why there is no session.
@@ -82,6 +102,9 @@ pub enum LoginError {
         /// Whose it is.
         owner: String,
     },
+    /// What it was for has ended while somebody typed: 410. They start anew.
+    #[error("the login that this was for is over")]
+    Over,
     /// The store did not answer: 503.
     #[error(transparent)]
     Store(#[from] StoreFault),
@@ -91,22 +114,29 @@ pub enum LoginError {
 }
 
 impl Control {
-    /// Logs somebody in.
+    /// Logs somebody in, and gives them a token.
     ///
     /// # Errors
     /// As [`LoginError`] says. An unknown user and a wrong password are one and the same error.
     pub async fn login(&self, request: LoginRequest) -> Result<LoginDone, LoginError> {
+        let minted = self.tokens().mint()?;
+        let Begun { session, user, identity, expires_at } = self.begin(request, Gives::ApiToken(&minted)).await?;
+        Ok(LoginDone { token: minted.plain, name: minted.name, expires_at, session, user, identity })
+    }
+
+    /// Logs somebody in, for what they are given.
+    pub(crate) async fn begin(&self, request: LoginRequest, gives: Gives<'_>) -> Result<Begun, LoginError> {
         let attempt = Attempt::of(&request);
-        let result = self.try_login(request).await;
+        let result = self.try_login(request, gives).await;
         self.meters().login(&attempt.provider, &result);
         match &result {
-            Ok(done) => attempt.log_done(done),
+            Ok(begun) => attempt.log_done(begun, gives),
             Err(error) => attempt.log_refused(error),
         }
         result
     }
 
-    async fn try_login(&self, request: LoginRequest) -> Result<LoginDone, LoginError> {
+    async fn try_login(&self, request: LoginRequest, gives: Gives<'_>) -> Result<Begun, LoginError> {
         let registry = self.registry();
         let entry = registry.entry(&request.provider).ok_or(LoginError::UnknownProvider)?;
         let ctx = self.context(request.trace_id).with_client(request.client);
@@ -125,7 +155,7 @@ impl Control {
             Refused::Store(fault) => LoginError::Store(fault),
             Refused::Mapping(error) => LoginError::Mapping { provider: entry.provider.name().clone(), error },
         })?;
-        self.keep(entry, &person, identity).await
+        self.keep(entry, &person, identity, gives).await
     }
 
     async fn keep(
@@ -133,9 +163,9 @@ impl Control {
         entry: &ProviderEntry,
         person: &Person,
         identity: auth_core::Identity,
-    ) -> Result<LoginDone, LoginError> {
+        gives: Gives<'_>,
+    ) -> Result<Begun, LoginError> {
         let provider = || entry.provider.name().clone();
-        let minted = self.tokens().mint()?;
         let session = SessionId::random();
         let mut write = self.store().write().await?;
         // Asked while nobody else writes: a reload that takes the instance away from here on ends this session, too.
@@ -160,14 +190,31 @@ impl Control {
             expires_at,
         };
         sessions::insert(&mut write, new).await?;
-        tokens::rows::insert(&mut write, &minted, &session, expires_at).await?;
+        let given = give(&mut write, gives, &session, expires_at).await?;
         let ended = sessions::end_oldest(&mut write, &user.id, self.settings().sessions_per_user).await?;
-        let changes = Changes::from(Change::UserSaved(user.id.clone()))
-            .and(Change::SessionStarted(session.clone()))
-            .and(Change::TokenMinted(minted.name.clone()));
+        let changes =
+            Changes::from(Change::UserSaved(user.id.clone())).and(Change::SessionStarted(session.clone())).and(given);
         write.commit(ended.iter().flat_map(Changes::iter).cloned().fold(changes, Changes::and)).await?;
         log_withheld(&session, &identity);
-        Ok(LoginDone { token: minted.plain, name: minted.name, expires_at, session, user: user.id, identity })
+        Ok(Begun { session, user: user.id, identity, expires_at })
+    }
+}
+
+async fn give(
+    write: &mut Write,
+    gives: Gives<'_>,
+    session: &SessionId,
+    expires_at: Timestamp,
+) -> Result<Change, LoginError> {
+    match gives {
+        Gives::ApiToken(minted) => {
+            tokens::rows::insert(write, minted, session, expires_at).await?;
+            Ok(Change::TokenMinted(minted.name.clone()))
+        }
+        Gives::Approval { authorization: id, code } => {
+            let approved = authorization::approve(write, id, session, code).await?;
+            approved.then(|| Change::AuthorizationSeen(id.to_owned())).ok_or(LoginError::Over)
+        }
     }
 }
 
@@ -199,11 +246,15 @@ impl Attempt {
         }
     }
 
-    fn log_done(&self, done: &LoginDone) {
+    fn log_done(&self, begun: &Begun, gives: Gives<'_>) {
         let Self { audit_id, provider, client } = self;
+        let given = match gives {
+            Gives::ApiToken(minted) => minted.name.as_str(),
+            Gives::Approval { authorization, .. } => authorization,
+        };
         tracing::info!(
-            audit_id, provider, client, user = %done.user, username = done.identity.user.username,
-            session = %done.session, token = %done.name, "logged in"
+            audit_id, provider, client, user = %begun.user, username = begun.identity.user.username,
+            session = %begun.session, given, "logged in"
         );
     }
 

@@ -23,7 +23,7 @@ async fn a_login_gives_a_token_that_stands_for_the_mapped_identity() {
     let done = site.login("alice").await.expect("logged in");
     let resolved = site.control.resolve_token(done.token.expose()).await.expect("resolved");
     assert_eq!(resolved.user, UserId::of(&"corp_user://alice".parse().expect("an id")));
-    assert_eq!((&resolved.session, &resolved.name), (&done.session, &done.name));
+    assert_eq!((&resolved.session, resolved.name.as_str()), (&done.session, done.name.as_str()));
     let user = &resolved.identity.user;
     assert_eq!(user.username, "corp:alice");
     assert_eq!(user.uid.as_deref(), Some(resolved.user.as_str()));
@@ -76,7 +76,8 @@ async fn a_login_under_way_keeps_no_session_of_an_instance_that_went_or_came_bac
     let identity = entry.mapping.map("u", &person.user, &person.groups, &person.extra).expect("mapped");
     let reload = async |entries: Vec<ProviderEntry>| {
         site.control.replace_providers(Registry::new(entries, [])).await.expect("replaced");
-        site.control.keep(entry, &person, identity.clone()).await
+        let minted = site.control.tokens().mint().expect("a token");
+        site.control.keep(entry, &person, identity.clone(), Gives::ApiToken(&minted)).await
     };
     reload(vec![site.entry(AccessPolicy::default())]).await.expect("the instance stays, with another configuration");
     for entries in [vec![], vec![site.entry(AccessPolicy::default())]] {

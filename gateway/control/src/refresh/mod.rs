@@ -93,28 +93,38 @@ impl Refresher {
         Arc::new(Self { control, requested, busy: Mutex::default(), later: Mutex::default() })
     }
 
-    /// Asks about one principal and does what the answer says.
-    async fn refresh(&self, registry: &Registry, user: &UserId, principal: &PrincipalId) -> Outcome {
+    fn busy(&self) -> std::sync::MutexGuard<'_, HashSet<InstanceId>> {
+        self.busy.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn later(&self) -> std::sync::MutexGuard<'_, HashMap<PrincipalId, Timestamp>> {
+        self.later.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Control {
+    /// Asks the provider about one principal and does what the answer says.
+    pub(crate) async fn read_anew(&self, registry: &Registry, user: &UserId, principal: &PrincipalId) -> Outcome {
         let outcome = match registry.entry(principal.instance().as_str()) {
-            Some(entry) => self.ask(registry, entry, user, principal).await.unwrap_or_else(Outcome::from),
+            Some(entry) => self.ask_about(registry, entry, user, principal).await.unwrap_or_else(Outcome::from),
             None => Outcome::NotConfigured,
         };
         log(user, principal, &outcome);
         outcome
     }
 
-    async fn ask(
+    async fn ask_about(
         &self,
         registry: &Registry,
         entry: &ProviderEntry,
         user: &UserId,
         principal: &PrincipalId,
     ) -> Result<Outcome, StoreFault> {
-        let store = self.control.store();
+        let store = self.store();
         let started = store.now();
-        let ctx = self.control.context(format!("refresh-{}", uuid::Uuid::now_v7()));
+        let ctx = self.context(format!("refresh-{}", uuid::Uuid::now_v7()));
         let asked = entry.provider.refetch_group_principals(&ctx, principal, None);
-        let current = match self.control.meters().ask(entry.provider.name(), "refetch", asked).await {
+        let current = match self.meters().ask(entry.provider.name(), "refetch", asked).await {
             Err(error) => return Ok(Outcome::unavailable(&error)),
             Ok(Refetch::UserGone) => return apply::end(store, principal, Outcome::Gone).await,
             Ok(Refetch::UserDisabled) => return apply::end(store, principal, Outcome::Disabled).await,
@@ -131,14 +141,6 @@ impl Refresher {
             Err(Refused::Provider(error)) if !says_no(&error) => Ok(Outcome::unavailable(&error)),
             Err(refused) => apply::end(store, principal, Outcome::Refused { why: refused.to_string() }).await,
         }
-    }
-
-    fn busy(&self) -> std::sync::MutexGuard<'_, HashSet<InstanceId>> {
-        self.busy.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn later(&self) -> std::sync::MutexGuard<'_, HashMap<PrincipalId, Timestamp>> {
-        self.later.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

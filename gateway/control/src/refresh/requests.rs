@@ -106,7 +106,7 @@ impl Refresher {
         let registry = self.control.registry();
         let mut answer = RefreshAnswer { user, principals: Vec::new() };
         for principal in users::principals(&mut *store.read().await?, &answer.user).await? {
-            let outcome = self.refresh(&registry, &answer.user, &principal).await;
+            let outcome = self.control.read_anew(&registry, &answer.user, &principal).await;
             answer.principals.push(PrincipalAnswer { principal, outcome });
         }
         let text = serde_json::to_string(&answer).map_err(|error| StoreFault::unreadable("answer", error))?;

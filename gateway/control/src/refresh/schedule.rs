@@ -76,7 +76,7 @@ impl Refresher {
         let at_once = self.control.settings().refresh_concurrency.max(1);
         stream::iter(people)
             .for_each_concurrent(at_once, async |(principal, user)| {
-                if self.refresh(&registry, &user, &principal).await.is_transient() {
+                if self.control.read_anew(&registry, &user, &principal).await.is_transient() {
                     let now = self.control.store().now();
                     let at = now.saturating_add(RETRY).unwrap_or(Timestamp::MAX);
                     self.later().insert(principal, at);

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use crate::control::Control;
 use crate::identity::SessionIdentity;
-use crate::sessions::{self, SessionId};
+use crate::sessions::{self, SessionId, Standing};
 use crate::store::{StoreFault, moment};
 use crate::tokens::rows::{self, Held};
 use crate::tokens::{Presented, TokenName, TokenScope};
@@ -17,8 +17,8 @@ use crate::users::{self, UserId};
 /// Whom a token stands for.
 #[derive(Debug, Clone)]
 pub struct ResolvedToken {
-    /// The token's public half.
-    pub name: TokenName,
+    /// The token's public name: its first half, or the `jti` of a signed one.
+    pub name: String,
     /// Its session.
     pub session: SessionId,
     /// Its user.
@@ -104,39 +104,80 @@ impl Control {
         rows::held(&mut *self.store().read().await?, name).await
     }
 
-    /// Valid = token ∧ session ∧ user ∧ provider ∧ freshness, computed now and stored nowhere.
     fn judge(&self, presented: Presented, held: Held) -> Result<ResolvedToken, ResolveError> {
+        let Held { session, scope, token_expires_at, revoked_at, .. } = held;
+        let expires_at = moment(token_expires_at.min(session.session_expires_at));
+        self.holds(&session, expires_at, revoked_at.is_some())?;
+        let scope = serde_json::from_str(&scope).map_err(|error| StoreFault::unreadable("token scope", error));
+        let scope = scope.map_err(unavailable)?;
+        read(presented.name.to_string(), &session, expires_at, scope).map_err(unavailable)
+    }
+
+    /// Says whom a token stands for that the issuer signed: an access token for the gateway, or an ID token of a client
+    /// whose tokens are credentials.
+    ///
+    /// # Errors
+    /// As [`Self::resolve_token`].
+    pub async fn resolve_signed(&self, presented: &str) -> Result<ResolvedToken, ResolveError> {
+        let rejected = |why| ResolveError::Unauthenticated(why);
+        let issuer = self.issuer().ok_or(rejected(Rejected::Malformed))?;
+        let now = self.store().now();
+        let claims = issuer.credential(presented, now).ok_or(rejected(Rejected::Malformed))?;
+        let expires_at = Timestamp::from_second(claims.exp).unwrap_or(Timestamp::MIN);
+        if expires_at <= now {
+            return Err(rejected(Rejected::Expired));
+        }
+        let session: SessionId = claims.sid.parse().map_err(|_| rejected(Rejected::Malformed))?;
+        let _turn = self.lookups().try_acquire().map_err(|_| ResolveError::Overloaded)?;
+        let standing = self.standing(&session).await.map_err(unavailable)?;
+        let standing = standing.filter(|standing| standing.user_id == claims.sub);
+        let standing = standing.ok_or(rejected(Rejected::Unknown))?;
+        let expires_at = expires_at.min(moment(standing.session_expires_at));
+        self.holds(&standing, expires_at, false)?;
+        read(claims.jti, &standing, expires_at, TokenScope::default()).map_err(unavailable)
+    }
+
+    pub(crate) async fn standing(&self, session: &SessionId) -> Result<Option<Standing>, StoreFault> {
+        sessions::standing(&mut *self.store().read().await?, session).await
+    }
+
+    /// Valid = token ∧ session ∧ user ∧ provider ∧ freshness, computed now and stored nowhere.
+    pub(crate) fn holds(&self, session: &Standing, ends: Timestamp, revoked: bool) -> Result<(), ResolveError> {
         let rejected = |why| Err(ResolveError::Unauthenticated(why));
         let now = self.store().now();
-        let expires_at = moment(held.token_expires_at.min(held.session_expires_at));
-        if held.disabled_at.is_some() || self.registry().entry(&held.provider).is_none() {
+        if session.disabled_at.is_some() || self.registry().entry(&session.provider).is_none() {
             return rejected(Rejected::Disabled);
         }
         // First: what has expired is ended by the sweep, and nobody did that.
-        if expires_at <= now {
+        if ends <= now {
             return rejected(Rejected::Expired);
         }
-        if held.revoked_at.is_some() || held.ended_at.is_some() {
+        if revoked || session.ended_at.is_some() {
             return rejected(Rejected::Revoked);
         }
-        if !self.fresh(moment(held.refreshed_at), now) {
+        if !self.fresh(moment(session.refreshed_at), now) {
             // The token is not at fault: told 401, every client would throw a good login away.
             return Err(ResolveError::Unavailable { retry_after: RETRY, source: None });
         }
-        read(presented.name, &held, expires_at).map_err(unavailable)
+        Ok(())
     }
 }
 
-fn read(name: TokenName, held: &Held, expires_at: Timestamp) -> Result<ResolvedToken, StoreFault> {
+fn read(
+    name: String,
+    session: &Standing,
+    expires_at: Timestamp,
+    scope: TokenScope,
+) -> Result<ResolvedToken, StoreFault> {
     Ok(ResolvedToken {
         name,
-        session: sessions::parse_id(&held.session_id)?,
-        user: users::parse_id(&held.user_id)?,
-        provider: held.provider.parse().map_err(|error| StoreFault::unreadable("provider", error))?,
-        principal: held.principal.parse().map_err(|error| StoreFault::unreadable("principal", error))?,
-        identity: SessionIdentity::read(&held.identity)?,
+        session: sessions::parse_id(&session.session_id)?,
+        user: users::parse_id(&session.user_id)?,
+        provider: session.provider.parse().map_err(|error| StoreFault::unreadable("provider", error))?,
+        principal: session.principal.parse().map_err(|error| StoreFault::unreadable("principal", error))?,
+        identity: SessionIdentity::read(&session.identity)?,
         expires_at,
-        scope: serde_json::from_str(&held.scope).map_err(|error| StoreFault::unreadable("token scope", error))?,
+        scope,
     })
 }
 

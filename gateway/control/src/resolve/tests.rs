@@ -30,7 +30,7 @@ async fn garbage_costs_no_call_to_the_store() {
 #[tokio::test]
 async fn a_token_of_ours_that_the_store_does_not_know_is_unknown() {
     let site = Site::open().await;
-    let minted = Tokens::new(&KeyFile::open_or_create(&site.keys).expect("keys")).mint().expect("minted");
+    let minted = Tokens::api(&KeyFile::open_or_create(&site.keys).expect("keys")).mint().expect("minted");
     assert_eq!(rejected(&site, minted.plain.expose()).await, Rejected::Unknown);
 }
 

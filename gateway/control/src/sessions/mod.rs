@@ -45,6 +45,37 @@ pub(crate) async fn insert(write: &mut Write, new: NewSession<'_>) -> Result<(),
     Ok(())
 }
 
+/// Everything that decides whether a session holds, in one row of one moment.
+#[derive(Debug, FromRow)]
+pub(crate) struct Standing {
+    pub(crate) session_id: String,
+    pub(crate) provider: String,
+    pub(crate) principal: String,
+    pub(crate) identity: String,
+    pub(crate) created_at: i64,
+    pub(crate) refreshed_at: i64,
+    pub(crate) session_expires_at: i64,
+    pub(crate) ended_at: Option<i64>,
+    pub(crate) user_id: String,
+    pub(crate) disabled_at: Option<i64>,
+}
+
+/// How a session stands, whether or not it holds.
+pub(crate) async fn standing(
+    connection: &mut SqliteConnection,
+    id: &SessionId,
+) -> Result<Option<Standing>, StoreFault> {
+    let row = sqlx::query_as(
+        "SELECT s.id AS session_id, s.provider, s.principal, s.identity, s.created_at, s.refreshed_at, \
+         s.expires_at AS session_expires_at, s.ended_at, u.id AS user_id, u.disabled_at \
+         FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = ?",
+    )
+    .bind(id.as_str())
+    .fetch_optional(connection)
+    .await?;
+    Ok(row)
+}
+
 /// A session that has not ended, with what a refetch needs to know.
 #[derive(Debug, Clone)]
 pub(crate) struct Live {

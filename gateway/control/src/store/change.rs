@@ -38,6 +38,12 @@ pub(crate) enum Change {
     RefreshAnswered(String),
     /// Rows that nobody needs any more were removed.
     Swept,
+    /// The issuer has one more signing key.
+    SigningKeyMade(String),
+    /// A login at the issuer began, or went on, or its device asked.
+    AuthorizationSeen(String),
+    /// A refresh token was made.
+    RefreshTokenMinted(TokenName),
 }
 
 impl Change {
@@ -59,6 +65,9 @@ impl Change {
             Self::RefreshRequested(_) => "refresh-requested",
             Self::RefreshAnswered(_) => "refresh-answered",
             Self::Swept => "swept",
+            Self::SigningKeyMade(_) => "signing-key-made",
+            Self::AuthorizationSeen(_) => "authorization-seen",
+            Self::RefreshTokenMinted(_) => "refresh-token-minted",
         }
     }
 
@@ -72,8 +81,12 @@ impl Change {
             | Self::SessionChecked(id)
             | Self::SessionRenewed(id)
             | Self::SessionLost(id) => id.as_str(),
-            Self::TokenMinted(name) | Self::TokenRevoked(name) => name.as_str(),
-            Self::NameReleased(key) | Self::RefreshRequested(key) | Self::RefreshAnswered(key) => key,
+            Self::TokenMinted(name) | Self::TokenRevoked(name) | Self::RefreshTokenMinted(name) => name.as_str(),
+            Self::NameReleased(key)
+            | Self::RefreshRequested(key)
+            | Self::RefreshAnswered(key)
+            | Self::SigningKeyMade(key)
+            | Self::AuthorizationSeen(key) => key,
             Self::Swept => "",
         }
     }
@@ -95,6 +108,9 @@ impl Change {
             "refresh-requested" => Self::RefreshRequested(key.to_owned()),
             "refresh-answered" => Self::RefreshAnswered(key.to_owned()),
             "swept" => Self::Swept,
+            "signing-key-made" => Self::SigningKeyMade(key.to_owned()),
+            "authorization-seen" => Self::AuthorizationSeen(key.to_owned()),
+            "refresh-token-minted" => Self::RefreshTokenMinted(key.parse().ok()?),
             _ => return None,
         };
         Some(change)

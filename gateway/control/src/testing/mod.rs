@@ -16,8 +16,8 @@ use jiff::Timestamp;
 use tokio_util::task::TaskTracker;
 
 use crate::{
-    Admin, ChangeEvent, Control, ControlParts, Events, KeyFile, LoginDone, LoginError, LoginRequest, ProviderEntry,
-    Registry, Settings, Store,
+    Admin, ChangeEvent, Client, Control, ControlParts, Events, IssuerConfig, KeyFile, LoginDone, LoginError,
+    LoginRequest, ProviderEntry, Registry, Settings, Store,
 };
 
 /// What the scripted directory knows of one person.
@@ -157,6 +157,21 @@ impl AuthProvider for Scripted {
     }
 }
 
+/// An issuer that the shipped plugin may ask, and a page of somebody else that only wants to know who people are.
+fn issuer() -> IssuerConfig {
+    let page = Client {
+        id: "page".to_owned(),
+        name: "A page".to_owned(),
+        redirect_uris: vec!["https://page.test/cb".to_owned()],
+        kubectl: false,
+    };
+    IssuerConfig {
+        url: "https://console.test/oidc".to_owned(),
+        resource: "https://gw.test".to_owned(),
+        clients: vec![Client::plugin(), page],
+    }
+}
+
 /// Everything a test needs, on one temporary folder.
 pub(crate) struct Site {
     pub(crate) folder: tempfile::TempDir,
@@ -189,6 +204,7 @@ impl Site {
             keys: KeyFile::open_or_create(&keys).expect("keys"),
             store,
             clock: Arc::<ManualClock>::clone(&clock),
+            issuer: Some(issuer()),
             settings,
         };
         let control = Control::start(parts).await.expect("started");

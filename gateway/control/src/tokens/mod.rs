@@ -1,4 +1,4 @@
-//! API tokens: `gwt-<12 base32>:<base64url(32 random bytes ‖ key id ‖ 16 byte MAC)>`.
+//! Opaque tokens: `gwt-<12 base32>:<base64url(32 random bytes ‖ key id ‖ 16 byte MAC)>`; `gwr-…` refreshes others.
 //!
 //! The secret ends in a code over the name and the random bytes, so that a guess is refused by arithmetic: whoever
 //! floods us with garbage never reaches the store. At rest there is only a SHA-256.
@@ -17,7 +17,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::keys::{KeyFault, KeyFile, MAC_LENGTH, Macs, Purpose};
+use crate::keys::{KeyFault, KeyFile, MAC_LENGTH, Macs};
 
 const RANDOM: usize = 32;
 const SECRET: usize = RANDOM + 1 + MAC_LENGTH;
@@ -27,14 +27,21 @@ const LENGTH: usize = 16 + 1 + 66;
 /// Makes tokens and recognizes its own.
 #[derive(Debug)]
 pub(crate) struct Tokens {
+    prefix: &'static str,
     macs: Macs,
 }
 
 impl Tokens {
-    /// Makes and recognizes tokens with these keys.
+    /// Makes and recognizes API tokens.
     #[must_use]
-    pub(crate) fn new(keys: &KeyFile) -> Self {
-        Self { macs: keys.macs(Purpose::TokenMac) }
+    pub(crate) fn api(keys: &KeyFile) -> Self {
+        Self { prefix: name::API, macs: keys.tokens().clone() }
+    }
+
+    /// Makes and recognizes refresh tokens. Their codes are of another key, so that neither passes for the other.
+    #[must_use]
+    pub(crate) fn refresh(keys: &KeyFile) -> Self {
+        Self { prefix: name::REFRESH, macs: keys.refreshes().clone() }
     }
 
     /// Makes a new token. It is shown to its owner once and can never be read back.
@@ -46,7 +53,7 @@ impl Tokens {
         let mut random = Zeroizing::new([0; RANDOM]);
         aws_lc_rs::rand::fill(&mut seed).map_err(|_| KeyFault::Crypto)?;
         aws_lc_rs::rand::fill(&mut *random).map_err(|_| KeyFault::Crypto)?;
-        let name = TokenName::from_random(seed);
+        let name = TokenName::from_random(self.prefix, seed);
         let mac = self.macs.make(&[name.as_str().as_bytes(), &*random]).ok_or(KeyFault::Crypto)?;
         let secret = Zeroizing::new([&*random, &[mac.key][..], &mac.code[..]].concat());
         let plain = format!("{name}:{}", *Zeroizing::new(URL_SAFE_NO_PAD.encode(&*secret)));
@@ -59,7 +66,7 @@ impl Tokens {
     /// Whether it still holds is for the store to say. `None`: it was never ours.
     #[must_use]
     pub(crate) fn parse(&self, presented: &str) -> Option<Presented> {
-        if presented.len() != LENGTH {
+        if presented.len() != LENGTH || !presented.starts_with(self.prefix) {
             return None;
         }
         let (name, secret) = presented.split_once(':')?;

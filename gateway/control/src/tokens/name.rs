@@ -5,10 +5,13 @@ use std::str::FromStr;
 
 use crate::base32;
 
-const PREFIX: &str = "gwt-";
+/// How the name of an API token begins.
+pub(super) const API: &str = "gwt-";
+/// How the name of a refresh token begins.
+pub(super) const REFRESH: &str = "gwr-";
 const LENGTH: usize = 12;
 
-/// A token's name, `gwt-` and 12 characters: safe to show, log and list.
+/// A token's name, `gwt-` (of an API token) or `gwr-` (of a refresh token) and 12 characters: safe to show, log and list.
 ///
 /// ```
 /// use gatewarden_control::TokenName;
@@ -27,8 +30,8 @@ impl TokenName {
     }
 
     /// A name from 60 random bits.
-    pub(super) fn from_random(bytes: [u8; 8]) -> Self {
-        Self(format!("{PREFIX}{}", base32::encode(&bytes, LENGTH)))
+    pub(super) fn from_random(prefix: &str, bytes: [u8; 8]) -> Self {
+        Self(format!("{prefix}{}", base32::encode(&bytes, LENGTH)))
     }
 }
 
@@ -36,7 +39,7 @@ impl FromStr for TokenName {
     type Err = InvalidTokenName;
 
     fn from_str(text: &str) -> Result<Self, InvalidTokenName> {
-        let rest = text.strip_prefix(PREFIX).ok_or(InvalidTokenName)?;
+        let rest = text.strip_prefix(API).or_else(|| text.strip_prefix(REFRESH)).ok_or(InvalidTokenName)?;
         if base32::is(rest, LENGTH) { Ok(Self(text.to_owned())) } else { Err(InvalidTokenName) }
     }
 }

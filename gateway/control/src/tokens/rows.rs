@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use sqlx::{FromRow, SqliteConnection};
 
 use super::{Minted, TokenName, TokenScope};
-use crate::sessions::SessionId;
+use crate::sessions::{SessionId, Standing};
 use crate::store::{StoreFault, Write, millis, moment};
 use crate::users::UserId;
 
@@ -40,22 +40,15 @@ pub(crate) struct Held {
     pub(crate) scope: String,
     pub(crate) token_expires_at: i64,
     pub(crate) revoked_at: Option<i64>,
-    pub(crate) session_id: String,
-    pub(crate) provider: String,
-    pub(crate) principal: String,
-    pub(crate) identity: String,
-    pub(crate) refreshed_at: i64,
-    pub(crate) session_expires_at: i64,
-    pub(crate) ended_at: Option<i64>,
-    pub(crate) user_id: String,
-    pub(crate) disabled_at: Option<i64>,
+    #[sqlx(flatten)]
+    pub(crate) session: Standing,
 }
 
 pub(crate) async fn held(connection: &mut SqliteConnection, name: &TokenName) -> Result<Option<Held>, StoreFault> {
     let row = sqlx::query_as(
         "SELECT t.sha256, t.scope, t.expires_at AS token_expires_at, t.revoked_at, s.id AS session_id, s.provider, \
-         s.principal, s.identity, s.refreshed_at, s.expires_at AS session_expires_at, s.ended_at, u.id AS user_id, \
-         u.disabled_at FROM tokens t JOIN sessions s ON s.id = t.session_id JOIN users u ON u.id = s.user_id \
+         s.principal, s.identity, s.created_at, s.refreshed_at, s.expires_at AS session_expires_at, s.ended_at, \
+         u.id AS user_id, u.disabled_at FROM tokens t JOIN sessions s ON s.id = t.session_id JOIN users u ON u.id = s.user_id \
          WHERE t.name = ?",
     )
     .bind(name.as_str())

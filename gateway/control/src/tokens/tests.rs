@@ -9,7 +9,7 @@ use super::*;
 fn tokens() -> Tokens {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let keys = KeyFile::open_or_create(&folder.path().join("key")).expect("made");
-    Tokens::new(&keys)
+    Tokens::api(&keys)
 }
 
 #[test]

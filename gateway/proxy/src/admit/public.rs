@@ -8,6 +8,7 @@ use http::request::Parts;
 
 use crate::admit::{Admitted, Asked, Peer, Target};
 use crate::body::Body;
+use crate::boundary::Front;
 use crate::refusal::Refusal;
 
 /// Evidence that a request asks for one of the few things that everybody may ask.
@@ -15,21 +16,24 @@ use crate::refusal::Refusal;
 /// It names nobody, whatever the client sent along. Only the management API accepts it.
 #[derive(Debug)]
 pub struct Public {
+    front: Front,
     head: Parts,
     body: Body,
     peer: Arc<Peer>,
 }
 
 /// Everything that is open to all. A line here is a door: it is decided in a review, never by configuration.
-const TABLE: [Route; 3] = [
-    Route { method: Method::GET, path: &[Segment::Is("health")] },
-    Route { method: Method::GET, path: &[Segment::Is("providers")] },
-    Route { method: Method::POST, path: &[Segment::Is("providers"), Segment::Any, Segment::Is("login")] },
+const TABLE: [Route; 4] = [
+    Route { method: Method::GET, path: &[API, V1, Segment::Is("health")] },
+    Route { method: Method::GET, path: &[API, V1, Segment::Is("providers")] },
+    Route { method: Method::POST, path: &[API, V1, Segment::Is("providers"), Segment::Any, Segment::Is("login")] },
+    Route { method: Method::GET, path: &[Segment::Is(".well-known"), Segment::Is("oauth-protected-resource")] },
 ];
+const API: Segment = Segment::Is("api");
+const V1: Segment = Segment::Is("v1");
 
 struct Route {
     method: Method,
-    /// What follows `/api/v1/`.
     path: &'static [Segment],
 }
 
@@ -39,34 +43,42 @@ enum Segment {
 }
 
 pub(super) fn is_public(admitted: &Admitted) -> bool {
-    let Target::Management { path } = &admitted.target else { return false };
-    TABLE.iter().any(|route| route.leads(&admitted.head.method, path.path()))
+    match &admitted.target {
+        Target::Management { path } => TABLE.iter().any(|route| route.leads(&admitted.head.method, path.path())),
+        // Nobody's credential for clusters is read there: what its requests carry is for the issuer to judge.
+        Target::Console { .. } => true,
+        Target::Cluster { .. } => false,
+    }
 }
 
 /// Charges the address: a login counts as a guess, and what is only read as something else.
 pub(super) fn pay(admitted: &Admitted, now: Instant) -> Result<(), Refusal> {
     let (source, limits) = (admitted.peer.source(), admitted.snapshot.limits());
-    match admitted.head.method {
-        Method::POST => source.take_failure(now, limits),
-        _ => source.take_open(now, limits),
-    }
+    if is_guess(admitted) { source.take_failure(now, limits) } else { source.take_open(now, limits) }
+}
+
+/// A password, or the short code of a device. What the issuer's clients send has 256 random bits.
+fn is_guess(admitted: &Admitted) -> bool {
+    admitted.head.method == Method::POST && !admitted.target.path().path().starts_with("/oidc/")
 }
 
 impl Public {
     pub(super) fn of(admitted: Admitted) -> Self {
-        Self { head: admitted.head, body: admitted.body, peer: admitted.peer }
+        let front = if matches!(admitted.target, Target::Console { .. }) { Front::Console } else { Front::Api };
+        Self { front, head: admitted.head, body: admitted.body, peer: admitted.peer }
     }
 
-    /// Gives up the evidence for the request in it.
-    pub(crate) fn into_request(self) -> Asked {
-        Asked { head: self.head, body: self.body, upgrade: None, peer: self.peer }
+    /// Gives up the evidence for the request in it, and for whom it is.
+    pub(crate) fn into_request(self) -> (Front, Asked) {
+        let asked = Asked { head: self.head, body: self.body, upgrade: None, peer: self.peer };
+        (self.front, asked)
     }
 }
 
 impl Route {
     // On the raw path: an escape in it is another path.
     fn leads(&self, method: &Method, path: &str) -> bool {
-        let Some(rest) = path.strip_prefix("/api/v1/") else { return false };
+        let Some(rest) = path.strip_prefix('/') else { return false };
         let mut found = rest.split('/');
         let fits = self.path.iter().all(|segment| match (segment, found.next()) {
             (Segment::Is(name), Some(text)) => *name == text,
@@ -87,6 +99,8 @@ mod tests {
         assert!(public(Method::GET, "/api/v1/health"));
         assert!(public(Method::GET, "/api/v1/providers"));
         assert!(public(Method::POST, "/api/v1/providers/corp/login"));
+        assert!(public(Method::GET, "/.well-known/oauth-protected-resource"));
+        assert!(!public(Method::GET, "/.well-known/oauth-protected-resource/x"));
         for path in ["/api/v1/providers//login", "/api/v1/providers/corp/login/", "/api/v1/providers/corp/login/x"] {
             assert!(!public(Method::POST, path), "{path}");
         }

@@ -44,7 +44,7 @@ impl Record {
         facts.path = Some(target.path().clone());
         match target {
             Target::Cluster { place, .. } => facts.place = Some(place.clone()),
-            Target::Management { .. } => facts.surface = Surface::Management,
+            Target::Management { .. } | Target::Console { .. } => facts.surface = Surface::Management,
         }
     }
 

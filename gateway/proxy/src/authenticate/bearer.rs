@@ -67,10 +67,20 @@ fn protocol(headers: &HeaderMap) -> Result<Option<BearerProtocol>, Rejected> {
 /// The form names the kind, and the kind its one verifier. What has no form that we know is refused here.
 fn parse(token: &str) -> Result<Credential, Rejected> {
     let legal = token.len() <= LONGEST && token.bytes().all(|byte| byte.is_ascii_graphic());
+    if legal && is_signed(token) {
+        return Ok(Credential::Signed(SecretString::from(token)));
+    }
     match token.strip_prefix("gwt-").and_then(|rest| rest.split_once(':')) {
         Some((name, secret)) if legal && !name.is_empty() && !secret.is_empty() => {
             Ok(Credential::ApiToken(SecretString::from(token)))
         }
         _ => Err(Rejected::Malformed),
     }
+}
+
+/// Three parts of base64url, the first of which begins a JSON object.
+fn is_signed(token: &str) -> bool {
+    let parts = || token.split('.');
+    let is_base64url = |part: &str| part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
+    token.starts_with("eyJ") && parts().count() == 3 && parts().all(|part| !part.is_empty() && is_base64url(part))
 }

@@ -60,10 +60,11 @@ impl Sessions {
 
     pub(crate) fn key(&self, credential: &Credential) -> Key {
         let (kind, text) = match credential {
-            Credential::ApiToken(text) => (b"api-token", text.expose_secret().as_bytes()),
+            Credential::ApiToken(text) => (b"api-token".as_slice(), text.expose_secret().as_bytes()),
+            Credential::Signed(text) => (b"signed".as_slice(), text.expose_secret().as_bytes()),
         };
         let mut context = hmac::Context::with_key(&self.0.secret);
-        for part in [kind.as_slice(), text] {
+        for part in [kind, text] {
             context.update(&(part.len() as u64).to_be_bytes());
             context.update(part);
         }

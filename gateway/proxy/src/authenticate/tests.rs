@@ -58,7 +58,7 @@ async fn the_credential_goes_no_further() {
 async fn only_one_credential_of_a_known_form_is_taken() {
     let world = World::new();
     type Case = (&'static [Line], Rejected);
-    let cases: [Case; 15] = [
+    let cases: [Case; 19] = [
         (&[], Rejected::Missing),
         (&[("cookie", "token=gwt-alice:secret")], Rejected::Missing),
         (&[("authorization", "Bearer")], Rejected::Malformed),
@@ -71,6 +71,10 @@ async fn only_one_credential_of_a_known_form_is_taken() {
         (&[("authorization", "Bearer gwt-alice")], Rejected::Malformed),
         (&[("authorization", "Bearer gwt-:secret")], Rejected::Malformed),
         (&[("authorization", "Bearer a.b.c")], Rejected::Malformed),
+        (&[("authorization", "Bearer eyJh.eyJh.")], Rejected::Malformed),
+        (&[("authorization", "Bearer eyJh.eyJh")], Rejected::Malformed),
+        (&[("authorization", "Bearer eyJh.eyJh.c2ln.c2ln")], Rejected::Malformed),
+        (&[("authorization", "Bearer eyJh.eyJh.c2l=")], Rejected::Malformed),
         (
             &[("authorization", "Bearer gwt-alice:secret"), ("authorization", "Bearer gwt-alice:secret")],
             Rejected::Several,
@@ -86,6 +90,9 @@ async fn only_one_credential_of_a_known_form_is_taken() {
     let query = bare().uri(format!("/k8s/clusters/east/api?access_token={TOKEN}"));
     assert_eq!(rejected(authenticate(&world, query).await), Rejected::Missing);
     assert_eq!(asked(&world), 0, "none of them reached the resolver");
+    let signed = bare().header("authorization", "Bearer eyJh.eyJh.c2ln");
+    assert_eq!(rejected(authenticate(&world, signed).await), Rejected::Unknown);
+    assert_eq!(asked(&world), 1, "three parts of base64url are for their verifier to refuse");
     assert!(authenticate(&world, bare().header("authorization", format!("bEaReR {TOKEN}"))).await.is_ok());
 }
 

@@ -55,6 +55,8 @@ pub(crate) fn run(gate: &Gate, authenticated: Authenticated, record: &mut Record
             check_management(&caller.resolved().scope, &admitted.head().method, path.path())?;
             return Ok(Permitted::Management(Managed { admitted, caller }));
         }
+        // Everything there is public, and never comes here.
+        Target::Console { .. } => return Err(Refusal::NotFound),
         // What holds now, not what held when the request came: a reload after this finds the caller, and ends it.
         Target::Cluster { place, .. } => enter(&gate.common.snapshot.load(), &caller, place, &admitted)?,
     };

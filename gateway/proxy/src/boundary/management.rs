@@ -1,5 +1,6 @@
 //! The management API, seen as one more upstream.
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::future::Future;
 use std::net::IpAddr;
@@ -38,17 +39,30 @@ pub trait Management: Debug + Send + Sync {
 /// What [`Management::call`] returns.
 pub type ManagementFuture = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
 
-/// One request for the management API.
+/// Which of the gateway's own servers a request is for. They have different host names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Front {
+    /// The management API. No cookie and no credential gets there.
+    Api,
+    /// The issuer and its pages. Cookies and the `Authorization` header are theirs: they open nothing else.
+    Console,
+}
+
+/// One request for the management API, or for the issuer.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct ManagementRequest {
-    /// Method, target and headers. The credential, cookies, hop-by-hop headers and all that claims an identity or an
-    /// address are gone.
+    /// Which of them.
+    pub front: Front,
+    /// Method, target and headers. On the API's host the credential and cookies are gone; hop-by-hop headers and all that
+    /// claims an identity or an address are gone on both.
     pub head: Parts,
     /// The whole body; of one that is larger than 16 KiB, just more than these.
     pub body: Body,
     /// Who asks; nobody on a public route, whatever the client sent.
     pub caller: Option<Arc<Resolved>>,
+    /// The clusters that the caller may enter, and whether only to read.
+    pub open: BTreeMap<String, bool>,
     /// Joins the answer with the audit log.
     pub audit_id: String,
     /// Where the connection came from.

@@ -15,7 +15,7 @@ mod time;
 pub use cluster::{Account, ClusterConfig, ClusterFault};
 pub(crate) use cluster::{MANAGEMENT, is_id};
 pub use limits::RequestLimits;
-pub use management::{Management, ManagementFuture, ManagementRequest};
+pub use management::{Front, Management, ManagementFuture, ManagementRequest};
 pub use resolve::{Credential, Rejected, Resolve, ResolveError, Resolved, Scope};
 pub(crate) use revoked::Life;
 pub use revoked::{Revocation, Revoked, RevokedSender};

@@ -46,6 +46,8 @@ pub trait Resolve: Debug + Send + Sync {
 pub enum Credential {
     /// `gwt-…:…`, a token that this gateway issued.
     ApiToken(SecretString),
+    /// `eyJ….….…`, a token that an issuer signed (RFC 7515 §7.1).
+    Signed(SecretString),
 }
 
 /// Whom a credential stands for, and how far it reaches.

@@ -91,7 +91,7 @@ pub(crate) async fn run(gate: &Gate, authorized: Authorized, record: &mut Record
     let long_running = admitted.info().is_long_running(admitted.upgrade().is_some());
     let proxied = admitted.info().is_proxied();
     let path = match admitted.target() {
-        Target::Cluster { path, .. } | Target::Management { path } => path.clone(),
+        Target::Cluster { path, .. } | Target::Management { path } | Target::Console { path } => path.clone(),
     };
     let Asked { head, body, upgrade, peer } = admitted.into_request();
     let room = head.headers.len() + caller.session().identity().groups.len() + 16;

@@ -168,7 +168,7 @@ struct People(Mutex<HashMap<String, Resolved>>);
 #[async_trait]
 impl Resolve for People {
     async fn resolve(&self, credential: &Credential) -> Result<Resolved, ResolveError> {
-        let Credential::ApiToken(text) = credential;
+        let (Credential::ApiToken(text) | Credential::Signed(text)) = credential;
         let token = text.expose_secret().split(':').next().unwrap_or_default().to_owned();
         let Some(name) = token.strip_prefix("gwt-") else {
             return Err(ResolveError::Unauthenticated(Rejected::Unknown));

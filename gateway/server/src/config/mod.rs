@@ -19,6 +19,7 @@ mod yaml;
 
 use std::path::{Path, PathBuf};
 
+use gatewarden_control::IssuerConfig;
 use gatewarden_proxy::AuditConfig;
 
 pub use environment::CONFIG_VARIABLE;
@@ -29,7 +30,7 @@ pub use sections::{
     AccountSource, Cluster, ClusterSource, Grant, Hosts, KubeconfigRef, Limits, Listeners, MainListener, Provider,
     Sessions, TlsFiles,
 };
-use sections::{audit, clusters, grants, hosts, limits, listeners, providers, sessions, store};
+use sections::{audit, clusters, grants, hosts, issuer, limits, listeners, providers, sessions, store};
 pub use sources::Sources;
 pub use yaml::{Entry, Node, Spot, Value};
 use yaml::{Faults, Field};
@@ -38,6 +39,7 @@ const KEYS: &[&str] = &[
     "apiVersion",
     "listeners",
     "hosts",
+    "issuer",
     "stateDir",
     "store",
     "keyFile",
@@ -59,6 +61,8 @@ pub struct Config {
     pub listeners: Listeners,
     /// Under which names it is reached.
     pub hosts: Hosts,
+    /// The OpenID Connect issuer, where its pages have a host name.
+    pub issuer: Option<IssuerConfig>,
     /// The folder for what the gateway makes itself, such as the certificate for a laptop.
     pub state_dir: PathBuf,
     /// The SQLite file.
@@ -117,10 +121,6 @@ impl Config {
                 knobs.iter().map(|knob| format!("provider {}: {knob} is set, which lowers security", provider.id)),
             );
         }
-        if let Some(console) = &self.hosts.console {
-            warnings
-                .push(format!("hosts.console is set, and this version has no console: nothing answers as {console}"));
-        }
         if self.grants.is_empty() {
             warnings.push("there is no grant: nobody may enter any cluster".to_owned());
         }
@@ -150,6 +150,7 @@ fn document(root: &Field<'_>) -> Option<Config> {
     }
     let listeners = listeners::read(&file);
     let hosts = hosts::read(&file, &listeners);
+    let issuer = issuer::read(&file, &hosts, &listeners);
     let providers = providers::read(&file);
     let clusters = clusters::read(&file, &hosts);
     // As written: what has a fault of its own is no second fault where it is named.
@@ -159,6 +160,7 @@ fn document(root: &Field<'_>) -> Option<Config> {
     Some(Config {
         listeners,
         hosts,
+        issuer,
         state_dir,
         store,
         key_file,

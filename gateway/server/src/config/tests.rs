@@ -122,7 +122,7 @@ fn a_misspelt_key_is_an_error_not_a_default() {
         "stateDir",
         "color",
         &[
-            "5:1: color: unknown key; known here: apiVersion, listeners, hosts, stateDir, store, keyFile, providers, clusters, grants, whomToAsk, limits, timeouts, sessions, audit, logLevel",
+            "5:1: color: unknown key; known here: apiVersion, listeners, hosts, issuer, stateDir, store, keyFile, providers, clusters, grants, whomToAsk, limits, timeouts, sessions, audit, logLevel",
         ],
     );
 }

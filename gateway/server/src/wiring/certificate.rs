@@ -29,7 +29,7 @@ pub(super) fn issue(config: &Config, state_dir: &Path) -> Result<CertificateFile
 /// Every name that our own certificate must carry.
 pub(super) fn names(config: &Config) -> Vec<String> {
     let clusters = config.clusters.iter().flat_map(|cluster| cluster.hosts.clone());
-    config.served_hosts().into_iter().chain(clusters).collect()
+    config.served_hosts().into_iter().chain(clusters).chain(config.hosts.console.clone()).collect()
 }
 
 /// Why there is nothing to show.

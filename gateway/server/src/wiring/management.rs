@@ -1,12 +1,13 @@
 //! The management API as the data plane's last stop: over the crossing, to the control plane's router.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body as ApiBody;
 use gatewarden_control::{Arrival, Caller, Control};
-use gatewarden_proxy::{Body, Management, ManagementFuture, ManagementRequest, Resolved};
+use gatewarden_proxy::{Body, Front, Management, ManagementFuture, ManagementRequest, Resolved};
 use http::{Request, Response, StatusCode};
 use jiff::Timestamp;
 use kube_wire::Problem;
@@ -16,22 +17,28 @@ use super::crossing::{Crossing, Lost};
 /// Carries requests to the control plane.
 #[derive(Debug)]
 pub(super) struct Api {
-    router: Router,
+    api: Router,
+    console: Router,
     crossing: Crossing,
 }
 
 impl Api {
     pub(super) fn new(control: Arc<Control>, crossing: Crossing) -> Self {
-        Self { router: gatewarden_control::router(control), crossing }
+        let (api, console) = (gatewarden_control::router(Arc::clone(&control)), gatewarden_control::console(control));
+        Self { api, console, crossing }
     }
 }
 
 impl Management for Api {
     fn call(&self, request: ManagementRequest) -> ManagementFuture {
-        let (router, crossing) = (self.router.clone(), self.crossing.clone());
+        let router = match request.front {
+            Front::Api => self.api.clone(),
+            Front::Console => self.console.clone(),
+        };
+        let crossing = self.crossing.clone();
         Box::pin(async move {
             let arrival = Arrival {
-                caller: request.caller.map(|resolved| caller(&resolved)),
+                caller: request.caller.map(|resolved| caller(&resolved, request.open)),
                 client: request.client,
                 trace_id: request.audit_id,
             };
@@ -48,7 +55,7 @@ impl Management for Api {
     }
 }
 
-fn caller(resolved: &Resolved) -> Caller {
+fn caller(resolved: &Resolved, clusters: BTreeMap<String, bool>) -> Caller {
     let session = &resolved.session;
     Caller {
         token: resolved.token.clone(),
@@ -58,6 +65,7 @@ fn caller(resolved: &Resolved) -> Caller {
         provider: session.provider().to_owned(),
         principal: session.principal().to_owned(),
         identity: session.identity().clone(),
+        clusters,
     }
 }
 

@@ -9,7 +9,7 @@ use gatewarden_control::{Control, ResolvedToken, SessionIdentity, UserId};
 use gatewarden_proxy::{
     Credential, Rejected, RenderFault, Resolve, ResolveError, Resolved, Scope, Session, SessionParts,
 };
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 
 use super::crossing::{Crossing, Lost};
 
@@ -24,16 +24,24 @@ pub(super) struct ControlResolve {
 impl Resolve for ControlResolve {
     async fn resolve(&self, credential: &Credential) -> Result<Resolved, ResolveError> {
         match credential {
-            Credential::ApiToken(text) => self.api_token(text.clone()).await,
+            Credential::ApiToken(text) => {
+                let (control, text) = (Arc::clone(&self.control), text.clone());
+                self.cross(async move { control.resolve_token(text.expose_secret()).await }).await
+            }
+            Credential::Signed(text) => {
+                let (control, text) = (Arc::clone(&self.control), text.clone());
+                self.cross(async move { control.resolve_signed(text.expose_secret()).await }).await
+            }
         }
     }
 }
 
 impl ControlResolve {
-    async fn api_token(&self, text: SecretString) -> Result<Resolved, ResolveError> {
-        let control = Arc::clone(&self.control);
-        let answer = self.crossing.run(async move { control.resolve_token(text.expose_secret()).await }).await;
-        match answer {
+    async fn cross(
+        &self,
+        lookup: impl Future<Output = Result<ResolvedToken, gatewarden_control::ResolveError>> + Send + 'static,
+    ) -> Result<Resolved, ResolveError> {
+        match self.crossing.run(lookup).await {
             Ok(Ok(found)) => resolved(found),
             Ok(Err(refused)) => Err(translated(&refused)),
             Err(Lost::Full) => Err(ResolveError::Overloaded),
@@ -71,7 +79,7 @@ fn resolved(found: ResolvedToken) -> Result<Resolved, ResolveError> {
     })?;
     Ok(Resolved {
         session: Arc::new(session),
-        token: name.to_string(),
+        token: name,
         expires_at: expires_at.into(),
         scope: Scope { upstreams: scope.upstreams, read_only: scope.read_only },
     })

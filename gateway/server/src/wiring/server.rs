@@ -321,7 +321,8 @@ async fn control(
         provider_deadline: config.limits.provider,
     };
     let registry = reload::registry(config, std::mem::take(&mut loaded.providers));
-    let parts = ControlParts { store, keys, registry, clock: Arc::new(SystemClock), settings };
+    let issuer = config.issuer.clone();
+    let parts = ControlParts { store, keys, registry, clock: Arc::new(SystemClock), issuer, settings };
     Ok((Control::start(parts).await.map_err(failed)?, copied))
 }
 

@@ -24,6 +24,11 @@ pub(crate) enum Target {
         /// The client's bytes.
         path: PathAndQuery,
     },
+    /// To the issuer and its pages, on a host name of their own.
+    Console {
+        /// The client's bytes.
+        path: PathAndQuery,
+    },
 }
 
 /// A cluster, by a well-formed id. Whether it exists is told to nobody who may not enter it.
@@ -46,7 +51,7 @@ impl Target {
     /// The path and query that the target sees.
     pub(crate) fn path(&self) -> &PathAndQuery {
         match self {
-            Self::Cluster { path, .. } | Self::Management { path } => path,
+            Self::Cluster { path, .. } | Self::Management { path } | Self::Console { path } => path,
         }
     }
 }
@@ -54,9 +59,13 @@ impl Target {
 /// Finds the target of a request to `host`.
 pub(super) fn find(snapshot: &Snapshot, head: &Parts, host: &str, peer: &Peer) -> Result<Target, Refusal> {
     let path = head.uri.path_and_query().ok_or_else(|| Refusal::bad_request("the target must be a path"))?;
+    // A connection made for one name and used for another: the client must open a second one.
+    let is_for_another = || peer.server_name().is_some_and(|name| name != host);
+    if snapshot.is_console(host) {
+        return if is_for_another() { Err(Refusal::Misdirected) } else { Ok(Target::Console { path: path.clone() }) };
+    }
     if let Some(cluster) = snapshot.cluster_of_host(host) {
-        // A connection made for one name and used for another: the client must open a second one.
-        if peer.server_name().is_some_and(|name| name != host) {
+        if is_for_another() {
             return Err(Refusal::Misdirected);
         }
         return Ok(Target::Cluster { place: Place::Known(Arc::clone(cluster)), path: path.clone() });
@@ -67,7 +76,10 @@ pub(super) fn find(snapshot: &Snapshot, head: &Parts, host: &str, peer: &Peer) -
     if let Some(rest) = path.as_str().strip_prefix(CLUSTERS) {
         return cluster(snapshot, rest);
     }
-    if path.path() == MANAGEMENT || path.path().strip_prefix(MANAGEMENT).is_some_and(|rest| rest.starts_with('/')) {
+    if path.path() == METADATA
+        || path.path() == MANAGEMENT
+        || path.path().strip_prefix(MANAGEMENT).is_some_and(|rest| rest.starts_with('/'))
+    {
         return Ok(Target::Management { path: path.clone() });
     }
     Err(Refusal::NotFound)
@@ -115,6 +127,8 @@ fn cluster(snapshot: &Snapshot, rest: &str) -> Result<Target, Refusal> {
 
 const CLUSTERS: &str = "/k8s/clusters/";
 const MANAGEMENT: &str = "/api/v1";
+/// Where a client learns which issuer to ask (RFC 9728 §3).
+const METADATA: &str = "/.well-known/oauth-protected-resource";
 
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,9 @@ use crate::boundary::SnapshotConfig;
 use crate::testing::{World, snapshot_config};
 
 fn find_on(host: &str, path: &str, server_name: Option<&str>) -> Result<Target, Refusal> {
-    let world = World::with(SnapshotConfig { hosts: vec!["gw.example.org".to_owned()], ..snapshot_config() });
+    let console = Some("console.example.org".to_owned());
+    let hosts = vec!["gw.example.org".to_owned()];
+    let world = World::with(SnapshotConfig { hosts, console, ..snapshot_config() });
     let head = Request::builder().uri(path).body(()).unwrap().into_parts().0;
     find(&world.gate.common.snapshot.load(), &head, host, &world.peer(server_name))
 }
@@ -15,6 +17,7 @@ fn routed(path: &str) -> Result<(String, String), Refusal> {
     match find_on("gw.example.org", path, None)? {
         Target::Cluster { place, path } => Ok((place.id().to_owned(), path.to_string())),
         Target::Management { path } => Ok(("management".to_owned(), path.to_string())),
+        Target::Console { path } => Ok(("console".to_owned(), path.to_string())),
     }
 }
 
@@ -61,6 +64,21 @@ fn a_cluster_has_its_own_host() {
     let other_name = find_on("east.k8s.example.org", "/api", Some("west.k8s.example.org"));
     assert!(matches!(other_name, Err(Refusal::Misdirected)), "a connection made for another name");
     assert!(matches!(find_on("evil.example.org", "/api/v1/me", None), Err(Refusal::Misdirected)));
+}
+
+#[test]
+fn the_console_has_a_host_of_its_own_and_nothing_else_is_there() {
+    for path in ["/", "/login?flow=x", "/oidc/token", "/api/v1/me", "/k8s/clusters/east/api"] {
+        let found = find_on("console.example.org", path, Some("console.example.org"));
+        let Ok(Target::Console { path: kept }) = found else { panic!("{path}: {found:?}") };
+        assert_eq!(kept.as_str(), path);
+    }
+    for path in ["/login", "/oidc/token", "/"] {
+        assert!(matches!(routed(path), Err(Refusal::NotFound)), "{path} on the host of the clusters");
+    }
+    let other_name = find_on("console.example.org", "/login", Some("gw.example.org"));
+    assert!(matches!(other_name, Err(Refusal::Misdirected)), "a connection made for the clusters");
+    assert_eq!(routed("/.well-known/oauth-protected-resource").unwrap().0, "management");
 }
 
 fn path_is_clear(path: &str) -> bool {

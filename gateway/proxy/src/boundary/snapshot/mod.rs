@@ -25,6 +25,7 @@ pub struct Snapshot {
     clusters: HashMap<String, Arc<Cluster>>,
     by_host: HashMap<String, Arc<Cluster>>,
     hosts: Vec<String>,
+    console: Option<String>,
     grants: Grants,
     limits: RequestLimits,
     whom_to_ask: String,
@@ -39,6 +40,8 @@ pub struct SnapshotConfig {
     pub grants: Vec<GrantConfig>,
     /// The names that this gateway answers to; any when empty.
     pub hosts: Vec<String>,
+    /// The name of the issuer and its pages, which is nothing else's.
+    pub console: Option<String>,
     /// How much one user and one address may ask for.
     pub limits: RequestLimits,
     /// The text that a refused user reads, such as "Ask the platform team."
@@ -104,6 +107,7 @@ impl Snapshot {
             clusters,
             by_host,
             hosts: config.hosts.iter().map(|host| host.to_ascii_lowercase()).collect(),
+            console: config.console.map(|host| host.to_ascii_lowercase()),
             grants,
             limits: config.limits,
             whom_to_ask: config.whom_to_ask,
@@ -137,6 +141,11 @@ impl Snapshot {
     #[must_use]
     pub fn limits(&self) -> &RequestLimits {
         &self.limits
+    }
+
+    /// Whether a host name is the one of the issuer and its pages.
+    pub(crate) fn is_console(&self, host: &str) -> bool {
+        self.console.as_deref() == Some(host)
     }
 
     /// Whether this gateway answers to a host name.

@@ -124,6 +124,7 @@ impl Loading<'_> {
             grants: if complete { grants.collect() } else { Vec::new() },
             clusters,
             hosts: config.served_hosts(),
+            console: config.hosts.console.clone(),
             limits: config.limits.requests.clone(),
             whom_to_ask: config.whom_to_ask.clone(),
         });

@@ -8,7 +8,7 @@ use crate::config::yaml::{Field, Section};
 pub struct Hosts {
     /// Names for kubectl and the API. The first one is written into kubeconfig files.
     pub clusters: Vec<String>,
-    /// The name of the web console. It must differ: a page that a pod serves through the proxy must never share an
+    /// The name of the issuer and its pages; `console.localhost` on a laptop. It must differ: a page that a pod serves through the proxy must never share an
     /// origin with it.
     pub console: Option<String>,
 }
@@ -28,7 +28,9 @@ pub(in crate::config) fn read(file: &Section<'_>, listeners: &Listeners) -> Host
         clusters.push("localhost".to_owned());
     }
     let console_field = part("console");
-    let console = console_field.as_ref().and_then(host);
+    let laptop = console_field.is_none() && section.is_none() && listeners.main.address.ip().is_loopback();
+    // Browsers know every name below `localhost` (RFC 6761 §6.3).
+    let console = console_field.as_ref().and_then(host).or_else(|| laptop.then(|| "console.localhost".to_owned()));
     if let (Some(name), Some(field)) = (&console, &console_field)
         && clusters.contains(name)
     {

@@ -4,6 +4,7 @@ pub(super) mod audit;
 pub(super) mod clusters;
 pub(super) mod grants;
 pub(super) mod hosts;
+pub(super) mod issuer;
 pub(super) mod limits;
 pub(super) mod listeners;
 pub(super) mod providers;

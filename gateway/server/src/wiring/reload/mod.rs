@@ -131,6 +131,7 @@ fn tell(error: &LoadError) {
 fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
     let differs = [
         ("listeners", old.listeners != new.listeners),
+        ("issuer", old.issuer != new.issuer),
         ("stateDir", old.state_dir != new.state_dir),
         ("store", old.store != new.store),
         ("keyFile", old.key_file != new.key_file),

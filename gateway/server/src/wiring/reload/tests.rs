@@ -72,7 +72,9 @@ async fn control(folder: &Path, registry: Registry) -> Arc<Control> {
     let store = Store::open(&folder.join("db"), Arc::new(SystemClock)).await.unwrap();
     let keys = KeyFile::open_or_create(&folder.join("key")).unwrap();
     let clock = Arc::new(SystemClock);
-    Control::start(ControlParts { store, keys, registry, clock, settings: Settings::default() }).await.unwrap()
+    Control::start(ControlParts { store, keys, registry, clock, issuer: None, settings: Settings::default() })
+        .await
+        .unwrap()
 }
 
 #[tokio::test]

@@ -1,0 +1,267 @@
+//! Logins at the issuer that are under way: from what a client asks for to the tokens that it gets.
+//!
+//! ```text
+//! code flow:    begin ─► a browser logs in ─► approve: a code ─► redeem, once
+//! device flow:  begin ─► somebody types the user code ─► a browser logs in ─► approve ─► poll, until it is redeemed
+//! ```
+//! A row belongs to the browser that opened its page: whoever has only the id in the address cannot go on with it.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use sqlx::{FromRow, SqliteConnection};
+
+use super::secret::Random;
+use crate::sessions::{self, SessionId};
+use crate::store::{Change, StoreFault, Write, millis, moment};
+
+/// How long a login may take.
+pub(crate) const LIFE: Duration = Duration::from_mins(10);
+/// How long a code is good for (RFC 6749 §4.1.2: ten minutes at most).
+pub(crate) const CODE_LIFE: Duration = Duration::from_mins(1);
+/// How often a device may ask (RFC 8628 §3.5).
+pub(crate) const INTERVAL: Duration = Duration::from_secs(5);
+
+/// Where the answer goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Flow {
+    /// Back to the client, by the browser.
+    Code { redirect_uri: String, state: Option<String>, challenge: String },
+    /// To a device that asks for it.
+    Device {
+        /// What the person types, as shown: `BCDF-GHJK`.
+        user_code: String,
+    },
+}
+
+/// A login under way.
+#[derive(Debug, Clone)]
+pub(crate) struct Authorization {
+    pub(crate) id: String,
+    pub(crate) client: String,
+    pub(crate) scope: String,
+    pub(crate) nonce: Option<String>,
+    pub(crate) flow: Flow,
+    /// Where the request came from, and what it called itself.
+    pub(crate) address: Option<String>,
+    pub(crate) agent: Option<String>,
+    pub(crate) created_at: Timestamp,
+    pub(crate) expires_at: Timestamp,
+    browser_sha256: Option<Vec<u8>>,
+    /// Who logged in, once somebody did.
+    pub(crate) session: Option<SessionId>,
+    pub(crate) denied: bool,
+    pub(crate) redeemed: bool,
+    polled_at: Option<Timestamp>,
+}
+
+/// What a client asks for.
+#[derive(Debug)]
+pub(crate) struct New<'a> {
+    pub(crate) client: &'a str,
+    pub(crate) scope: &'a str,
+    pub(crate) nonce: Option<&'a str>,
+    pub(crate) flow: &'a Flow,
+    pub(crate) device: Option<&'a Random>,
+    pub(crate) browser: Option<&'a Random>,
+    pub(crate) address: IpAddr,
+    pub(crate) agent: Option<&'a str>,
+}
+
+/// Keeps a new one and returns its id.
+pub(crate) async fn begin(write: &mut Write, new: New<'_>) -> Result<String, StoreFault> {
+    let id = uuid::Uuid::now_v7().simple().to_string();
+    let (redirect_uri, state, challenge, user_code) = match new.flow {
+        Flow::Code { redirect_uri, state, challenge } => (Some(redirect_uri), state.as_ref(), Some(challenge), None),
+        Flow::Device { user_code } => (None, None, None, Some(user_code)),
+    };
+    let at = write.at();
+    sqlx::query(
+        "INSERT INTO authorizations (id, client, scope, redirect_uri, state, nonce, challenge, user_code, device_sha256, \
+         browser_sha256, address, agent, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(&id)
+    .bind(new.client)
+    .bind(new.scope)
+    .bind(redirect_uri)
+    .bind(state)
+    .bind(new.nonce)
+    .bind(challenge)
+    .bind(user_code)
+    .bind(new.device.map(Random::hash))
+    .bind(new.browser.map(Random::hash))
+    .bind(new.address.to_string())
+    .bind(new.agent)
+    .bind(millis(at))
+    .bind(millis(at.saturating_add(LIFE).unwrap_or(Timestamp::MAX)))
+    .execute(write.connection())
+    .await?;
+    Ok(id)
+}
+
+#[derive(FromRow)]
+struct Row {
+    id: String,
+    client: String,
+    scope: String,
+    redirect_uri: Option<String>,
+    state: Option<String>,
+    nonce: Option<String>,
+    challenge: Option<String>,
+    user_code: Option<String>,
+    browser_sha256: Option<Vec<u8>>,
+    address: Option<String>,
+    agent: Option<String>,
+    created_at: i64,
+    expires_at: i64,
+    polled_at: Option<i64>,
+    session_id: Option<String>,
+    denied_at: Option<i64>,
+    redeemed_at: Option<i64>,
+}
+
+/// By what one is found.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum By<'a> {
+    Id(&'a str),
+    UserCode(&'a str),
+    Device(&'a Random),
+    Code(&'a Random),
+}
+
+enum Key<'a> {
+    Text(&'a str),
+    Hash(Vec<u8>),
+}
+
+/// Finds one, whatever became of it.
+pub(crate) async fn find(connection: &mut SqliteConnection, by: By<'_>) -> Result<Option<Authorization>, StoreFault> {
+    let (sql, key) = match by {
+        By::Id(id) => ("SELECT * FROM authorizations WHERE id = ?", Key::Text(id)),
+        By::UserCode(code) => ("SELECT * FROM authorizations WHERE user_code = ?", Key::Text(code)),
+        By::Device(code) => ("SELECT * FROM authorizations WHERE device_sha256 = ?", Key::Hash(code.hash())),
+        By::Code(code) => ("SELECT * FROM authorizations WHERE code_sha256 = ?", Key::Hash(code.hash())),
+    };
+    let query = sqlx::query_as(sql);
+    let query = match key {
+        Key::Text(text) => query.bind(text),
+        Key::Hash(hash) => query.bind(hash),
+    };
+    let row: Option<Row> = query.fetch_optional(connection).await?;
+    row.map(Row::read).transpose()
+}
+
+impl Row {
+    fn read(self) -> Result<Authorization, StoreFault> {
+        let flow = match (self.redirect_uri, self.challenge, self.user_code) {
+            (Some(redirect_uri), Some(challenge), None) => Flow::Code { redirect_uri, state: self.state, challenge },
+            (None, None, Some(user_code)) => Flow::Device { user_code },
+            _ => return Err(StoreFault::unreadable("authorization", "it is of no flow")),
+        };
+        Ok(Authorization {
+            id: self.id,
+            client: self.client,
+            scope: self.scope,
+            nonce: self.nonce,
+            flow,
+            address: self.address,
+            agent: self.agent,
+            created_at: moment(self.created_at),
+            expires_at: moment(self.expires_at),
+            browser_sha256: self.browser_sha256,
+            session: self.session_id.map(|id| sessions::parse_id(&id)).transpose()?,
+            denied: self.denied_at.is_some(),
+            redeemed: self.redeemed_at.is_some(),
+            polled_at: self.polled_at.map(moment),
+        })
+    }
+}
+
+impl Authorization {
+    /// Whether somebody may still log in for it.
+    pub(crate) fn is_open(&self, now: Timestamp) -> bool {
+        self.session.is_none() && !self.denied && !self.redeemed && now < self.expires_at
+    }
+
+    /// Whether it belongs to the browser that holds this.
+    pub(crate) fn is_of(&self, browser: &Random) -> bool {
+        self.browser_sha256.as_deref().is_some_and(|hash| browser.is(hash))
+    }
+
+    /// Whether the device asks more often than it was told.
+    pub(crate) fn asks_too_soon(&self, now: Timestamp) -> bool {
+        // A second of grace: clocks of devices and the way here differ from request to request.
+        let least = INTERVAL.saturating_sub(Duration::from_secs(1));
+        self.polled_at.is_some_and(|polled| crate::store::since(polled, now) < least)
+    }
+}
+
+/// Gives one to the browser that typed its user code. A later browser takes it over: the person may have begun on
+/// another machine.
+pub(crate) async fn take(write: &mut Write, id: &str, browser: &Random) -> Result<(), StoreFault> {
+    sqlx::query("UPDATE authorizations SET browser_sha256 = ? WHERE id = ?")
+        .bind(browser.hash())
+        .bind(id)
+        .execute(write.connection())
+        .await?;
+    Ok(())
+}
+
+/// Ties it to the session that a login began; the code, where there is one, is good from now on. `false`: it was over
+/// in the meantime.
+pub(crate) async fn approve(
+    write: &mut Write,
+    id: &str,
+    session: &SessionId,
+    code: Option<&Random>,
+) -> Result<bool, StoreFault> {
+    let at = write.at();
+    let code_ends = at.saturating_add(CODE_LIFE).unwrap_or(Timestamp::MAX);
+    let done = sqlx::query(
+        "UPDATE authorizations SET session_id = ?1, code_sha256 = ?2, \
+         expires_at = CASE WHEN ?2 IS NULL THEN expires_at ELSE ?3 END \
+         WHERE id = ?4 AND session_id IS NULL AND denied_at IS NULL AND expires_at > ?5",
+    )
+    .bind(session.as_str())
+    .bind(code.map(Random::hash))
+    .bind(millis(code_ends))
+    .bind(id)
+    .bind(millis(at))
+    .execute(write.connection())
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Ends it without a login.
+pub(crate) async fn deny(write: &mut Write, id: &str) -> Result<(), StoreFault> {
+    let at = millis(write.at());
+    sqlx::query("UPDATE authorizations SET denied_at = ? WHERE id = ? AND session_id IS NULL")
+        .bind(at)
+        .bind(id)
+        .execute(write.connection())
+        .await?;
+    Ok(())
+}
+
+/// Notes that its tokens were given out. `false`: they were before.
+pub(crate) async fn redeem(write: &mut Write, id: &str) -> Result<bool, StoreFault> {
+    let at = millis(write.at());
+    let done = sqlx::query("UPDATE authorizations SET redeemed_at = ? WHERE id = ? AND redeemed_at IS NULL")
+        .bind(at)
+        .bind(id)
+        .execute(write.connection())
+        .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Notes that the device asked.
+pub(crate) async fn polled(write: &mut Write, id: &str) -> Result<Change, StoreFault> {
+    let at = millis(write.at());
+    sqlx::query("UPDATE authorizations SET polled_at = ? WHERE id = ?")
+        .bind(at)
+        .bind(id)
+        .execute(write.connection())
+        .await?;
+    Ok(Change::AuthorizationSeen(id.to_owned()))
+}

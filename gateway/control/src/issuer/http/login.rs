@@ -1,0 +1,201 @@
+//! The page where somebody logs in for a client or a device.
+
+use std::sync::Arc;
+
+use auth_core::{LoginForm, LoginInput, Password, PublicProvider};
+use axum::body::Body;
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+
+use super::authorize::{Back, see_other};
+use super::pages::{Choice, Device, Failed, LoginPage, MessagePage, leading_to, shown};
+use super::params::Params;
+use super::texts::Texts;
+use super::{browser, issuer};
+use crate::api::{Arrival, Entered};
+use crate::control::Control;
+use crate::issuer::authorization::{self, Authorization, By, Flow};
+use crate::issuer::{Issuer, Random};
+use crate::login::{Gives, LoginError, LoginRequest};
+use crate::store::{Change, StoreFault};
+
+/// A visit of the page: which login it is for, and whose browser it is.
+struct Visit<'a> {
+    control: &'a Control,
+    issuer: &'a Issuer,
+    texts: &'static Texts,
+    arrival: &'a Arrival,
+    browser: Random,
+    found: Authorization,
+}
+
+pub(super) async fn show(
+    State(control): State<Arc<Control>>,
+    RawQuery(query): RawQuery,
+    entered: Entered,
+    headers: HeaderMap,
+) -> Response {
+    let params = Params::read(query.unwrap_or_default().as_bytes()).unwrap_or_default();
+    match Visit::find(&control, &entered, &headers, params.get("flow")).await {
+        Ok(visit) => visit.page("", "", None).into_response(),
+        Err(refused) => refused,
+    }
+}
+
+pub(super) async fn submit(
+    State(control): State<Arc<Control>>,
+    entered: Entered,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let params = Params::of_form(&headers, body).await.unwrap_or_default();
+    let visit = match Visit::find(&control, &entered, &headers, params.get("flow")).await {
+        Ok(visit) => visit,
+        Err(refused) => return refused,
+    };
+    let about = (&visit.browser, visit.found.id.as_str());
+    if !browser::is_ours(visit.issuer, &headers, about, params.get("form").unwrap_or_default()) {
+        return Failed::new(visit.texts, visit.texts.foreign_form, visit.arrival).with(StatusCode::FORBIDDEN);
+    }
+    match params.get("answer") {
+        Some("no") => visit.stop().await,
+        _ => visit.log_in(&params).await,
+    }
+}
+
+impl<'a> Visit<'a> {
+    async fn find(
+        control: &'a Control,
+        entered: &'a Entered,
+        headers: &HeaderMap,
+        flow: Option<&str>,
+    ) -> Result<Self, Response> {
+        let (texts, arrival) = (Texts::wanted(headers), entered.arrival());
+        let issuer = issuer(control).map_err(IntoResponse::into_response)?;
+        let over = || Failed::new(texts, texts.over, arrival).with(StatusCode::GONE);
+        let (Some(browser), Some(flow)) = (browser::of(headers), flow) else { return Err(over()) };
+        let found = read(control, flow).await.map_err(|fault| failed(texts, arrival, &fault))?;
+        let now = control.store().now();
+        let found = found.filter(|found| found.is_open(now) && found.is_of(&browser)).ok_or_else(over)?;
+        Ok(Self { control, issuer, texts, arrival, browser, found })
+    }
+
+    fn page(&self, chosen: &str, username: &str, problem: Option<&str>) -> Response {
+        let Ok(form_code) = browser::form_code(self.issuer, &self.browser, &self.found.id) else {
+            return Failed::new(self.texts, self.texts.unavailable, self.arrival)
+                .with(StatusCode::INTERNAL_SERVER_ERROR);
+        };
+        let registry = self.control.registry();
+        let public = registry.public();
+        let takes_password = |provider: &&&PublicProvider| provider.login.contains(&LoginForm::Password);
+        let passwords = public.iter().filter(takes_password).map(|provider| Choice {
+            id: provider.id.as_str(),
+            display_name: &provider.display_name,
+            is_chosen: provider.id.as_str() == chosen,
+        });
+        let client = self.issuer.client(&self.found.client).map_or(self.found.client.as_str(), |client| &client.name);
+        let page = LoginPage {
+            texts: self.texts,
+            client,
+            flow: &self.found.id,
+            form_code: &form_code,
+            device: self.device(),
+            passwords: passwords.collect(),
+            username,
+            problem,
+            audit_id: &self.arrival.trace_id,
+        };
+        let response = shown(&page, StatusCode::OK);
+        match &self.found.flow {
+            Flow::Code { redirect_uri, .. } => leading_to(response, redirect_uri),
+            Flow::Device { .. } => response,
+        }
+    }
+
+    fn device(&self) -> Option<Device<'_>> {
+        let Flow::Device { user_code } = &self.found.flow else { return None };
+        Some(Device {
+            user_code,
+            address: self.found.address.as_deref().unwrap_or("?"),
+            agent: self.found.agent.as_deref().unwrap_or("?"),
+            started: self.found.created_at.strftime("%Y-%m-%d %H:%M UTC").to_string(),
+        })
+    }
+
+    async fn log_in(&self, params: &Params) -> Response {
+        let part = |name: &str| params.get(name).unwrap_or_default();
+        let (provider, username) = (part("provider"), part("username"));
+        let request = LoginRequest {
+            provider: provider.to_owned(),
+            input: LoginInput::Password { login: username.to_owned(), password: Password::new(part("password")) },
+            client: Some(self.arrival.client),
+            trace_id: self.arrival.trace_id.clone(),
+        };
+        let code = match &self.found.flow {
+            Flow::Code { .. } => Random::new().map(Some),
+            Flow::Device { .. } => Ok(None),
+        };
+        let Ok(code) = code else {
+            return Failed::new(self.texts, self.texts.unavailable, self.arrival)
+                .with(StatusCode::INTERNAL_SERVER_ERROR);
+        };
+        let gives = Gives::Approval { authorization: &self.found.id, code: code.as_ref() };
+        match self.control.begin(request, gives).await {
+            Ok(_) => self.done(code),
+            Err(LoginError::Over) => Failed::new(self.texts, self.texts.over, self.arrival).with(StatusCode::GONE),
+            Err(LoginError::Store(fault)) => failed(self.texts, self.arrival, &fault),
+            Err(LoginError::Refused { error, .. }) => {
+                self.page(provider, username, Some(self.texts.problem(error.code())))
+            }
+            Err(_) => self.page(provider, username, Some(self.texts.problem("other"))),
+        }
+    }
+
+    fn done(&self, code: Option<Random>) -> Response {
+        match (&self.found.flow, code) {
+            (Flow::Code { redirect_uri, state, .. }, Some(code)) => {
+                let back = Back { redirect_uri: redirect_uri.clone(), state: state.clone() };
+                see_other(&back.to(self.issuer, &[("code", code.expose())]))
+            }
+            _ => self.message(self.texts.done_title, self.texts.done),
+        }
+    }
+
+    async fn stop(&self) -> Response {
+        match self.deny().await {
+            Err(fault) => return failed(self.texts, self.arrival, &fault),
+            Ok(()) => tracing::warn!(
+                audit_id = self.arrival.trace_id,
+                authorization = self.found.id,
+                "a login was stopped by its person"
+            ),
+        }
+        match &self.found.flow {
+            Flow::Code { redirect_uri, state, .. } => {
+                let back = Back { redirect_uri: redirect_uri.clone(), state: state.clone() };
+                see_other(&back.to(self.issuer, &[("error", "access_denied")]))
+            }
+            Flow::Device { .. } => self.message(self.texts.denied_title, self.texts.denied),
+        }
+    }
+
+    async fn deny(&self) -> Result<(), StoreFault> {
+        let mut write = self.control.store().write().await?;
+        authorization::deny(&mut write, &self.found.id).await?;
+        write.commit(Change::AuthorizationSeen(self.found.id.clone())).await
+    }
+
+    fn message(&self, title: &str, text: &str) -> Response {
+        shown(&MessagePage { texts: self.texts, title, text, audit_id: None }, StatusCode::OK)
+    }
+}
+
+async fn read(control: &Control, flow: &str) -> Result<Option<Authorization>, StoreFault> {
+    authorization::find(&mut *control.store().read().await?, By::Id(flow)).await
+}
+
+pub(super) fn failed(texts: &Texts, arrival: &Arrival, fault: &StoreFault) -> Response {
+    tracing::error!(audit_id = arrival.trace_id, why = %auth_core::with_causes(fault), "the store failed");
+    Failed::new(texts, texts.unavailable, arrival).with(StatusCode::SERVICE_UNAVAILABLE)
+}

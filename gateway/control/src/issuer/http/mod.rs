@@ -1,0 +1,82 @@
+//! The issuer in HTTP, on a host name of its own: the protocol for clients, and the pages that people see.
+//!
+//! Everything here is open to all. What a request may do follows from what it carries: a code, a token, a form that was
+//! shown to the same browser.
+
+mod authorize;
+mod browser;
+mod device;
+mod discovery;
+mod login;
+mod pages;
+mod params;
+mod texts;
+mod token;
+mod userinfo;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::map_response;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+
+use super::Issuer;
+use crate::api::Entered;
+use crate::control::Control;
+use pages::Failed;
+use texts::Texts;
+
+/// The routes of the console's host name. Served only through [`crate::enter`].
+pub fn router(control: Arc<Control>) -> Router {
+    Router::new()
+        .route("/oidc/.well-known/openid-configuration", get(discovery::configuration))
+        .route("/oidc/jwks", get(discovery::jwks))
+        .route("/oidc/authorize", get(authorize::by_query).post(authorize::by_form))
+        .route("/oidc/token", post(token::token))
+        .route("/oidc/revoke", post(token::revoke))
+        .route("/oidc/device", post(device::begin))
+        .route("/oidc/userinfo", get(userinfo::show).post(userinfo::show))
+        .route("/login", get(login::show).post(login::submit))
+        .route("/device", get(device::show).post(device::submit))
+        .route("/style.css", get(style))
+        .fallback(nothing)
+        .layer(map_response(guarded))
+        .with_state(control)
+}
+
+/// The issuer of a router that is served only where there is one.
+fn issuer(control: &Control) -> Result<&Issuer, StatusCode> {
+    control.issuer().ok_or(StatusCode::NOT_FOUND)
+}
+
+async fn style() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], include_str!("../../../static/style.css"))
+}
+
+async fn nothing(State(_): State<Arc<Control>>, entered: Entered, headers: axum::http::HeaderMap) -> Response {
+    let texts = Texts::wanted(&headers);
+    Failed::new(texts, texts.nothing_here, entered.arrival()).with(StatusCode::NOT_FOUND)
+}
+
+/// What every answer says, whatever made it. A page that allows more says so itself.
+async fn guarded(mut response: Response) -> Response {
+    const ALWAYS: [(HeaderName, &str); 5] = [
+        (header::CACHE_CONTROL, "no-store"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    ];
+    let headers = response.headers_mut();
+    for (name, value) in ALWAYS {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(pages::POLICY));
+    response
+}
+
+#[cfg(test)]
+mod tests;

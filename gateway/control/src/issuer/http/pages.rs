@@ -1,0 +1,132 @@
+//! The pages: rendered here, without a script, and nothing in them comes from elsewhere.
+
+use askama::Template;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
+use url::{Host, Url};
+
+use super::texts::Texts;
+use crate::api::Arrival;
+
+/// What a page may load and where its forms go (CSP Level 3).
+pub(super) const POLICY: &str =
+    "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+
+/// The page where somebody says who they are.
+#[derive(Debug, Template)]
+#[template(path = "login.html")]
+pub(super) struct LoginPage<'a> {
+    pub(super) texts: &'a Texts,
+    pub(super) client: &'a str,
+    pub(super) flow: &'a str,
+    pub(super) form_code: &'a str,
+    pub(super) device: Option<Device<'a>>,
+    pub(super) passwords: Vec<Choice<'a>>,
+    /// What was typed before, and why it did not work.
+    pub(super) username: &'a str,
+    pub(super) problem: Option<&'a str>,
+    pub(super) audit_id: &'a str,
+}
+
+/// A provider that takes a password.
+#[derive(Debug)]
+pub(super) struct Choice<'a> {
+    pub(super) id: &'a str,
+    pub(super) display_name: &'a str,
+    pub(super) is_chosen: bool,
+}
+
+/// What is known of the device that somebody logs in for.
+#[derive(Debug)]
+pub(super) struct Device<'a> {
+    pub(super) user_code: &'a str,
+    pub(super) address: &'a str,
+    pub(super) agent: &'a str,
+    pub(super) started: String,
+}
+
+/// The page where somebody types what a device shows.
+#[derive(Debug, Template)]
+#[template(path = "device.html")]
+pub(super) struct DevicePage<'a> {
+    pub(super) texts: &'a Texts,
+    pub(super) form_code: &'a str,
+    pub(super) user_code: &'a str,
+    pub(super) problem: Option<&'a str>,
+}
+
+/// The last page: all is well, or was stopped.
+#[derive(Debug, Template)]
+#[template(path = "message.html")]
+pub(super) struct MessagePage<'a> {
+    pub(super) texts: &'a Texts,
+    pub(super) title: &'a str,
+    pub(super) text: &'a str,
+    pub(super) audit_id: Option<&'a str>,
+}
+
+/// A page as an answer.
+pub(super) fn shown(page: &impl Template, status: StatusCode) -> Response {
+    match page.render() {
+        Ok(html) => (status, Html(html)).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "a page cannot be rendered");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+/// Lets the page's form lead to where the client waits: browsers hold a redirect against `form-action`, too. An address
+/// in brackets cannot be written there, so that one opens all plain addresses of it.
+pub(super) fn leading_to(mut response: Response, redirect_uri: &str) -> Response {
+    let Ok(url) = Url::parse(redirect_uri) else { return response };
+    let source = match url.host() {
+        Some(Host::Ipv6(_)) => format!("{}:", url.scheme()),
+        _ => url.origin().ascii_serialization(),
+    };
+    let policy = POLICY.replace("form-action 'self'", &format!("form-action 'self' {source}"));
+    if let Ok(policy) = HeaderValue::try_from(policy) {
+        response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
+    response
+}
+
+/// A page that says what went wrong, with an id to quote.
+#[derive(Debug)]
+pub(super) struct Failed<'a> {
+    texts: &'a Texts,
+    text: &'a str,
+    audit_id: &'a str,
+}
+
+impl<'a> Failed<'a> {
+    pub(super) fn new(texts: &'a Texts, text: &'a str, arrival: &'a Arrival) -> Self {
+        Self { texts, text, audit_id: &arrival.trace_id }
+    }
+
+    pub(super) fn with(&self, status: StatusCode) -> Response {
+        let (texts, text) = (self.texts, self.text);
+        shown(&MessagePage { texts, title: texts.failed_title, text, audit_id: Some(self.audit_id) }, status)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_may_lead_to_the_client_and_nowhere_else() {
+        let policy = |uri: &str| {
+            let response = leading_to(StatusCode::OK.into_response(), uri);
+            response
+                .headers()
+                .get(header::CONTENT_SECURITY_POLICY)
+                .map(|value| value.to_str().expect("text").to_owned())
+        };
+        let of = |uri: &str| policy(uri).expect("a policy");
+        assert!(of("http://127.0.0.1:40123/callback").contains("form-action 'self' http://127.0.0.1:40123;"));
+        assert!(of("https://app.example.org/cb?x=1").contains("form-action 'self' https://app.example.org;"));
+        assert!(of("http://[::1]:40123/callback").contains("form-action 'self' http:;"));
+        assert_eq!(policy("x"), None, "what is no address keeps the usual policy");
+    }
+}

@@ -1,0 +1,561 @@
+//! The issuer as clients and browsers meet it.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+use axum::body::{Body, to_bytes};
+use axum::http::{Request, Response, StatusCode, header};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::Value;
+use url::Url;
+use url::form_urlencoded::Serializer;
+
+use super::*;
+use crate::testing::{Mood, Site};
+use crate::{Arrival, Rejected, ResolveError};
+
+const CALLBACK: &str = "http://127.0.0.1:40123/callback";
+// The example of RFC 7636, appendix B.
+const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+
+/// A browser, or a client without one: it keeps one cookie.
+struct Visitor<'a> {
+    site: &'a Site,
+    cookie: Option<String>,
+}
+
+struct Seen {
+    status: StatusCode,
+    location: String,
+    text: String,
+}
+
+impl Seen {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("{} {}", self.status, self.text))
+    }
+
+    fn word(&self, name: &str) -> String {
+        self.json()[name].as_str().unwrap_or_else(|| panic!("{name}: {}", self.text)).to_owned()
+    }
+
+    /// What stands behind a hidden field of a form.
+    fn field(&self, name: &str) -> String {
+        let before = format!(r#"name="{name}" value=""#);
+        let (_, rest) = self.text.split_once(&before).unwrap_or_else(|| panic!("{name} is not in {}", self.text));
+        rest.split('"').next().expect("a value").to_owned()
+    }
+
+    fn query(&self, name: &str) -> Option<String> {
+        let url = Url::parse("https://console.test").expect("a base").join(&self.location).expect("a location");
+        url.query_pairs().find(|(found, _)| found == name).map(|(_, value)| value.into_owned())
+    }
+}
+
+impl<'a> Visitor<'a> {
+    fn new(site: &'a Site) -> Self {
+        Self { site, cookie: None }
+    }
+
+    async fn send(&mut self, request: axum::http::request::Builder, body: String) -> Seen {
+        let cookie = self.cookie.iter().fold(request, |request, cookie| request.header(header::COOKIE, cookie));
+        let arrival =
+            Arrival { caller: None, client: IpAddr::V4(Ipv4Addr::LOCALHOST), trace_id: "the-audit-id".to_owned() };
+        let router = router(Arc::clone(&self.site.control));
+        let response = crate::enter(&router, cookie.body(Body::from(body)).expect("a request"), arrival).await;
+        self.keep(response).await
+    }
+
+    async fn keep(&mut self, response: Response<Body>) -> Seen {
+        let header = |name| response.headers().get(name).map(|value| value.to_str().expect("text").to_owned());
+        assert_eq!(header(header::X_FRAME_OPTIONS).as_deref(), Some("DENY"));
+        assert!(header(header::CONTENT_SECURITY_POLICY).expect("a policy").contains("default-src 'none'"));
+        if let Some(cookie) = header(header::SET_COOKIE) {
+            self.cookie = cookie.split(';').next().map(str::to_owned);
+        }
+        let (status, location) = (response.status(), header(header::LOCATION).unwrap_or_default());
+        let bytes = to_bytes(response.into_body(), usize::MAX).await.expect("a body");
+        Seen { status, location, text: String::from_utf8(bytes.to_vec()).expect("text") }
+    }
+
+    async fn get(&mut self, path: &str) -> Seen {
+        self.send(Request::get(path), String::new()).await
+    }
+
+    async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Seen {
+        let body = Serializer::new(String::new()).extend_pairs(fields).finish();
+        self.send(Request::post(path).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded"), body).await
+    }
+
+    /// What a client asks for, with some of it changed.
+    async fn authorize(&mut self, changed: &[(&str, &str)]) -> Seen {
+        let usual = [
+            ("client_id", "kubectl-gatewarden"),
+            ("redirect_uri", CALLBACK),
+            ("response_type", "code"),
+            ("scope", "openid offline_access"),
+            ("state", "s t&te"),
+            ("nonce", "n0nce"),
+            ("code_challenge", CHALLENGE),
+            ("code_challenge_method", "S256"),
+        ];
+        let kept = usual.into_iter().filter(|(name, _)| !changed.iter().any(|(other, _)| other == name));
+        let query = Serializer::new(String::new()).extend_pairs(kept).extend_pairs(changed).finish();
+        self.get(&format!("/oidc/authorize?{query}")).await
+    }
+
+    /// Fills in the form of a login page.
+    async fn log_in(&mut self, page: &Seen, username: &str, password: &str) -> Seen {
+        let (flow, form) = (page.field("flow"), page.field("form"));
+        let fields = [
+            ("flow", flow.as_str()),
+            ("form", &form),
+            ("provider", "corp"),
+            ("username", username),
+            ("password", password),
+        ];
+        self.post("/login", &fields).await
+    }
+
+    /// From the request to a code.
+    async fn code(&mut self) -> String {
+        let sent = self.authorize(&[]).await;
+        let page = self.get(&sent.location).await;
+        let done = self.log_in(&page, "alice", "right").await;
+        assert_eq!(done.status, 303, "{}", done.text);
+        done.query("code").expect("a code")
+    }
+
+    async fn redeem(&mut self, code: &str, changed: &[(&str, &str)]) -> Seen {
+        let usual = [
+            ("grant_type", "authorization_code"),
+            ("client_id", "kubectl-gatewarden"),
+            ("code", code),
+            ("redirect_uri", CALLBACK),
+            ("code_verifier", VERIFIER),
+        ];
+        let kept = usual.into_iter().filter(|(name, _)| !changed.iter().any(|(other, _)| other == name));
+        let fields: Vec<_> = kept.chain(changed.iter().copied()).collect();
+        self.post("/oidc/token", &fields).await
+    }
+
+    async fn refresh(&mut self, token: &str) -> Seen {
+        let fields = [("grant_type", "refresh_token"), ("client_id", "kubectl-gatewarden"), ("refresh_token", token)];
+        self.post("/oidc/token", &fields).await
+    }
+}
+
+fn claims(token: &str) -> Value {
+    let part = token.split('.').nth(1).expect("claims");
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).expect("base64")).expect("JSON")
+}
+
+async fn is_good(site: &Site, token: &str) -> bool {
+    match site.control.resolve_signed(token).await {
+        Ok(_) => true,
+        Err(ResolveError::Unauthenticated(_)) => false,
+        Err(other) => panic!("{other}"),
+    }
+}
+
+#[tokio::test]
+async fn a_person_logs_in_and_the_client_gets_tokens_that_open_clusters() {
+    let site = Site::open().await;
+    let mut browser = Visitor::new(&site);
+    let sent = browser.authorize(&[]).await;
+    assert_eq!(sent.status, 303, "{}", sent.text);
+    let page = browser.get(&sent.location).await;
+    assert!(page.text.contains("Corporate directory") && page.text.contains("kubectl"), "{}", page.text);
+    let wrong = browser.log_in(&page, "alice", "wrong").await;
+    assert!(wrong.status == 200 && wrong.text.contains("not right") && wrong.text.contains("the-audit-id"));
+    assert!(wrong.text.contains(r#"value="alice""#) && !wrong.text.contains(r#"value="wrong""#), "{}", wrong.text);
+    let done = browser.log_in(&page, "alice", "right").await;
+    assert!(done.location.starts_with("http://127.0.0.1:40123/callback?code="), "{}", done.location);
+    assert_eq!(done.query("state").as_deref(), Some("s t&te"));
+    assert_eq!(done.query("iss").as_deref(), Some("https://console.test/oidc"));
+    let mut client = Visitor::new(&site);
+    let given = client.redeem(&done.query("code").expect("a code"), &[]).await;
+    assert_eq!(given.json()["expires_in"], 900, "{}", given.text);
+    let (access, id) = (given.word("access_token"), given.word("id_token"));
+    for token in [&access, &id] {
+        let resolved = site.control.resolve_signed(token).await.expect("a session");
+        assert_eq!(resolved.identity.user.username, "corp:alice");
+        assert!(claims(token).get("groups").is_none(), "groups are the session's");
+    }
+    let about = claims(&id);
+    assert_eq!((&about["nonce"], &about["aud"]), (&"n0nce".into(), &"kubectl-gatewarden".into()));
+    assert_eq!(
+        (&about["preferred_username"], &claims(&access)["aud"]),
+        (&"corp:alice".into(), &"https://gw.test".into())
+    );
+    let shown = client
+        .send(Request::get("/oidc/userinfo").header("authorization", format!("Bearer {access}")), String::new())
+        .await;
+    assert_eq!(shown.json()["groups"], serde_json::json!(["corp:dev", "corp:ops"]), "{}", shown.text);
+}
+
+#[tokio::test]
+async fn whatever_a_client_asks_wrongly_is_told_to_it_or_to_the_person() {
+    let site = Site::open().await;
+    let mut browser = Visitor::new(&site);
+    // Nobody is sent to an address that is not known to want the answer.
+    for changed in [
+        ("client_id", "nobody"),
+        ("client_id", ""),
+        ("redirect_uri", "https://evil.test/callback"),
+        ("redirect_uri", "http://127.0.0.1:1/other"),
+        ("redirect_uri", "https://page.test/cb"),
+        ("redirect_uri", ""),
+    ] {
+        let seen = browser.authorize(&[changed]).await;
+        assert!(seen.status == 400 && seen.location.is_empty(), "{changed:?}: {} {}", seen.status, seen.location);
+        assert!(seen.text.contains("the-audit-id"), "{}", seen.text);
+    }
+    let twice = browser.get("/oidc/authorize?client_id=kubectl-gatewarden&client_id=page").await;
+    assert_eq!((twice.status, twice.location.as_str()), (StatusCode::BAD_REQUEST, ""));
+    for (changed, error) in [
+        (("response_type", "token"), "unsupported_response_type"),
+        (("response_type", "code id_token"), "unsupported_response_type"),
+        (("response_mode", "fragment"), "invalid_request"),
+        (("scope", "profile"), "invalid_scope"),
+        (("scope", ""), "invalid_scope"),
+        (("code_challenge", ""), "invalid_request"),
+        (("code_challenge", "short"), "invalid_request"),
+        (("code_challenge_method", "plain"), "invalid_request"),
+        (("code_challenge_method", ""), "invalid_request"),
+        (("prompt", "none"), "login_required"),
+        (("request", "eyJhbGciOiJub25lIn0.e30."), "request_not_supported"),
+        (("request_uri", "https://evil.test/x"), "request_uri_not_supported"),
+    ] {
+        let seen = browser.authorize(&[changed]).await;
+        assert!(seen.location.starts_with(CALLBACK), "{changed:?}: {} {}", seen.status, seen.text);
+        assert_eq!(seen.query("error").as_deref(), Some(error), "{changed:?}");
+        assert_eq!(seen.query("state").as_deref(), Some("s t&te"));
+        assert!(seen.query("iss").is_some() && seen.query("code").is_none());
+    }
+}
+
+#[tokio::test]
+async fn a_login_page_belongs_to_the_browser_that_opened_it() {
+    let site = Site::open().await;
+    let (mut alice, mut mallory) = (Visitor::new(&site), Visitor::new(&site));
+    let sent = alice.authorize(&[]).await;
+    let page = alice.get(&sent.location).await;
+    let other = mallory.authorize(&[]).await;
+    let others = mallory.get(&other.location).await;
+    assert_eq!(Visitor::new(&site).get(&sent.location).await.status, 410, "without a cookie");
+    assert_eq!(mallory.get(&sent.location).await.status, 410, "another browser's");
+    assert_eq!(mallory.log_in(&page, "alice", "right").await.status, 410, "another browser's form");
+    // A page of mallory's that makes alice's browser send his form.
+    assert_eq!(alice.log_in(&others, "mallory", "right").await.status, 410);
+    let (flow, form) = (page.field("flow"), others.field("form"));
+    let fields =
+        [("flow", flow.as_str()), ("form", &form), ("provider", "corp"), ("username", "bob"), ("password", "right")];
+    assert_eq!(alice.post("/login", &fields).await.status, 403, "a code of another form");
+    let form = page.field("form");
+    let body = format!("flow={flow}&form={form}&provider=corp&username=alice&password=right");
+    let request = Request::post("/login").header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+    for origin in ["https://evil.test", "null", "https://console.test.evil.test", "http://console.test"] {
+        let foreign = Request::post("/login").header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        let seen = alice.send(foreign.header(header::ORIGIN, origin), body.clone()).await;
+        assert_eq!(seen.status, 403, "{origin}");
+    }
+    let seen = alice.send(request.header(header::ORIGIN, "https://console.test"), body).await;
+    assert_eq!(seen.status, 303, "{}", seen.text);
+    assert_eq!(alice.log_in(&page, "alice", "right").await.status, 410, "a second time");
+    assert_eq!(alice.get(&sent.location).await.status, 410);
+}
+
+#[tokio::test]
+async fn a_login_that_takes_too_long_is_over() {
+    let site = Site::open().await;
+    let mut browser = Visitor::new(&site);
+    let sent = browser.authorize(&[]).await;
+    let page = browser.get(&sent.location).await;
+    site.clock.advance(Duration::from_mins(10));
+    assert_eq!(browser.get(&sent.location).await.status, 410);
+    assert_eq!(browser.log_in(&page, "alice", "right").await.status, 410);
+}
+
+#[tokio::test]
+async fn a_code_is_good_for_its_client_with_its_verifier_for_a_minute() {
+    let site = Site::open().await;
+    let mut visitor = Visitor::new(&site);
+    let code = visitor.code().await;
+    for (changed, error) in [
+        (("code", "x"), "invalid_grant"),
+        (("code", CHALLENGE), "invalid_grant"),
+        (("client_id", "page"), "invalid_grant"),
+        (("client_id", "nobody"), "invalid_client"),
+        (("redirect_uri", "http://127.0.0.1:40124/callback"), "invalid_grant"),
+        (("code_verifier", CHALLENGE), "invalid_grant"),
+        (("code_verifier", ""), "invalid_request"),
+        (("grant_type", "password"), "unsupported_grant_type"),
+        (("grant_type", ""), "unsupported_grant_type"),
+    ] {
+        let seen = visitor.redeem(&code, &[changed]).await;
+        assert_eq!((seen.status.is_client_error(), seen.word("error").as_str()), (true, error), "{changed:?}");
+    }
+    assert_eq!(visitor.redeem(&code, &[]).await.status, 200, "it is still good");
+    let late = visitor.code().await;
+    site.clock.advance(Duration::from_mins(1));
+    assert_eq!(visitor.redeem(&late, &[]).await.word("error"), "invalid_grant");
+}
+
+#[tokio::test]
+async fn a_code_that_comes_twice_ends_the_login() {
+    let site = Site::open().await;
+    let mut visitor = Visitor::new(&site);
+    let code = visitor.code().await;
+    let access = visitor.redeem(&code, &[]).await.word("access_token");
+    assert!(is_good(&site, &access).await);
+    assert_eq!(visitor.redeem(&code, &[]).await.word("error"), "invalid_grant");
+    assert!(!is_good(&site, &access).await, "somebody else had the code");
+}
+
+#[tokio::test]
+async fn a_refresh_token_is_good_once_and_again_for_a_lost_answer() {
+    let site = Site::open().await;
+    let mut client = Visitor::new(&site);
+    let code = client.code().await;
+    let first = client.redeem(&code, &[]).await.word("refresh_token");
+    assert!(first.starts_with("gwr-"), "{first}");
+    let given = client.refresh(&first).await;
+    let (access, second) = (given.word("access_token"), given.word("refresh_token"));
+    assert_ne!(first, second);
+    site.clock.advance(Duration::from_secs(30));
+    assert_eq!(client.refresh(&first).await.status, 200, "the answer was lost");
+    assert_eq!(client.refresh(&second).await.status, 200, "or it was not");
+    site.clock.advance(Duration::from_secs(1));
+    assert!(is_good(&site, &access).await);
+    assert_eq!(client.refresh(&first).await.word("error"), "invalid_grant", "somebody else has it");
+    assert!(!is_good(&site, &access).await, "so the login ends");
+    assert_eq!(client.refresh(&second).await.word("error"), "invalid_grant");
+}
+
+#[tokio::test]
+async fn a_refresh_token_means_something_to_its_client_alone() {
+    let site = Site::open().await;
+    let mut client = Visitor::new(&site);
+    let code = client.code().await;
+    let token = client.redeem(&code, &[]).await.word("refresh_token");
+    let api = site.login("alice").await.expect("logged in").token.expose().to_owned();
+    let fields = [("grant_type", "refresh_token"), ("client_id", "page"), ("refresh_token", token.as_str())];
+    assert_eq!(client.post("/oidc/token", &fields).await.word("error"), "invalid_grant");
+    for wrong in ["", "x", &api, &format!("{token}x"), &token.replace("gwr-", "gwt-")] {
+        assert_eq!(client.refresh(wrong).await.word("error"), "invalid_grant", "{wrong}");
+    }
+    let refused = site.control.resolve_token(&token).await;
+    assert!(matches!(refused, Err(ResolveError::Unauthenticated(Rejected::Malformed))), "no credential: {refused:?}");
+    assert_eq!(client.refresh(&token).await.status, 200);
+}
+
+#[tokio::test]
+async fn every_refresh_asks_the_provider_and_an_outage_takes_nothing_away() {
+    let site = Site::open().await;
+    let mut client = Visitor::new(&site);
+    let code = client.code().await;
+    let mut token = client.redeem(&code, &[]).await.word("refresh_token");
+    site.corp.set("alice", crate::testing::Person { groups: vec![("1", "dev")], ..Default::default() });
+    let given = client.refresh(&token).await;
+    let now = site.control.resolve_signed(&given.word("access_token")).await.expect("good");
+    assert_eq!(now.identity.user.groups, ["corp:dev"], "what was lost is lost at once");
+    token = given.word("refresh_token");
+    *site.corp.mood() = Mood::Down;
+    let given = client.refresh(&token).await;
+    assert_eq!(given.status, 200, "{}", given.text);
+    token = given.word("refresh_token");
+    *site.corp.mood() = Mood::Gone;
+    assert_eq!(client.refresh(&token).await.word("error"), "invalid_grant");
+    assert!(!is_good(&site, &given.word("access_token")).await);
+}
+
+#[tokio::test]
+async fn a_login_that_nobody_uses_is_over_after_eight_hours_and_every_one_after_twelve() {
+    let site = Site::open().await;
+    let mut client = Visitor::new(&site);
+    let code = client.code().await;
+    let unused = client.redeem(&code, &[]).await.word("refresh_token");
+    let code = client.code().await;
+    let mut used = client.redeem(&code, &[]).await.word("refresh_token");
+    site.clock.advance(Duration::from_hours(4));
+    used = client.refresh(&used).await.word("refresh_token");
+    site.clock.advance(Duration::from_hours(4));
+    assert_eq!(client.refresh(&unused).await.word("error"), "invalid_grant");
+    let given = client.refresh(&used).await;
+    used = given.word("refresh_token");
+    site.clock.advance(Duration::from_hours(4) - Duration::from_secs(60));
+    let last = client.refresh(&used).await;
+    assert_eq!(last.json()["expires_in"], 60, "no longer than the session");
+    site.clock.advance(Duration::from_secs(60));
+    assert_eq!(client.refresh(&last.word("refresh_token")).await.word("error"), "invalid_grant");
+    assert!(!is_good(&site, &last.word("access_token")).await);
+}
+
+#[tokio::test]
+async fn a_signed_token_is_over_in_time_with_its_session_and_when_a_byte_is_changed() {
+    let site = Site::open().await;
+    let mut client = Visitor::new(&site);
+    let code = client.code().await;
+    let given = client.redeem(&code, &[]).await;
+    let (access, id) = (given.word("access_token"), given.word("id_token"));
+    let parts: Vec<&str> = access.split('.').collect();
+    let others: Vec<&str> = id.split('.').collect();
+    let none = URL_SAFE_NO_PAD.encode(r#"{"alg":"none","typ":"at+jwt"}"#);
+    let spaced = URL_SAFE_NO_PAD
+        .encode(String::from_utf8(URL_SAFE_NO_PAD.decode(parts[0]).expect("b64")).expect("text").replace(',', ", "));
+    for forged in [
+        format!("{}.{}.", parts[0], parts[1]),
+        format!("{none}.{}.", parts[1]),
+        format!("{none}.{}.{}", parts[1], parts[2]),
+        format!("{spaced}.{}.{}", parts[1], parts[2]),
+        format!("{}.{}.{}", others[0], parts[1], parts[2]),
+        format!("{}.{}.{}", parts[0], others[1], parts[2]),
+        format!("{}.{}.{}=", parts[0], parts[1], parts[2]),
+        format!("{access}.x"),
+        parts[..2].join("."),
+    ] {
+        assert!(!is_good(&site, &forged).await, "{forged}");
+    }
+    assert!(is_good(&site, &access).await && is_good(&site, &id).await);
+    site.clock.advance(Duration::from_mins(15));
+    let refused = site.control.resolve_signed(&access).await;
+    assert!(matches!(refused, Err(ResolveError::Unauthenticated(Rejected::Expired))), "{refused:?}");
+    let again = client.refresh(&given.word("refresh_token")).await.word("access_token");
+    let session = claims(&again)["sid"].as_str().expect("a session").to_owned();
+    site.admin().end_session(&session).await.expect("ended");
+    let refused = site.control.resolve_signed(&again).await;
+    assert!(matches!(refused, Err(ResolveError::Unauthenticated(Rejected::Revoked))), "{refused:?}");
+}
+
+#[tokio::test]
+async fn what_a_page_of_others_gets_says_who_somebody_is_and_opens_nothing() {
+    let site = Site::open().await;
+    let mut browser = Visitor::new(&site);
+    let page = [("client_id", "page"), ("redirect_uri", "https://page.test/cb"), ("scope", "openid")];
+    let sent = browser.authorize(&page).await;
+    let shown = browser.get(&sent.location).await;
+    let done = browser.log_in(&shown, "alice", "right").await;
+    let code = done.query("code").expect("a code");
+    let given = browser.redeem(&code, &page[..2]).await;
+    assert!(given.json().get("refresh_token").is_none(), "it did not ask for one: {}", given.text);
+    for token in [given.word("access_token"), given.word("id_token")] {
+        assert!(!is_good(&site, &token).await, "{token}");
+    }
+    let bearer = format!("Bearer {}", given.word("access_token"));
+    let shown = browser.send(Request::get("/oidc/userinfo").header("authorization", bearer), String::new()).await;
+    assert_eq!(shown.word("preferred_username"), "corp:alice");
+    let bearer = format!("Bearer {}", given.word("id_token"));
+    let shown = browser.send(Request::get("/oidc/userinfo").header("authorization", bearer), String::new()).await;
+    assert_eq!(shown.status, 401, "an ID token is no access token");
+}
+
+#[tokio::test]
+async fn a_terminal_logs_in_by_a_code_that_somebody_types_elsewhere() {
+    let site = Site::open().await;
+    let (mut terminal, mut browser) = (Visitor::new(&site), Visitor::new(&site));
+    let client = ("client_id", "kubectl-gatewarden");
+    let begun = terminal.post("/oidc/device", &[client, ("scope", "openid")]).await;
+    let (device, user_code) = (begun.word("device_code"), begun.word("user_code"));
+    let fields =
+        [("grant_type", "urn:ietf:params:oauth:grant-type:device_code"), client, ("device_code", device.as_str())];
+    assert_eq!(terminal.post("/oidc/token", &fields).await.word("error"), "authorization_pending");
+    assert_eq!(terminal.post("/oidc/token", &fields).await.word("error"), "slow_down");
+    site.clock.advance(Duration::from_secs(5));
+    assert_eq!(terminal.post("/oidc/token", &fields).await.word("error"), "authorization_pending");
+    let typed = browser.get(&format!("/device?user_code={}", user_code.to_lowercase())).await;
+    assert!(typed.text.contains(&format!(r#"value="{user_code}""#)), "filled in, and not yet sent");
+    let form = typed.field("form");
+    let unknown = browser.post("/device", &[("form", &form), ("user_code", "BBBB-BBBB")]).await;
+    assert!(unknown.status == 200 && unknown.text.contains("no such code"), "{}", unknown.text);
+    assert_eq!(Visitor::new(&site).post("/device", &[("form", &form), ("user_code", &user_code)]).await.status, 403);
+    let sent = browser.post("/device", &[("form", &form), ("user_code", &user_code)]).await;
+    let page = browser.get(&sent.location).await;
+    for word in [user_code.as_str(), "127.0.0.1", "This was not me"] {
+        assert!(page.text.contains(word), "{word} is not in {}", page.text);
+    }
+    let done = browser.log_in(&page, "alice", "right").await;
+    assert!(done.text.contains("You are logged in"), "{}", done.text);
+    let given = terminal.post("/oidc/token", &fields).await;
+    assert!(is_good(&site, &given.word("access_token")).await);
+    assert_eq!(terminal.post("/oidc/token", &fields).await.word("error"), "invalid_grant", "once");
+}
+
+#[tokio::test]
+async fn whoever_did_not_begin_it_says_so_and_the_device_gets_nothing() {
+    let site = Site::open().await;
+    let (mut terminal, mut browser) = (Visitor::new(&site), Visitor::new(&site));
+    let client = ("client_id", "kubectl-gatewarden");
+    let begun = terminal.post("/oidc/device", &[client, ("scope", "openid")]).await;
+    let (device, user_code) = (begun.word("device_code"), begun.word("user_code"));
+    let fields =
+        [("grant_type", "urn:ietf:params:oauth:grant-type:device_code"), client, ("device_code", device.as_str())];
+    let form = browser.get("/device").await.field("form");
+    let sent = browser.post("/device", &[("form", &form), ("user_code", &user_code)]).await;
+    let page = browser.get(&sent.location).await;
+    let (flow, form) = (page.field("flow"), page.field("form"));
+    let stopped = browser.post("/login", &[("flow", &flow), ("form", &form), ("answer", "no")]).await;
+    assert!(stopped.text.contains("Nobody was logged in"), "{}", stopped.text);
+    assert_eq!(terminal.post("/oidc/token", &fields).await.word("error"), "access_denied");
+    assert_eq!(browser.log_in(&page, "alice", "right").await.status, 410);
+    let begun = terminal.post("/oidc/device", &[client, ("scope", "openid")]).await;
+    site.clock.advance(Duration::from_mins(10));
+    let device = begun.word("device_code");
+    let fields = [fields[0], client, ("device_code", device.as_str())];
+    assert_eq!(terminal.post("/oidc/token", &fields).await.word("error"), "expired_token");
+}
+
+#[tokio::test]
+async fn a_client_ends_its_own_login_and_no_other() {
+    let site = Site::open().await;
+    let mut client = Visitor::new(&site);
+    let code = client.code().await;
+    let given = client.redeem(&code, &[]).await;
+    let (access, refresh) = (given.word("access_token"), given.word("refresh_token"));
+    for wrong in ["x", &refresh.replace("gwr-", "gwt-")] {
+        let seen = client.post("/oidc/revoke", &[("client_id", "kubectl-gatewarden"), ("token", wrong)]).await;
+        assert_eq!(seen.status, 200, "{wrong}");
+    }
+    assert_eq!(client.post("/oidc/revoke", &[("client_id", "page"), ("token", &refresh)]).await.status, 200);
+    assert!(is_good(&site, &access).await, "another client's");
+    let fields = [("client_id", "kubectl-gatewarden"), ("token", refresh.as_str())];
+    assert_eq!(client.post("/oidc/revoke", &fields).await.status, 200);
+    assert!(!is_good(&site, &access).await);
+}
+
+#[tokio::test]
+async fn the_discovery_names_what_is_there_and_the_keys_verify_what_is_signed() {
+    let site = Site::open().await;
+    let mut client = Visitor::new(&site);
+    let described = client.get("/oidc/.well-known/openid-configuration").await.json();
+    assert_eq!(described["issuer"], "https://console.test/oidc");
+    for (name, value) in described.as_object().expect("an object") {
+        let Some(path) = value.as_str().filter(|_| name.ends_with("_endpoint") || name == "jwks_uri") else { continue };
+        let seen = client.get(path.strip_prefix("https://console.test").expect("of this origin")).await;
+        assert_ne!(seen.status, 404, "{name}");
+    }
+    let keys = client.get("/oidc/jwks").await.json();
+    assert!(keys["keys"][0].get("d").is_none(), "a private key: {keys}");
+    let code = client.code().await;
+    let token = client.redeem(&code, &[]).await.word("id_token");
+    let head: Value =
+        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(token.split('.').next().expect("a head")).expect("b64"))
+            .expect("JSON");
+    assert_eq!(head["kid"], keys["keys"][0]["kid"]);
+    let nothing = client.get("/somewhere").await;
+    assert!(nothing.status == 404 && nothing.text.contains("the-audit-id"), "{}", nothing.text);
+}
+
+#[tokio::test]
+async fn a_page_speaks_the_language_of_its_browser_and_holds_no_script() {
+    let site = Site::open().await;
+    let mut browser = Visitor::new(&site);
+    let sent = browser.authorize(&[("state", "<script>alert(1)</script>")]).await;
+    let korean = browser.send(Request::get(&sent.location).header(header::ACCEPT_LANGUAGE, "ko"), String::new()).await;
+    assert!(korean.text.contains(r#"lang="ko""#) && korean.text.contains("비밀번호"), "{}", korean.text);
+    let hostile = r#""><script>alert(1)</script>"#;
+    let again = browser.log_in(&korean, hostile, "wrong").await;
+    assert!(!again.text.contains("<script"), "{}", again.text);
+}

@@ -1,0 +1,101 @@
+//! Tokens that carry their own proof: JSON Web Tokens (RFC 7519) that this gateway signed.
+//!
+//! Only our own are read here. So the header is not read but compared, byte for byte, with those that we write: there
+//! is no algorithm to choose, no key to be led to, and one spelling for each token.
+
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::signing::{SigningKey, signer};
+use crate::keys::KeyFault;
+
+/// What a token is for. It stands in the header (RFC 8725 §3.11), so that none passes for another kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// For the gateway itself (RFC 9068).
+    Access,
+    /// For the client that asked who logged in (OpenID Connect Core §2).
+    Id,
+}
+
+impl Kind {
+    const ALL: [Self; 2] = [Self::Access, Self::Id];
+
+    const fn typ(self) -> &'static str {
+        match self {
+            Self::Access => "at+jwt",
+            Self::Id => "JWT",
+        }
+    }
+}
+
+/// What a token says. No groups: those are the session's, and change while tokens live.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Claims {
+    /// Who made it.
+    pub(crate) iss: String,
+    /// Whose it is: the user id.
+    pub(crate) sub: String,
+    /// Whom it is for.
+    pub(crate) aud: String,
+    /// The session.
+    pub(crate) sid: String,
+    /// The client that got it.
+    pub(crate) client_id: String,
+    /// From this second it is refused.
+    pub(crate) exp: i64,
+    /// When it was made, in seconds.
+    pub(crate) iat: i64,
+    /// Its own name.
+    pub(crate) jti: String,
+    /// What the client's request said, in an ID token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) nonce: Option<String>,
+    /// When the person proved who they are, in an ID token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) auth_time: Option<i64>,
+    /// What clusters call them, in an ID token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) preferred_username: Option<String>,
+}
+
+/// Far longer than any that we make.
+const LONGEST: usize = 4 * 1024;
+
+/// Signs the claims with the key whose turn it is.
+///
+/// # Errors
+/// When there is no key, and when the system gives no randomness.
+pub(crate) fn sign(keys: &[SigningKey], now: Timestamp, kind: Kind, claims: &Claims) -> Result<String, KeyFault> {
+    let key = signer(keys, now).ok_or(KeyFault::Crypto)?;
+    let claims = serde_json::to_vec(claims).map_err(|_| KeyFault::Crypto)?;
+    let mut text = format!("{}.{}", header(key, kind), URL_SAFE_NO_PAD.encode(claims));
+    let signature = key.sign(text.as_bytes())?;
+    text.push('.');
+    URL_SAFE_NO_PAD.encode_string(signature, &mut text);
+    Ok(text)
+}
+
+/// Recognizes a token that these keys signed. Whether it is over, for whom it is and whether its session lives is for
+/// the caller to say.
+pub(crate) fn verify(keys: &[SigningKey], now: Timestamp, text: &str) -> Option<(Kind, Claims)> {
+    if text.len() > LONGEST {
+        return None;
+    }
+    let (signed, signature) = text.rsplit_once('.')?;
+    let (head, claims) = signed.split_once('.')?;
+    let known = keys.iter().filter(|key| key.retires_at() > now);
+    let (key, kind) =
+        known.flat_map(|key| Kind::ALL.map(|kind| (key, kind))).find(|(key, kind)| header(key, *kind) == head)?;
+    let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;
+    UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, key.public()).verify(signed.as_bytes(), &signature).ok()?;
+    let claims = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).ok()?).ok()?;
+    Some((kind, claims))
+}
+
+fn header(key: &SigningKey, kind: Kind) -> String {
+    URL_SAFE_NO_PAD.encode(format!(r#"{{"alg":"ES256","typ":"{}","kid":"{}"}}"#, kind.typ(), key.kid()))
+}

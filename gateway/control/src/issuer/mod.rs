@@ -1,0 +1,130 @@
+//! The OpenID Connect issuer: one way to log in for every tool, whatever provider stands behind.
+//!
+//! | the question | the answer |
+//! |---|---|
+//! | Who may ask? | `client.rs` |
+//! | What is under way? | `authorization.rs`: the code flow (RFC 6749 with RFC 7636) and the device flow (RFC 8628) |
+//! | What does a client get? | `exchange.rs`: `jwt.rs` signed by `signing.rs`, and a `refresh_token.rs` |
+//! | What speaks HTTP? | `http/`: the protocol, and the pages that people see |
+
+pub(crate) mod authorization;
+mod client;
+mod exchange;
+mod http;
+mod jwt;
+mod refresh_token;
+mod secret;
+mod signing;
+
+pub use client::Client;
+pub use http::router as console;
+pub(crate) use secret::Random;
+use signing::SigningKeys;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::control::Control;
+use crate::keys::{KeyFile, Macs};
+use crate::tokens::Tokens;
+use jwt::{Claims, Kind};
+
+/// What the issuer is made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IssuerConfig {
+    /// The issuer's identifier, `https://console.example.org/oidc`: the origin of its pages, and `/oidc`.
+    pub url: String,
+    /// The address of the API and the clusters, which access tokens are for: `https://kube.example.org:8443`.
+    pub resource: String,
+    /// Who may ask for tokens, beside the shipped plugin.
+    pub clients: Vec<Client>,
+}
+
+/// How long a token is good for.
+pub(crate) const TOKEN_LIFE: Duration = Duration::from_mins(15);
+/// How often the keys are looked at.
+const TEND: Duration = Duration::from_mins(10);
+
+/// The issuer at run time.
+#[derive(Debug)]
+pub(crate) struct Issuer {
+    config: IssuerConfig,
+    origin: String,
+    keys: SigningKeys,
+    refreshes: Tokens,
+    forms: Macs,
+}
+
+impl Issuer {
+    pub(crate) fn new(config: IssuerConfig, keys: &KeyFile) -> Self {
+        let origin = config.url.strip_suffix(PATH).unwrap_or(&config.url).to_owned();
+        let (signing, forms) = (SigningKeys::new(keys.signing().clone()), keys.forms().clone());
+        Self { config, origin, keys: signing, refreshes: Tokens::refresh(keys), forms }
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        &self.config.url
+    }
+
+    pub(crate) fn resource(&self) -> &str {
+        &self.config.resource
+    }
+
+    /// The origin of the pages: scheme, host and port.
+    pub(crate) fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    pub(crate) const fn keys(&self) -> &SigningKeys {
+        &self.keys
+    }
+
+    pub(crate) const fn refreshes(&self) -> &Tokens {
+        &self.refreshes
+    }
+
+    pub(crate) const fn forms(&self) -> &Macs {
+        &self.forms
+    }
+
+    pub(crate) fn client(&self, id: &str) -> Option<&Client> {
+        self.config.clients.iter().find(|client| client.id == id)
+    }
+
+    /// What a text says that opens clusters: an access token for this gateway, or an ID token of a client whose tokens
+    /// are credentials. Whether its time is over is for the caller to say.
+    pub(crate) fn credential(&self, text: &str, now: Timestamp) -> Option<Claims> {
+        let (kind, claims) = jwt::verify(&self.keys.all(), now, text)?;
+        let client = self.client(&claims.client_id).filter(|client| client.kubectl)?;
+        let audience = match kind {
+            Kind::Access => self.resource(),
+            Kind::Id => &client.id,
+        };
+        (claims.iss == self.url() && claims.aud == audience).then_some(claims)
+    }
+}
+
+/// What the issuer's identifier ends with.
+pub(crate) const PATH: &str = "/oidc";
+
+impl Control {
+    /// Makes the next key in time, and learns of those that other replicas made.
+    pub(crate) async fn tend_signing_keys(self: Arc<Self>) {
+        while self.issuer().is_some() {
+            tokio::select! {
+                () = self.end().cancelled() => return,
+                () = self.clock().sleep(TEND) => self.tend_signing_keys_once().await,
+            }
+        }
+    }
+
+    /// Who has a session goes on when this fails; nobody new gets a signed token until the keys can be read.
+    pub(crate) async fn tend_signing_keys_once(&self) {
+        let Some(issuer) = self.issuer() else { return };
+        if let Err(fault) = issuer.keys().tend(self.store()).await {
+            tracing::error!(why = %auth_core::with_causes(&fault), "the keys of the issuer cannot be read or made");
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! `issuer`: one way to log in for every tool.
+
+use std::collections::BTreeMap;
+
+use gatewarden_control::{Client, IssuerConfig};
+use url::Url;
+
+use super::hosts::Hosts;
+use super::listeners::Listeners;
+use crate::config::yaml::{Field, Section};
+
+pub(in crate::config) const KEYS: &[&str] = &["url", "resource", "clients"];
+const CLIENT: &[&str] = &["id", "name", "redirectUris", "kubectl"];
+/// What the issuer's identifier ends with.
+const PATH: &str = "/oidc";
+
+/// Reads the issuer; there is one where its pages have a host name.
+pub(in crate::config) fn read(file: &Section<'_>, hosts: &Hosts, listeners: &Listeners) -> Option<IssuerConfig> {
+    let field = file.optional("issuer");
+    let section = field.as_ref().and_then(|field| field.section(KEYS));
+    let part = |key| section.as_ref().and_then(|section| section.optional(key));
+    let Some(console) = &hosts.console else {
+        if let Some(field) = &field {
+            field.fault(
+                "`hosts.console` is missing: the issuer's pages have a host name of their own",
+                "write `hosts: { console: login.example.org, … }`",
+            );
+        }
+        return None;
+    };
+    let port = listeners.main.address.port();
+    let main = hosts.clusters.first().map_or("localhost", String::as_str);
+    let url = part("url").and_then(|field| origin_and(&field, PATH)).unwrap_or_else(|| origin(console, port) + PATH);
+    let resource = part("resource").and_then(|field| origin_and(&field, "")).unwrap_or_else(|| origin(main, port));
+    let mut clients = part("clients").map(|field| clients(&field)).unwrap_or_default();
+    clients.push(Client::plugin());
+    Some(IssuerConfig { url, resource, clients })
+}
+
+fn origin(host: &str, port: u16) -> String {
+    let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+    if port == 443 { format!("https://{host}") } else { format!("https://{host}:{port}") }
+}
+
+/// An address as others see it: https, a host, perhaps a port, and exactly this path. Tokens carry it byte for byte.
+fn origin_and(field: &Field<'_>, path: &str) -> Option<String> {
+    let example = format!("https://login.example.org{path}");
+    field.parsed(&format!("an https address whose path is `{path}`"), &example, |text| {
+        let url = Url::parse(text).ok()?;
+        let plain = url.scheme() == "https" && url.username().is_empty() && url.password().is_none();
+        (plain && url.origin().ascii_serialization() + path == text).then(|| text.to_owned())
+    })
+}
+
+fn clients(field: &Field<'_>) -> Vec<Client> {
+    let clients: Vec<Client> = field.list().iter().filter_map(client).collect();
+    let mut seen = BTreeMap::from([(Client::PLUGIN, None)]);
+    for (index, client) in clients.iter().enumerate() {
+        if let Some(first) = seen.insert(&client.id, Some(index)) {
+            let by = first.map_or("the shipped plugin".to_owned(), |first| format!("clients[{first}]"));
+            field.fault_inside(
+                &format!("[{index}].id"),
+                format!("the id `{}` is taken by {by}", client.id),
+                "give each client its own id",
+            );
+        }
+    }
+    clients
+}
+
+fn client(field: &Field<'_>) -> Option<Client> {
+    let section = field.section(CLIENT)?;
+    let id = section.required("id", "kubelogin")?.parsed("a client id", "kubelogin", |text| {
+        let legal = text.len() <= 128 && text.bytes().all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\');
+        legal.then(|| text.to_owned())
+    });
+    let name = section.optional("name").and_then(|field| field.text());
+    let uris = section.required("redirectUris", "[\"http://localhost:8000\"]")?;
+    let redirect_uris = uris.list().iter().filter_map(redirect_uri).collect::<Vec<_>>();
+    if redirect_uris.is_empty() && uris.list().is_empty() {
+        uris.fault("a client without an address to answer to can log nobody in", "write its callback address");
+    }
+    let kubectl = section.optional("kubectl").and_then(|field| field.flag()).unwrap_or(false);
+    let id = id?;
+    Some(Client { name: name.unwrap_or_else(|| id.clone()), id, redirect_uris, kubectl })
+}
+
+/// https, or plain http to this machine; no fragment (RFC 6749 §3.1.2).
+fn redirect_uri(field: &Field<'_>) -> Option<String> {
+    let what = "an https address, or http to a loopback address, without a fragment";
+    field.parsed(what, "https://app.example.org/callback", |text| {
+        let url = Url::parse(text).ok()?;
+        let loopback = match url.host()? {
+            url::Host::Domain(name) => name == "localhost",
+            url::Host::Ipv4(ip) => ip.is_loopback(),
+            url::Host::Ipv6(ip) => ip.is_loopback(),
+        };
+        let safe = url.scheme() == "https" || (url.scheme() == "http" && loopback);
+        (safe && url.fragment().is_none() && url.username().is_empty() && url.password().is_none())
+            .then(|| text.to_owned())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use crate::config::{Config, parse};
+
+    fn read(address: &str, rest: &str) -> Result<Config, Vec<String>> {
+        let text = format!(
+            "apiVersion: gatewarden/v1\nlisteners: {{ main: {{ address: \"{address}\" }} }}\nproviders: [{{ id: local, kind: local }}]\n{rest}\n"
+        );
+        parse(&text, Path::new("/")).map_err(|faults| faults.iter().map(ToString::to_string).collect())
+    }
+
+    const HOSTS: &str = "hosts: { clusters: [kube.example.org], console: login.example.org }";
+
+    #[test]
+    fn the_addresses_follow_from_the_host_names_unless_they_are_written() {
+        let issuer = |address, rest: &str| read(address, rest).unwrap().issuer;
+        let found = issuer("127.0.0.1:8443", HOSTS).unwrap();
+        let (url, resource) = ("https://login.example.org:8443/oidc", "https://kube.example.org:8443");
+        assert_eq!((found.url.as_str(), found.resource.as_str()), (url, resource));
+        assert_eq!(issuer("127.0.0.1:443", HOSTS).unwrap().url, "https://login.example.org/oidc");
+        let written = "issuer: { url: https://sso.example.org/oidc, resource: https://k8s.example.org }";
+        let found = issuer("127.0.0.1:8443", &format!("{HOSTS}\n{written}")).unwrap();
+        let (url, resource) = ("https://sso.example.org/oidc", "https://k8s.example.org");
+        assert_eq!((found.url.as_str(), found.resource.as_str()), (url, resource));
+        assert_eq!(issuer("127.0.0.1:8443", "").unwrap().url, "https://console.localhost:8443/oidc", "on a laptop");
+        assert_eq!(issuer("127.0.0.1:8443", "hosts: { clusters: [kube.example.org] }"), None);
+    }
+
+    #[test]
+    fn what_would_make_an_unsafe_issuer_is_a_fault() {
+        let clients = |entry: &str| format!("{HOSTS}\nissuer: {{ clients: [{{ {entry} }}] }}");
+        assert!(read("127.0.0.1:1", &clients("id: a, redirectUris: [\"http://localhost:1/\"], kubectl: true")).is_ok());
+        for (rest, word) in [
+            ("hosts: { clusters: [gw.test] }\nissuer: { url: https://x.test/oidc }".to_owned(), "hosts.console"),
+            (format!("{HOSTS}\nissuer: {{ url: http://login.example.org/oidc }}"), "https address"),
+            (format!("{HOSTS}\nissuer: {{ url: https://login.example.org/ }}"), "`/oidc`"),
+            (format!("{HOSTS}\nissuer: {{ url: https://login.example.org/oidc/ }}"), "`/oidc`"),
+            (format!("{HOSTS}\nissuer: {{ resource: https://kube.example.org/x }}"), "https address"),
+            (clients("id: a"), "redirectUris"),
+            (clients("id: a, redirectUris: []"), "without an address"),
+            (clients("id: a, redirectUris: [\"http://app.test/cb\"]"), "loopback"),
+            (clients("id: a, redirectUris: [\"https://app.test/cb#x\"]"), "fragment"),
+            (clients("id: a, redirectUris: [\"https://u@app.test/cb\"]"), "https address"),
+            (clients("id: a, redirectUris: [\"custom:cb\"]"), "https address"),
+            (clients("id: kubectl-gatewarden, redirectUris: [\"https://a.test/\"]"), "shipped plugin"),
+            (clients("id: a, redirectUris: [\"https://a.test/\"], secret: x"), "unknown key"),
+        ] {
+            let faults = read("127.0.0.1:1", &rest).unwrap_err().join("\n");
+            assert!(faults.contains(word), "{rest}: {faults}");
+        }
+    }
+}
