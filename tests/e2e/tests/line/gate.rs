@@ -14,6 +14,7 @@ use testbed::pki::Leaf;
 use testbed::{Gateway, Output, Place, Slapd};
 
 use crate::bed::{Bed, WHOM_TO_ASK};
+use crate::issuer::CONSOLE;
 use crate::people;
 
 /// How a gateway differs from the shared one.
@@ -274,7 +275,8 @@ impl Gate {
     pub(crate) fn kubectl_with_token(&self, token: &str, cluster: &str) -> Result<Kubectl> {
         let arguments = ["cluster", "kubeconfig", cluster, "--token-stdin"];
         let kubeconfig = self.place.run_with_input(&arguments, token.as_bytes())?.ok()?;
-        let name = token.chars().filter(char::is_ascii_alphanumeric).take(40).collect::<String>();
+        // Signed tokens begin alike.
+        let name = token.chars().rev().filter(char::is_ascii_alphanumeric).take(40).collect::<String>();
         let file = self.place.write(&format!("kubeconfig/{cluster}-{name}"), &kubeconfig)?;
         Ok(Kubectl::new(&file).flags(&["-n", "dev"]))
     }
@@ -300,7 +302,7 @@ fn config(bed: &Bed, place: &Place, plan: &Plan<'_>) -> Result<String> {
 listeners:
   main: {{ address: "127.0.0.1:{port}"{tls} }}
   operations: {{ address: "127.0.0.1:{operations}" }}
-hosts: {{ clusters: [localhost] }}
+hosts: {{ clusters: [localhost], console: {CONSOLE} }}
 stateDir: ./state
 providers:
   - {{ id: local, kind: local }}

@@ -24,6 +24,7 @@ mod hostile;
 mod identity;
 mod impersonation;
 mod isolation;
+mod issuer;
 mod kills;
 mod lifecycle;
 mod monitoring;
@@ -60,6 +61,7 @@ fn cases() -> Vec<Case<Bed>> {
         probes::facts(),
         explain::facts(),
         providers::facts(),
+        issuer::facts(),
         access::facts(),
         outages::facts(),
         lifecycle::facts(),
