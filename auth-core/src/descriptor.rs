@@ -51,4 +51,7 @@ impl PublicProvider {
 pub enum LoginForm {
     /// A login name and a password: [`LoginInput::Password`](crate::LoginInput::Password).
     Password,
+    /// A trip of the browser to the identity system and back: [`Redirect`](crate::Redirect), then
+    /// [`LoginInput::Redirect`](crate::LoginInput::Redirect).
+    Redirect,
 }

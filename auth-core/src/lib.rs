@@ -11,9 +11,9 @@
 //! |---|---|
 //! | What does a provider do? | [`AuthProvider`], [`ProviderKind`] |
 //! | Whom does it speak of? | [`PrincipalId`], [`Principal`] |
-//! | What goes in, what comes out? | [`LoginInput`], [`Login`], [`Refetch`], [`Search`], [`PublicProvider`] |
+//! | What goes in, what comes out? | [`LoginInput`], [`Redirect`], [`Login`], [`Refetch`], [`Search`], [`PublicProvider`] |
 //! | How does it say no? | [`AuthError`] |
-//! | What is it given? | [`Context`], [`Ports`] ([`Clock`], [`Tasks`], [`UserStore`]) |
+//! | What is it given? | [`Context`], [`Ports`] ([`Clock`], [`Tasks`], [`UserStore`], [`Http`]) |
 //! | What does the core do around it? | [`Contained`], [`AccessPolicy`], [`Mapping`] |
 //! | How does it show its work to an operator? | [`Diagnose`] |
 //! | How is it tested? | [`testing`] |
@@ -27,6 +27,8 @@ mod principal;
 mod secret;
 
 mod login;
+
+mod redirect;
 
 mod refetch;
 
@@ -42,6 +44,8 @@ mod clock;
 
 mod ports;
 
+mod http;
+
 mod contained;
 
 mod diagnose;
@@ -52,6 +56,7 @@ mod mapping;
 
 pub mod testing;
 
+pub use self::http::{Http, HttpError, HttpIdentity, HttpLimits, NoHttp};
 pub use access::{AccessMode, AccessPolicy, PolicyDecision, PolicyStep};
 pub use clock::{BoxFuture, Clock};
 pub use contained::{AttemptLimits, ContainLimits, Contained, OutputLimits};
@@ -68,6 +73,7 @@ pub use mapping::{
 pub use ports::{BlockingError, Busy, Ports, StoreError, StoredGroup, StoredPage, StoredUser, Tasks, UserStore};
 pub use principal::{InstanceId, InvalidId, Principal, PrincipalId, PrincipalType};
 pub use provider::{Access, AuthProvider};
+pub use redirect::{Begun, Redirect, RedirectAnswer};
 pub use refetch::{Current, Refetch, SecretUpdate};
 pub use search::{Coverage, PrincipalPage, Search};
 pub use secret::{Password, PasswordHash, ProviderSecret};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use crate::{Password, Principal, ProviderSecret};
+use crate::{Password, Principal, ProviderSecret, RedirectAnswer};
 
 /// What somebody presents to log in. A provider takes the forms that its descriptor names, and answers
 /// [`AuthError::UnsupportedInput`](crate::AuthError::UnsupportedInput) to the others.
@@ -21,6 +21,11 @@ pub enum LoginInput {
         login: String,
         /// The password, as typed.
         password: Password,
+    },
+    /// What the browser brought back from a trip that [`Redirect::begin`](crate::Redirect::begin) sent it on.
+    Redirect {
+        /// What came back, and what was left here meanwhile.
+        answer: RedirectAnswer,
     },
 }
 

@@ -1,4 +1,4 @@
-//! What a provider is given to reach the world: the clock, tasks, and the store of local people.
+//! What a provider is given to reach the world: the clock, tasks, the store of local people, and HTTP.
 //!
 //! A provider opens no store, starts no thread and reads no environment by itself. The gateway implements the ports;
 //! [`testing`](crate::testing) has others for tests.
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures_channel::oneshot;
 
-use crate::{BoxError, BoxFuture, Clock, PasswordHash};
+use crate::{BoxError, BoxFuture, Clock, Http, NoHttp, PasswordHash};
 
 /// Everything a provider is given at [`ProviderKind::build`](crate::ProviderKind::build).
 #[non_exhaustive]
@@ -21,12 +21,20 @@ pub struct Ports {
     pub tasks: Arc<dyn Tasks>,
     /// The people that Gatewarden itself keeps.
     pub users: Arc<dyn UserStore>,
+    /// How identity systems that speak HTTP are asked.
+    pub http: Arc<dyn Http>,
 }
 
 impl Ports {
-    /// Collects the ports.
+    /// Collects the ports, without HTTP: [`Ports::with_http`] adds it.
     pub fn new(clock: Arc<dyn Clock>, tasks: Arc<dyn Tasks>, users: Arc<dyn UserStore>) -> Self {
-        Self { clock, tasks, users }
+        Self { clock, tasks, users, http: Arc::new(NoHttp) }
+    }
+
+    /// Gives providers a way to ask over HTTP.
+    #[must_use]
+    pub fn with_http(self, http: Arc<dyn Http>) -> Self {
+        Self { http, ..self }
     }
 
     /// Runs a job that occupies its thread, on the bounded blocking pool, and waits for what it returns.

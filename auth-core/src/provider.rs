@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use crate::{
     AuthError, Context, Diagnose, InstanceId, Login, LoginInput, Principal, PrincipalId, PrincipalPage, ProviderSecret,
-    PublicProvider, Refetch, Search,
+    PublicProvider, Redirect, Refetch, Search,
 };
 
 /// One configured identity system: it turns what somebody presents into who they are.
@@ -259,6 +259,12 @@ pub trait AuthProvider: Send + Sync + Debug {
 
     /// Describes the instance to people who have not logged in. Public facts only; always the same.
     fn transform_to_auth_provider(&self) -> PublicProvider;
+
+    /// The part that sends a browser to the identity system; `None` where people log in with a password. The
+    /// descriptor names [`LoginForm::Redirect`](crate::LoginForm::Redirect) when it is there.
+    fn redirect(&self) -> Option<&dyn Redirect> {
+        None
+    }
 
     /// The part that shows an operator each step of a login; `None` where there is none.
     fn diagnose(&self) -> Option<&dyn Diagnose> {

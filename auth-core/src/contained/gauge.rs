@@ -4,13 +4,15 @@ use std::collections::{BTreeMap, HashSet};
 
 use crate::error::one_line;
 use crate::{
-    Access, AuthError, Completeness, InstanceId, Login, Principal, PrincipalId, PrincipalPage, PrincipalType,
+    Access, AuthError, Begun, Completeness, InstanceId, Login, Principal, PrincipalId, PrincipalPage, PrincipalType,
     ProviderSecret, Refetch, SecretUpdate,
 };
 
 const REASON_MAX: usize = 512;
 const CURSOR_MAX: usize = 4_096;
 const SECRET_MAX: usize = 65_536;
+const LOCATION_MAX: usize = 8_192;
+const STATE: std::ops::RangeInclusive<usize> = 16..=512;
 
 /// How much an answer may hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +56,21 @@ impl Gauge {
         tame(&mut login.completeness);
         once(&mut login.groups);
         Ok(login)
+    }
+
+    /// A browser is sent to a web address and nowhere else (`javascript:`), and comes back with a state that names one
+    /// trip.
+    pub(super) fn begun(&self, begun: Begun) -> Result<Begun, AuthError> {
+        let web = begun.location.starts_with("https://") || begun.location.starts_with("http://");
+        let plain = begun.location.bytes().all(|byte| byte.is_ascii_graphic());
+        if !web || !plain || begun.location.len() > LOCATION_MAX {
+            return refused("a location that no browser may be sent to");
+        }
+        if !STATE.contains(&begun.state.len()) || !begun.state.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return refused("a state that names no trip");
+        }
+        secret(Some(&begun.memo))?;
+        Ok(begun)
     }
 
     pub(super) fn refetch(&self, refetch: Refetch, asked: &PrincipalId) -> Result<Refetch, AuthError> {

@@ -1,10 +1,12 @@
 //! What never reaches a provider.
 
-use crate::{AuthError, Password, Search};
+use crate::{AuthError, Password, RedirectAnswer, Search};
 
 const LOGIN_MAX: usize = 256;
 const PASSWORD_MAX: usize = 4_096;
 const SEARCH_MAX: usize = 256;
+const PARAMETERS_MAX: usize = 32;
+const ANSWER_MAX: usize = 16_384;
 
 /// Refuses logins and passwords that no account can have, with the answer of a wrong password.
 ///
@@ -19,6 +21,13 @@ pub(super) fn vet(login: &str, password: &Password) -> Result<(), AuthError> {
         || login.ends_with(char::is_whitespace)
         || login.contains(|c: char| c.is_control() || is_invisible(c));
     if password_is_odd || login_is_odd { Err(AuthError::BadCredentials) } else { Ok(()) }
+}
+
+/// Bounds what a browser brought back: anybody can call the callback with anything.
+pub(super) fn vet_answer(answer: &RedirectAnswer) -> Result<(), AuthError> {
+    let bytes: usize = answer.parameters.iter().map(|(key, value)| key.len() + value.len()).sum();
+    let odd = answer.parameters.len() > PARAMETERS_MAX || bytes > ANSWER_MAX;
+    if odd { Err(AuthError::UnsupportedInput) } else { Ok(()) }
 }
 
 /// Bounds a search. `None`: nobody has such a name.

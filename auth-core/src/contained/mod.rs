@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::{
-    Access, AuthError, AuthProvider, Context, Fault, InstanceId, Login, LoginForm, LoginInput, PolicyDecision,
+    Access, AuthError, AuthProvider, Begun, Context, Fault, InstanceId, Login, LoginForm, LoginInput, PolicyDecision,
     PolicyStep, Ports, Principal, PrincipalId, PrincipalPage, ProviderSecret, PublicProvider, Refetch, Report, Search,
     Trial,
 };
@@ -130,22 +130,53 @@ impl Contained {
     /// As the provider; [`AuthError::Throttled`] after too many failures; [`AuthError::BadCredentials`] for an input
     /// that no account can have; [`AuthError::Protocol`] when the answer is not acceptable.
     pub async fn authenticate_user(&self, ctx: &Context, input: LoginInput) -> Result<Login, AuthError> {
-        let LoginInput::Password { login, password } = &input;
-        if !self.public.login.contains(&LoginForm::Password) {
-            return Err(AuthError::UnsupportedInput);
-        }
-        input::vet(login, password)?;
-        let attempt = self.limiter.charge(login, ctx.client)?;
+        let attempt = match &input {
+            LoginInput::Password { login, password } => {
+                self.offers(LoginForm::Password)?;
+                input::vet(login, password)?;
+                Some(self.limiter.charge(login, ctx.client)?)
+            }
+            // Nothing to guess: an answer without the memo of its trip, which is good for one, never comes here.
+            LoginInput::Redirect { answer } => {
+                self.offers(LoginForm::Redirect)?;
+                input::vet_answer(answer)?;
+                None
+            }
+        };
         let gauge = Arc::clone(&self.gauge);
         let ask = move |provider: Arc<dyn AuthProvider>, ctx: Context| async move {
             gauge.login(provider.authenticate_user(&ctx, input).await?)
         };
         let result = self.calls.run(ctx, &self.provider, ask).await;
-        attempt.settle(&result);
+        if let Some(attempt) = attempt {
+            attempt.settle(&result);
+        }
         let mut login = result?;
         // Somebody who logged in tomorrow would pass every "logged in recently" check until then.
         login.auth_time = login.auth_time.min(self.calls.now());
         Ok(login)
+    }
+
+    /// Begins a trip of a browser to the identity system; it is to come back to `callback`, an address of ours.
+    ///
+    /// Whoever calls keeps the memo for ten minutes, under the state, for the one browser that was sent, and hands it
+    /// over once.
+    ///
+    /// # Errors
+    /// As the provider; [`AuthError::UnsupportedInput`] when it sends nobody anywhere; [`AuthError::Protocol`] when the
+    /// address is none that a browser may be sent to.
+    pub async fn begin(&self, ctx: &Context, callback: &str) -> Result<Begun, AuthError> {
+        self.offers(LoginForm::Redirect)?;
+        let (gauge, callback) = (Arc::clone(&self.gauge), callback.to_owned());
+        let ask = move |provider: Arc<dyn AuthProvider>, ctx: Context| async move {
+            let redirect = provider.redirect().ok_or(AuthError::UnsupportedInput)?;
+            gauge.begun(redirect.begin(&ctx, &callback).await?)
+        };
+        self.calls.run(ctx, &self.provider, ask).await
+    }
+
+    fn offers(&self, form: LoginForm) -> Result<(), AuthError> {
+        if self.public.login.contains(&form) { Ok(()) } else { Err(AuthError::UnsupportedInput) }
     }
 
     /// Searches. The limit is bounded first.

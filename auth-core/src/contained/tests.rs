@@ -624,3 +624,146 @@ fn a_diagnosis_that_panics_leaves_the_steps_before_it() {
     assert!(matches!(ended, Err(AuthError::Protocol(_))), "{ended:?}");
     assert_eq!(report.steps().len(), 1);
 }
+
+// Trips of a browser.
+
+/// Sends browsers wherever a test says.
+#[derive(Debug)]
+struct Sends(InstanceId, Box<dyn BeginsAs>);
+
+trait BeginsAs: Fn() -> Answer<crate::Begun> + Send + Sync {}
+
+impl<T: Fn() -> Answer<crate::Begun> + Send + Sync> BeginsAs for T {}
+
+impl fmt::Debug for dyn BeginsAs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("BeginsAs")
+    }
+}
+
+#[async_trait::async_trait]
+impl crate::Redirect for Sends {
+    async fn begin(&self, _: &Context, _: &str) -> Result<crate::Begun, AuthError> {
+        (self.1)().await
+    }
+}
+
+#[async_trait::async_trait]
+impl AuthProvider for Sends {
+    fn name(&self) -> &InstanceId {
+        &self.0
+    }
+
+    async fn authenticate_user(&self, _: &Context, input: LoginInput) -> Result<Login, AuthError> {
+        let LoginInput::Redirect { .. } = input else { return Err(AuthError::UnsupportedInput) };
+        Ok(Login::new(alice(), Vec::new(), Timestamp::UNIX_EPOCH))
+    }
+
+    async fn search_principals(&self, _: &Context, _: Search) -> Result<PrincipalPage, AuthError> {
+        Ok(PrincipalPage::new(Vec::new()))
+    }
+
+    async fn get_principal(&self, _: &Context, _: &PrincipalId) -> Result<Option<Principal>, AuthError> {
+        Ok(None)
+    }
+
+    async fn refetch_group_principals(
+        &self,
+        _: &Context,
+        _: &PrincipalId,
+        _: Option<&ProviderSecret>,
+    ) -> Result<Refetch, AuthError> {
+        Ok(Refetch::NeedsLogin)
+    }
+
+    async fn can_access_with_group_providers(
+        &self,
+        _: &Context,
+        _: &PrincipalId,
+        _: &[PrincipalId],
+    ) -> Result<Access, AuthError> {
+        Ok(Access::Allowed)
+    }
+
+    fn transform_to_auth_provider(&self) -> PublicProvider {
+        PublicProvider::new(self.0.clone(), "sends", "Sends", [LoginForm::Redirect])
+    }
+
+    fn redirect(&self) -> Option<&dyn crate::Redirect> {
+        Some(self)
+    }
+}
+
+const STATE: &str = "0123456789abcdef";
+
+fn sends(begin: impl Fn() -> Answer<crate::Begun> + Send + Sync + 'static) -> (Arc<ManualClock>, Ports, Contained) {
+    let clock = Arc::new(ManualClock::new());
+    let ports = crate::testing::ports_with(clock.clone(), Arc::new(MemoryUsers::default()));
+    let provider = Arc::new(Sends("corp".parse().unwrap(), Box::new(begin)));
+    let contained = Contained::new(provider, &ports, ContainLimits::default()).unwrap();
+    (clock, ports, contained)
+}
+
+fn begins(location: &'static str, state: &'static str) -> Result<crate::Begun, AuthError> {
+    let (_, ports, contained) =
+        sends(move || Box::pin(async move { Ok(crate::Begun::new(location, state, ProviderSecret::new("memo"))) }));
+    block_on(contained.begin(&crate::testing::context(&ports), "https://console.example.org/callback"))
+}
+
+#[test]
+fn a_browser_is_sent_to_web_addresses_alone() {
+    assert_eq!(begins("https://id.example.org/a?b=c", STATE).unwrap().state, STATE);
+    for location in ["javascript:alert(1)", "//id.example.org", "https://id.example.org/\r\nSet-Cookie:", "https://é"]
+    {
+        assert!(protocol(begins(location, STATE)).contains("location"), "{location}");
+    }
+    assert!(protocol(begins("https://id.example.org/", "guess")).contains("state"));
+}
+
+#[test]
+fn a_trip_that_does_not_begin_is_given_up_at_the_deadline_and_a_panic_is_an_error() {
+    let (clock, ports, contained) = sends(|| Box::pin(std::future::pending()));
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            clock.wait_for_sleepers(1);
+            clock.advance(Duration::from_secs(10));
+        });
+        unavailable(block_on(contained.begin(&crate::testing::context(&ports), "https://x/")));
+    });
+    let (_, ports, contained) = sends(|| panic!("on the way"));
+    assert!(protocol(block_on(contained.begin(&crate::testing::context(&ports), "https://x/"))).contains("on the way"));
+}
+
+fn answer(parameters: Vec<(String, String)>) -> LoginInput {
+    LoginInput::Redirect { answer: crate::RedirectAnswer { parameters, begun: ProviderSecret::new("memo") } }
+}
+
+#[test]
+fn each_form_of_login_reaches_those_that_offer_it() {
+    let (_, ports, contained) = sends(|| panic!("nothing begins"));
+    let ctx = crate::testing::context(&ports);
+    assert!(block_on(contained.authenticate_user(&ctx, answer(Vec::new()))).is_ok());
+    let input = LoginInput::Password { login: "alice".into(), password: Password::new("pw") };
+    assert!(matches!(block_on(contained.authenticate_user(&ctx, input)), Err(AuthError::UnsupportedInput)));
+    let house = contain(Scripted::good());
+    let refused = block_on(house.contained.authenticate_user(&house.ctx(), answer(Vec::new())));
+    assert!(matches!(refused, Err(AuthError::UnsupportedInput)));
+    assert!(matches!(block_on(house.contained.begin(&house.ctx(), "https://x/")), Err(AuthError::UnsupportedInput)));
+    assert_eq!(house.asked(), 0);
+}
+
+#[test]
+fn a_callback_with_a_flood_of_parameters_never_arrives() {
+    let (_, ports, contained) = sends(|| panic!("nothing begins"));
+    let pair = |value: &str| ("code".to_owned(), value.to_owned());
+    for flood in [vec![pair("x"); 33], vec![pair(&"x".repeat(16_384))]] {
+        let refused = block_on(contained.authenticate_user(&crate::testing::context(&ports), answer(flood)));
+        assert!(matches!(refused, Err(AuthError::UnsupportedInput)));
+    }
+}
+
+#[test]
+fn debug_of_an_answer_shows_no_code() {
+    let shown = format!("{:?}", answer(vec![("code".into(), "hunter2".into())]));
+    assert!(shown.contains("code") && !shown.contains("hunter2") && !shown.contains("memo"), "{shown}");
+}

@@ -1,13 +1,15 @@
-//! Ports for tests: a clock that stands still, tasks on plain threads, a store in memory.
+//! Ports for tests: a clock that stands still, tasks on plain threads, a store in memory, HTTP from a script.
 //!
 //! For the tests of providers and of the gateway. Nothing here belongs into a running gateway: there is a thread
 //! per task, and no bound on them.
 
 mod clock;
+mod http;
 mod tasks;
 mod users;
 
 pub use clock::ManualClock;
+pub use http::ScriptedHttp;
 pub use tasks::{ThreadTasks, block_on};
 pub use users::MemoryUsers;
 
