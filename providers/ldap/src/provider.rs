@@ -39,7 +39,10 @@ impl LdapProvider {
         let mut attributes = people::attributes(&settings.users);
         attributes.extend(account::attributes(settings.preset));
         attributes.extend(settings.groups.as_ref().map(groups::attributes_of_a_person).unwrap_or_default());
-        let known = Known::keeping(settings.groups.as_ref().map_or(Duration::ZERO, |groups| groups.kept));
+        // Who looks with their own eyes may see other groups than the next one.
+        let shared = matches!(*settings.access, Access::Service { .. });
+        let kept = settings.groups.as_ref().filter(|_| shared).map_or(Duration::ZERO, |groups| groups.kept);
+        let known = Known::keeping(kept);
         Self { instance, settings, directory, clock: Arc::clone(&ports.clock), known, attributes }
     }
 
