@@ -4,7 +4,7 @@
 //! (`audit.log.1` is the newest), so that what reads rotated files need not know who rotated them.
 
 use std::fs::{self, File, Metadata, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::PathBuf;
 
@@ -31,8 +31,9 @@ pub(super) struct LogFile {
 
 impl LogFile {
     pub(super) fn open(path: PathBuf, rotation: Option<Rotation>) -> io::Result<Self> {
+        let torn = is_torn(&path);
         let file = Some(append_to(&path)?);
-        Ok(Self { path, rotation, excess: 0, file, torn: false })
+        Ok(Self { path, rotation, excess: 0, file, torn })
     }
 
     /// The next line opens the file anew.
@@ -64,10 +65,10 @@ impl LogFile {
         {
             return Ok(ours.len());
         }
+        self.torn = is_torn(&self.path);
         let file = append_to(&self.path)?;
         let length = file.metadata()?.len();
         self.file = Some(file);
-        self.torn = false;
         Ok(length)
     }
 
@@ -135,6 +136,23 @@ impl LogFile {
     }
 }
 
+/// Whether a file ends inside a line: an earlier process, or a disk that was full, left it so.
+fn is_torn(path: &PathBuf) -> bool {
+    let last = || {
+        let mut file = File::open(path)?;
+        // Of a device there is nothing to read, and nothing to mend.
+        if !file.metadata()?.is_file() || file.seek(SeekFrom::End(0))? == 0 {
+            return Ok(b'\n');
+        }
+        file.seek(SeekFrom::End(-1))?;
+        let mut last = [0];
+        file.read_exact(&mut last)?;
+        let [byte] = last;
+        Ok::<u8, io::Error>(byte)
+    };
+    last().is_ok_and(|byte| byte != b'\n')
+}
+
 fn append_to(path: &PathBuf) -> io::Result<File> {
     OpenOptions::new().create(true).append(true).mode(0o600).open(path)
 }
@@ -166,6 +184,20 @@ mod tests {
         assert_eq!(log.append(b"line 1\nline 2\n").unwrap(), 0);
         assert_eq!(log.append(b"line 3\nline 4\nline 5\nline 6\nline 7\n").unwrap(), 3);
         assert_eq!(texts(&path), ["line 7\n", "line 5\nline 6\n", "line 3\nline 4\n"]);
+    }
+
+    #[test]
+    fn a_line_that_an_earlier_process_left_unfinished_swallows_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("audit.log");
+        fs::write(&path, "half a li").unwrap();
+        let mut log = LogFile::open(path.clone(), None).unwrap();
+        log.append(b"line 1\n").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "half a li\nline 1\n");
+        fs::write(&path, "half a li").unwrap();
+        log.close();
+        log.append(b"line 2\n").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "half a li\nline 2\n");
     }
 
     #[test]
