@@ -1,4 +1,4 @@
-//! A token of ours that stands where no token belongs: in a path, a query, a user agent, a message.
+//! A token that stands where no token belongs: in a path, a query, a user agent, a message.
 //!
 //! People paste. What was pasted into a URL must neither be kept in a log nor be told to a cluster.
 
@@ -7,7 +7,8 @@ use std::borrow::Cow;
 /// Why a request that spills a token is refused.
 pub(crate) const WHERE_IT_BELONGS: &str = "a token belongs in the Authorization header";
 
-const MARK: &[u8] = b"gwt-";
+/// How long `gwt-`, `gwr-` and `.eyJ` are, by which one is found.
+const MARK: usize = 4;
 const NAME: usize = 12;
 /// A shorter rest opens nothing; a whole secret has 66 characters.
 const LEAST_SECRET: usize = 8;
@@ -36,15 +37,41 @@ fn next(bytes: &[u8], from: usize) -> Option<(usize, usize)> {
     let mut at = from;
     loop {
         let rest = bytes.get(at..)?;
-        let mark = at + rest.windows(MARK.len()).position(|window| window == MARK)?;
-        at = mark + MARK.len();
-        if let Some(secret) = secret_of(bytes, at) {
-            let length = bytes.get(secret..)?.iter().take_while(|byte| is_secret(**byte)).count();
-            if length >= LEAST_SECRET {
-                return Some((secret, secret + length));
-            }
+        let mark = at + rest.windows(MARK).position(is_mark)?;
+        at = mark + MARK;
+        let found = match bytes.get(mark) {
+            Some(b'.') => signed(bytes, mark),
+            _ => secret_of(bytes, at).and_then(|secret| long_enough(bytes, secret)),
+        };
+        if found.is_some() {
+            return found;
         }
     }
+}
+
+fn is_mark(window: &[u8]) -> bool {
+    matches!(window, [b'g', b'w', b't' | b'r', b'-'] | [b'.', b'e', b'y', b'J'])
+}
+
+fn long_enough(bytes: &[u8], secret: usize) -> Option<(usize, usize)> {
+    let length = bytes.get(secret..)?.iter().take_while(|byte| is_secret(**byte)).count();
+    (length >= LEAST_SECRET).then_some((secret, secret + length))
+}
+
+/// A signed token around the dot before its claims: both parts begin a JSON object, and a signature follows. All behind
+/// the header is hidden.
+fn signed(bytes: &[u8], dot: usize) -> Option<(usize, usize)> {
+    let before = bytes.get(..dot)?;
+    let header = before.iter().rev().take_while(|byte| is_secret(**byte)).count();
+    if !before.get(dot - header..)?.starts_with(b"eyJ") {
+        return None;
+    }
+    let claims = bytes.get(dot + 1..)?.iter().take_while(|byte| is_secret(**byte)).count();
+    let behind = dot + 1 + claims;
+    if bytes.get(behind) != Some(&b'.') {
+        return None;
+    }
+    long_enough(bytes, behind + 1).map(|(_, end)| (dot + 1, end))
 }
 
 /// Behind twelve characters of base32 and a colon.
@@ -76,6 +103,20 @@ mod tests {
             let text = format!("gwt-x gwt-/a/{token}?b={token}&c");
             assert!(holds_token(text.as_bytes()), "{text}");
             assert_eq!(redacted(&text), format!("gwt-x gwt-/a/{NAME_AND}{colon}hidden?b={NAME_AND}{colon}hidden&c"));
+        }
+    }
+
+    #[test]
+    fn a_signed_token_and_one_that_refreshes_others_are_secrets_too() {
+        let refresh = format!("gwr-abcdefghijk2:{}", "Se-cret_".repeat(8));
+        assert_eq!(redacted(&refresh), "gwr-abcdefghijk2:hidden");
+        let text = "/x/eyJhbGci.eyJpc3Mi.c2lnbmF0dXJl/y?a=eyJh.eyJi.c2lnbmF0dXJl";
+        assert!(holds_token(text.as_bytes()));
+        assert_eq!(redacted(text), "/x/eyJhbGci.hidden/y?a=eyJh.hidden");
+        for other in
+            ["eyJh.eyJi", "eyJh.eyJi.", "eyJh.eyJi.short", "x.eyJi.c2lnbmF0dXJl", ".eyJi.c2lnbmF0dXJl", "eyJh.x.eyJi"]
+        {
+            assert_eq!(redacted(other), other);
         }
     }
 

@@ -169,7 +169,18 @@ fn hide(query: &str) -> String {
 
 fn is_secret(pair: &str) -> bool {
     let name = pair.split('=').next().unwrap_or_default();
-    ["access_token", "token", "id_token", "refresh_token", "code", "ticket", "password", "client_secret"]
-        .iter()
-        .any(|secret| name.eq_ignore_ascii_case(secret))
+    const SECRET: [&str; 11] = [
+        "access_token",
+        "token",
+        "id_token",
+        "refresh_token",
+        "code",
+        "user_code",
+        "device_code",
+        "code_verifier",
+        "ticket",
+        "password",
+        "client_secret",
+    ];
+    SECRET.iter().any(|secret| name.eq_ignore_ascii_case(secret))
 }
