@@ -33,13 +33,15 @@ impl Store {
     /// # Errors
     /// When there is no room for the copy, or the file is not a store.
     pub async fn open_copy(path: &Path, scratch: &Path, clock: Arc<dyn Clock>) -> Result<Self, StoreFault> {
+        // The log lies beside the file that a link leads to.
+        let path = fs::canonicalize(path).map_err(|source| StoreFault::File { path: path.to_owned(), source })?;
         let folder = scratch.join(format!("gatewarden-{}", uuid::Uuid::new_v4()));
         let copy = folder.join("gatewarden.db");
         let failed = |source| StoreFault::File { path: copy.clone(), source };
         fs::DirBuilder::new().mode(0o700).create(&folder).map_err(failed)?;
         let folder = Scratch(folder);
-        fs::copy(path, &copy).map_err(failed)?;
-        match fs::copy(log_of(path), log_of(&copy)) {
+        fs::copy(&path, &copy).map_err(failed)?;
+        match fs::copy(log_of(&path), log_of(&copy)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
             _ => {}
         }
