@@ -31,6 +31,8 @@ CREATE TABLE authorizations (
   redeemed_at    INTEGER
 ) STRICT;
 CREATE INDEX authorizations_by_session ON authorizations (session_id);
+CREATE INDEX authorizations_by_address ON authorizations (address, expires_at);
+CREATE INDEX authorizations_by_end ON authorizations (expires_at);
 
 -- One row per refresh token; those of one login are a family, which ends as one.
 CREATE TABLE refresh_tokens (

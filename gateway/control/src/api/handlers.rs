@@ -98,6 +98,10 @@ pub(super) async fn end_token(
 ) -> Result<StatusCode, Problem> {
     let caller = entered.caller()?;
     let not_found = || Problem::new(404, "not-found", "You have no such token.");
+    if name == "current" && caller.token.parse::<crate::tokens::TokenName>().is_err() {
+        // A signed token is kept nowhere: it ends with its session.
+        return super::sessions::end_own(&control, caller, &caller.session).await;
+    }
     let name = if name == "current" { caller.token.clone() } else { name };
     let name = name.parse().map_err(|_| not_found())?;
     if admin::revoke(control.store(), &name, Some(&caller.user)).await? {

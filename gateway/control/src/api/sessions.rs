@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
-use super::entered::Entered;
+use super::entered::{Caller, Entered};
 use super::problem::Problem;
 use super::segment::Segment;
 use crate::control::Control;
@@ -41,10 +41,14 @@ pub(super) async fn end(
     entered: Entered,
 ) -> Result<StatusCode, Problem> {
     let caller = entered.caller()?;
+    let id = if id == "current" { &caller.session } else { &id };
+    end_own(&control, caller, id).await
+}
+
+pub(super) async fn end_own(control: &Control, caller: &Caller, id: &str) -> Result<StatusCode, Problem> {
     let not_found = || Problem::new(404, "not-found", "You have no such session.");
-    let id = if id == "current" { caller.session.clone() } else { id };
     let id: SessionId = id.parse().map_err(|_| not_found())?;
-    if !live(&control, &caller.user).await?.iter().any(|session| session.id == id) {
+    if !live(control, &caller.user).await?.iter().any(|session| session.id == id) {
         return Err(not_found());
     }
     let mut write = control.store().write().await?;

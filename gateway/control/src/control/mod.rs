@@ -1,6 +1,11 @@
 //! The control plane at run time: what a server starts, and how it stops.
 
+mod outdated;
 mod sweep;
+
+use outdated::Outdated;
+#[cfg(test)]
+pub(crate) use sweep::sweep;
 
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -99,6 +104,7 @@ pub struct Control {
     settings: Settings,
     lookups: Semaphore,
     meters: Meters,
+    outdated: Outdated,
     events: broadcast::Sender<ChangeEvent>,
     tasks: TaskTracker,
     end: CancellationToken,
@@ -132,6 +138,7 @@ impl Control {
             settings: parts.settings,
             lookups: Semaphore::new(LOOKUPS),
             meters,
+            outdated: Outdated::default(),
             events,
             tasks: TaskTracker::new(),
             end: CancellationToken::new(),

@@ -7,6 +7,7 @@ use auth_core::Clock;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
+use crate::issuer::authorization;
 use crate::sessions;
 use crate::store::{Change, Store, StoreFault, millis};
 
@@ -27,6 +28,7 @@ pub(super) async fn run(store: Store, clock: Arc<dyn Clock>, end: CancellationTo
             () = clock.sleep(EXPIRY) => {}
         }
         log("expired sessions cannot be ended", expire(&store).await);
+        log("logins that came to nothing cannot be removed", forget(&store).await);
         if clock.monotonic().saturating_duration_since(swept) >= INTERVAL {
             swept = clock.monotonic();
             log("old rows cannot be removed", sweep(&store).await);
@@ -38,6 +40,12 @@ fn log(what: &str, result: Result<(), StoreFault>) {
     if let Err(fault) = result {
         tracing::error!(why = %auth_core::with_causes(&fault), "{what}");
     }
+}
+
+/// Anybody may begin a login at the issuer, so what is left of them goes soon.
+async fn forget(store: &Store) -> Result<(), StoreFault> {
+    let mut write = store.write().await?;
+    if authorization::forget(&mut write).await? { write.commit(Change::Swept).await } else { Ok(()) }
 }
 
 async fn expire(store: &Store) -> Result<(), StoreFault> {
@@ -55,6 +63,14 @@ pub(crate) async fn sweep(store: &Store) -> Result<(), StoreFault> {
     let mut removed = 0;
     // Children first: a token points at its session.
     for (sql, before) in [
+        (
+            "DELETE FROM refresh_tokens WHERE session_id IN (SELECT id FROM sessions WHERE expires_at < ?1 OR ended_at < ?1)",
+            old,
+        ),
+        (
+            "DELETE FROM authorizations WHERE session_id IN (SELECT id FROM sessions WHERE expires_at < ?1 OR ended_at < ?1)",
+            old,
+        ),
         (
             "DELETE FROM tokens WHERE expires_at < ?1 \
              OR session_id IN (SELECT id FROM sessions WHERE expires_at < ?1 OR ended_at < ?1)",

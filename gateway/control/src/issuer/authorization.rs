@@ -20,6 +20,11 @@ use crate::store::{Change, StoreFault, Write, millis, moment};
 pub(crate) const LIFE: Duration = Duration::from_mins(10);
 /// How long a code is good for (RFC 6749 §4.1.2: ten minutes at most).
 pub(crate) const CODE_LIFE: Duration = Duration::from_mins(1);
+/// How long one is remembered when it is over: a code that comes twice is known as long.
+const REMEMBERED: Duration = Duration::from_mins(10);
+/// Logins under way at once, from one address and in all. Anybody may begin one, and each is a row.
+const OF_ADDRESS: i64 = 1_000;
+const OF_ALL: i64 = 20_000;
 /// How often a device may ask (RFC 8628 §3.5).
 pub(crate) const INTERVAL: Duration = Duration::from_secs(5);
 
@@ -69,8 +74,11 @@ pub(crate) struct New<'a> {
     pub(crate) agent: Option<&'a str>,
 }
 
-/// Keeps a new one and returns its id.
-pub(crate) async fn begin(write: &mut Write, new: New<'_>) -> Result<String, StoreFault> {
+/// Keeps a new one and returns its id. `None`: too many are under way, from this address or in all.
+pub(crate) async fn begin(write: &mut Write, new: New<'_>) -> Result<Option<String>, StoreFault> {
+    if is_full(write, &new.address.to_string()).await? {
+        return Ok(None);
+    }
     let id = uuid::Uuid::now_v7().simple().to_string();
     let (redirect_uri, state, challenge, user_code) = match new.flow {
         Flow::Code { redirect_uri, state, challenge } => (Some(redirect_uri), state.as_ref(), Some(challenge), None),
@@ -97,7 +105,22 @@ pub(crate) async fn begin(write: &mut Write, new: New<'_>) -> Result<String, Sto
     .bind(millis(at.saturating_add(LIFE).unwrap_or(Timestamp::MAX)))
     .execute(write.connection())
     .await?;
-    Ok(id)
+    Ok(Some(id))
+}
+
+async fn is_full(write: &mut Write, address: &str) -> Result<bool, StoreFault> {
+    let at = millis(write.at());
+    let sql = "SELECT (SELECT count(*) FROM authorizations WHERE address = ?1 AND expires_at > ?2), \
+               (SELECT count(*) FROM authorizations WHERE expires_at > ?2)";
+    let (here, all): (i64, i64) = sqlx::query_as(sql).bind(address).bind(at).fetch_one(write.connection()).await?;
+    Ok(here >= OF_ADDRESS || all >= OF_ALL)
+}
+
+/// Removes those that were over some time ago; `false` when there is none.
+pub(crate) async fn forget(write: &mut Write) -> Result<bool, StoreFault> {
+    let before = millis(write.at().saturating_sub(REMEMBERED).unwrap_or(Timestamp::MIN));
+    let sql = "DELETE FROM authorizations WHERE expires_at < ?";
+    Ok(sqlx::query(sql).bind(before).execute(write.connection()).await?.rows_affected() > 0)
 }
 
 #[derive(FromRow)]

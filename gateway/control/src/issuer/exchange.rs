@@ -160,7 +160,7 @@ impl Control {
         self.good(&standing)?;
         self.ask_again(&standing).await?;
         let mut write = self.store().write().await?;
-        refresh_token::spend(&mut write, name).await?;
+        refresh_token::spend(&mut write, &held.session).await?;
         let asks = Asks { client, scope: &held.scope, nonce: None, session: &held.session };
         let seen = Change::RefreshTokenMinted(name.clone());
         self.give(issuer, write, asks, seen).await

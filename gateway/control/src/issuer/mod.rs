@@ -29,7 +29,8 @@ use jiff::Timestamp;
 use crate::control::Control;
 use crate::keys::{KeyFile, Macs};
 use crate::tokens::Tokens;
-use jwt::{Claims, Kind};
+pub(crate) use jwt::Claims;
+use jwt::Kind;
 
 /// What the issuer is made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,4 +128,14 @@ impl Control {
             tracing::error!(why = %auth_core::with_causes(&fault), "the keys of the issuer cannot be read or made");
         }
     }
+}
+
+#[cfg(test)]
+pub(crate) fn jwt_of(issuer: &Issuer, now: Timestamp, text: &str) -> Option<(String, Claims)> {
+    jwt::verify(&issuer.keys.all(), now, text).map(|(kind, claims)| (format!("{kind:?}"), claims))
+}
+
+#[cfg(test)]
+pub(crate) fn signed_by(issuer: &Issuer, now: Timestamp, claims: &Claims) -> String {
+    jwt::sign(&issuer.keys.all(), now, Kind::Access, claims).expect("signed")
 }

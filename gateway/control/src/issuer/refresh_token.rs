@@ -1,7 +1,8 @@
 //! Refresh tokens: `gwr-<12 base32>:<base64url(32 random bytes ‖ key id ‖ 16 byte MAC)>`, each good for one use.
 //!
 //! A use gives the next one. One that was used before came from somebody who should not have it, or whose answer got
-//! lost: within [`GRACE`] the same client gets another, later the whole login ends (RFC 9700 §4.14.2).
+//! lost: within [`GRACE`] the same client gets another, and what the first answer held is spent, so that there is one
+//! chain; later the whole login ends (RFC 9700 §4.14.2).
 
 use std::time::Duration;
 
@@ -94,12 +95,13 @@ pub(crate) async fn find(
     Ok(held.transpose()?.filter(|held| hash.matches(&held.sha256)))
 }
 
-/// Notes that it was used. The first use counts: a grace does not begin anew.
-pub(crate) async fn spend(write: &mut Write, name: &TokenName) -> Result<(), StoreFault> {
+/// Notes that it was used, and that no other of its login may be: of an answer that got lost, or that somebody else got,
+/// nothing is good for longer than the grace. The first use counts: a grace does not begin anew.
+pub(crate) async fn spend(write: &mut Write, session: &SessionId) -> Result<(), StoreFault> {
     let at = millis(write.at());
-    sqlx::query("UPDATE refresh_tokens SET used_at = coalesce(used_at, ?) WHERE name = ?")
+    sqlx::query("UPDATE refresh_tokens SET used_at = ? WHERE session_id = ? AND used_at IS NULL")
         .bind(at)
-        .bind(name.as_str())
+        .bind(session.as_str())
         .execute(write.connection())
         .await?;
     Ok(())

@@ -4,13 +4,14 @@ use auth_core::{Identity, PrincipalId};
 use jiff::Timestamp;
 
 use super::Outcome;
+use crate::control::Control;
 use crate::identity::{self, NameTaken, Person, SessionIdentity};
 use crate::login::log_withheld;
 use crate::sessions::{self, SessionId, Which};
 use crate::store::{Change, Changes, Store, StoreFault};
 
 /// Ends all sessions of the principal.
-pub(super) async fn end(store: &Store, principal: &PrincipalId, outcome: Outcome) -> Result<Outcome, StoreFault> {
+pub(super) async fn end(control: &Control, principal: &PrincipalId, outcome: Outcome) -> Result<Outcome, StoreFault> {
     let why = match &outcome {
         Outcome::Gone => "the provider does not know the user any more",
         Outcome::Disabled => "the user is disabled at the provider",
@@ -20,11 +21,29 @@ pub(super) async fn end(store: &Store, principal: &PrincipalId, outcome: Outcome
             return Ok(outcome);
         }
     };
-    let mut write = store.write().await?;
-    if let Some(changes) = sessions::end(&mut write, Which::OfPrincipal(principal), why).await? {
-        write.commit(changes).await?;
-    }
+    written(control, principal, end_all(control.store(), principal, why).await).await?;
     Ok(outcome)
+}
+
+async fn end_all(store: &Store, principal: &PrincipalId, why: &str) -> Result<(), StoreFault> {
+    let mut write = store.write().await?;
+    match sessions::end(&mut write, Which::OfPrincipal(principal), why).await? {
+        Some(changes) => write.commit(changes).await,
+        None => Ok(()),
+    }
+}
+
+/// What the provider said holds, whether or not the store could take it in.
+async fn written<T>(
+    control: &Control,
+    principal: &PrincipalId,
+    written: Result<T, StoreFault>,
+) -> Result<T, StoreFault> {
+    match &written {
+        Ok(_) => control.trust(principal),
+        Err(_) => control.distrust(principal).await,
+    }
+    written
 }
 
 /// Notes why, and changes nothing else.
@@ -39,23 +58,35 @@ pub(super) async fn incomplete(store: &Store, principal: &PrincipalId, why: Stri
 /// Gives every session of the person the identity that they have now. One that logged in after the provider was asked
 /// knows better, and is left alone.
 pub(super) async fn renew(
-    store: &Store,
+    control: &Control,
     identity: Identity,
     person: &Person,
     asked_at: Timestamp,
 ) -> Result<Outcome, StoreFault> {
+    let renewed = try_renew(control.store(), identity, person, asked_at).await;
+    match written(control, &person.user.id, renewed).await? {
+        Ok(()) => Ok(Outcome::Current { groups: person.groups.len() }),
+        Err(NameTaken { name, owner }) => {
+            let why = format!("the user name {name:?} belongs to {owner}");
+            end(control, &person.user.id, Outcome::Refused { why }).await
+        }
+    }
+}
+
+async fn try_renew(
+    store: &Store,
+    identity: Identity,
+    person: &Person,
+    asked_at: Timestamp,
+) -> Result<Result<(), NameTaken>, StoreFault> {
     let mut write = store.write().await?;
     let new = match identity::own(&mut write, identity, person).await? {
         Ok(new) => new,
-        Err(NameTaken { name, owner }) => {
-            drop(write);
-            let why = format!("the user name {name:?} belongs to {owner}");
-            return end(store, &person.user.id, Outcome::Refused { why }).await;
-        }
+        Err(taken) => return Ok(Err(taken)),
     };
     let mut changes = Vec::new();
     for (session, old) in sessions::of_principal(&mut write, &person.user.id, asked_at).await? {
-        sessions::renew(&mut write, &session, &new, &person.groups).await?;
+        sessions::renew(&mut write, &session, &new, (&person.groups, asked_at)).await?;
         if old != new {
             log_withheld(&session, &new);
         }
@@ -64,7 +95,7 @@ pub(super) async fn renew(
     if let Some(changes) = Changes::collect(changes) {
         write.commit(changes).await?;
     }
-    Ok(Outcome::Current { groups: person.groups.len() })
+    Ok(Ok(()))
 }
 
 fn change(session: SessionId, old: &SessionIdentity, new: &SessionIdentity) -> Change {

@@ -126,9 +126,9 @@ impl Control {
         let asked = entry.provider.refetch_group_principals(&ctx, principal, None);
         let current = match self.meters().ask(entry.provider.name(), "refetch", asked).await {
             Err(error) => return Ok(Outcome::unavailable(&error)),
-            Ok(Refetch::UserGone) => return apply::end(store, principal, Outcome::Gone).await,
-            Ok(Refetch::UserDisabled) => return apply::end(store, principal, Outcome::Disabled).await,
-            Ok(Refetch::NeedsLogin) => return apply::end(store, principal, Outcome::NeedsLogin).await,
+            Ok(Refetch::UserGone) => return apply::end(self, principal, Outcome::Gone).await,
+            Ok(Refetch::UserDisabled) => return apply::end(self, principal, Outcome::Disabled).await,
+            Ok(Refetch::NeedsLogin) => return apply::end(self, principal, Outcome::NeedsLogin).await,
             Ok(Refetch::Current(current)) => *current,
         };
         if let Completeness::Incomplete(why) = &current.completeness {
@@ -136,10 +136,10 @@ impl Control {
         }
         let person = Person::from(current);
         match registry.admit(entry, Proven { ctx: &ctx, uid: user, person: &person, store }).await {
-            Ok(identity) => apply::renew(store, identity, &person, started).await,
+            Ok(identity) => apply::renew(self, identity, &person, started).await,
             Err(Refused::Store(fault)) => Err(fault),
             Err(Refused::Provider(error)) if !says_no(&error) => Ok(Outcome::unavailable(&error)),
-            Err(refused) => apply::end(store, principal, Outcome::Refused { why: refused.to_string() }).await,
+            Err(refused) => apply::end(self, principal, Outcome::Refused { why: refused.to_string() }).await,
         }
     }
 }

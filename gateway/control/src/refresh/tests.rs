@@ -192,11 +192,37 @@ async fn a_login_after_the_question_knows_better_than_its_answer() {
     let ctx = site.control.context(String::new());
     let proven = Proven { ctx: &ctx, uid: &login.user, person: &stale, store: site.control.store() };
     let identity = registry.admit(entry, proven).await.expect("admitted");
-    apply::renew(site.control.store(), identity, &stale, asked_at).await.expect("applied");
+    apply::renew(&site.control, identity, &stale, asked_at).await.expect("applied");
     assert_eq!(groups(&site, &login).await, ["corp:dev", "corp:ops"]);
 }
 
 fn principal(login: &LoginDone) -> auth_core::Principal {
     let id = login.identity.subjects.first().expect("the user").parse().expect("an id");
     auth_core::Principal::new(id, "alice")
+}
+
+#[tokio::test]
+async fn a_store_that_cannot_be_written_keeps_nobody_in() {
+    let site = Site::open().await;
+    let (login, other) = (site.login("alice").await.expect("in"), site.login("bob").await.expect("in"));
+    let mut events = site.control.events();
+    site.until(&mut events, &ChangeEvent::Heartbeat).await;
+    let mut write = site.control.store().write().await.expect("a write");
+    let full = "CREATE TRIGGER full BEFORE UPDATE ON sessions BEGIN SELECT RAISE(FAIL, 'the disk is full'); END";
+    sqlx::query(full).execute(write.connection()).await.expect("made");
+    write.commit(crate::store::Change::Swept).await.expect("kept");
+    *site.corp.mood() = Mood::Gone;
+    let (registry, principal) = (site.control.registry(), principal(&login).id);
+    let outcome = site.control.read_anew(&registry, &login.user, &principal).await;
+    assert!(matches!(outcome, Outcome::Unavailable { .. }), "{outcome:?}");
+    site.until(&mut events, &ChangeEvent::SessionChanged { session: login.session.clone(), lost: true }).await;
+    let refused = site.control.resolve_token(login.token.expose()).await;
+    assert!(matches!(refused, Err(crate::ResolveError::Unavailable { .. })), "{refused:?}");
+    site.control.resolve_token(other.token.expose()).await.expect("nobody else waits");
+    // There is room again.
+    let mut write = site.control.store().write().await.expect("a write");
+    sqlx::query("DROP TRIGGER full").execute(write.connection()).await.expect("gone");
+    write.commit(crate::store::Change::Swept).await.expect("kept");
+    assert_eq!(site.control.read_anew(&registry, &login.user, &principal).await, Outcome::Gone);
+    assert!(is_over(&site, &login).await);
 }

@@ -155,7 +155,7 @@ impl Control {
         if revoked || session.ended_at.is_some() {
             return rejected(Rejected::Revoked);
         }
-        if !self.fresh(moment(session.refreshed_at), now) {
+        if !self.fresh(moment(session.refreshed_at), now) || self.is_outdated(&session.principal) {
             // The token is not at fault: told 401, every client would throw a good login away.
             return Err(ResolveError::Unavailable { retry_after: RETRY, source: None });
         }

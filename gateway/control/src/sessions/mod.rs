@@ -140,14 +140,14 @@ pub(crate) async fn of_principal(
     rows.iter().map(|(id, identity)| Ok((parse_id(id)?, SessionIdentity::read(identity)?))).collect()
 }
 
-/// Puts a complete new identity in place of the old.
+/// Puts a complete new identity in place of the old. It is as old as the question: what was asked later knows better.
 pub(crate) async fn renew(
     write: &mut Write,
     id: &SessionId,
     identity: &SessionIdentity,
-    groups: &[Principal],
+    (groups, asked_at): (&[Principal], Timestamp),
 ) -> Result<(), StoreFault> {
-    let at = millis(write.at());
+    let at = millis(asked_at);
     sqlx::query("UPDATE sessions SET identity = ?, groups = ?, incomplete = NULL, refreshed_at = ? WHERE id = ?")
         .bind(json("identity", identity)?)
         .bind(json("groups", groups)?)

@@ -49,6 +49,8 @@ enum Refused {
     },
     Failed(StoreFault),
     NoRandomness,
+    /// Too many logins are under way.
+    TooMany,
 }
 
 /// Where the answer to a client goes.
@@ -91,6 +93,9 @@ async fn answer(
             tracing::error!(why = %auth_core::with_causes(&fault), "the store failed");
             Failed::new(texts, texts.unavailable, entered.arrival()).with(StatusCode::SERVICE_UNAVAILABLE)
         }
+        Err(Refused::TooMany) => {
+            Failed::new(texts, texts.problem("throttled"), entered.arrival()).with(StatusCode::TOO_MANY_REQUESTS)
+        }
         Err(Refused::NoRandomness) => {
             Failed::new(texts, texts.unavailable, entered.arrival()).with(StatusCode::INTERNAL_SERVER_ERROR)
         }
@@ -119,7 +124,7 @@ async fn begin(
         address: entered.arrival().client,
         agent: None,
     };
-    let id = keep(control, new).await.map_err(Refused::Failed)?;
+    let id = keep(control, new).await.map_err(Refused::Failed)?.ok_or(Refused::TooMany)?;
     let mut response = see_other(&format!("/login?flow={id}"));
     if let Ok(value) = browser::cookie(&browser).parse() {
         response.headers_mut().insert(header::SET_COOKIE, value);
@@ -127,15 +132,16 @@ async fn begin(
     Ok(response)
 }
 
-pub(super) async fn keep(control: &Control, new: New<'_>) -> Result<String, StoreFault> {
+/// Keeps a login that begins; `None` when too many are under way.
+pub(super) async fn keep(control: &Control, new: New<'_>) -> Result<Option<String>, StoreFault> {
     let mut write = control.store().write().await?;
-    let id = authorization::begin(&mut write, new).await?;
+    let Some(id) = authorization::begin(&mut write, new).await? else { return Ok(None) };
     write.commit(Change::AuthorizationSeen(id.clone())).await?;
-    Ok(id)
+    Ok(Some(id))
 }
 
 /// Longest texts that are kept for a client.
-const LONGEST: usize = 2_048;
+const LONGEST: usize = 1_024;
 
 fn check<'a>(issuer: &'a Issuer, texts: &Texts, params: &'a Params) -> Result<Asked<'a>, Refused> {
     let client =
@@ -149,7 +155,7 @@ fn check<'a>(issuer: &'a Issuer, texts: &Texts, params: &'a Params) -> Result<As
         why,
     };
     if ["state", "nonce", "scope"].iter().any(|name| params.get(name).is_some_and(|value| value.len() > LONGEST)) {
-        return Err(refused("invalid_request", "state, nonce or scope is longer than 2048 bytes"));
+        return Err(refused("invalid_request", "state, nonce or scope is longer than 1024 bytes"));
     }
     for (name, error) in [("request", "request_not_supported"), ("request_uri", "request_uri_not_supported")] {
         if params.get(name).is_some() {

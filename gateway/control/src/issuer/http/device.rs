@@ -55,10 +55,14 @@ pub(super) async fn begin(
         address: entered.arrival().client,
         agent: agent.as_deref(),
     };
-    keep(&control, new).await.map_err(|fault| {
+    let kept = keep(&control, new).await.map_err(|fault| {
         tracing::error!(why = %auth_core::with_causes(&fault), "the store failed");
         Wrong::new("temporarily_unavailable", "try again later").with(StatusCode::SERVICE_UNAVAILABLE)
     })?;
+    if kept.is_none() {
+        let wrong = Wrong::new("temporarily_unavailable", "too many logins are under way; try again later");
+        return Err(wrong.with(StatusCode::TOO_MANY_REQUESTS));
+    }
     let Flow::Device { user_code } = &flow else { return Err(Wrong::new("server_error", "no code was made")) };
     let page = format!("{}/device", issuer.origin());
     let answer = json!({

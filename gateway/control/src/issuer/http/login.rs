@@ -38,7 +38,7 @@ pub(super) async fn show(
 ) -> Response {
     let params = Params::read(query.unwrap_or_default().as_bytes()).unwrap_or_default();
     match Visit::find(&control, &entered, &headers, params.get("flow")).await {
-        Ok(visit) => visit.page("", "", None).into_response(),
+        Ok(visit) => visit.page("", "", None),
         Err(refused) => refused,
     }
 }
@@ -146,9 +146,10 @@ impl<'a> Visit<'a> {
             Err(LoginError::Over) => Failed::new(self.texts, self.texts.over, self.arrival).with(StatusCode::GONE),
             Err(LoginError::Store(fault)) => failed(self.texts, self.arrival, &fault),
             Err(LoginError::Refused { error, .. }) => {
-                self.page(provider, username, Some(self.texts.problem(error.code())))
+                let page = self.page(provider, username, Some(self.texts.problem(error.code())));
+                with(page, StatusCode::from_u16(error.http_status()).unwrap_or(StatusCode::FORBIDDEN))
             }
-            Err(_) => self.page(provider, username, Some(self.texts.problem("other"))),
+            Err(_) => with(self.page(provider, username, Some(self.texts.problem("other"))), StatusCode::FORBIDDEN),
         }
     }
 
@@ -189,6 +190,12 @@ impl<'a> Visit<'a> {
     fn message(&self, title: &str, text: &str) -> Response {
         shown(&MessagePage { texts: self.texts, title, text, audit_id: None }, StatusCode::OK)
     }
+}
+
+/// A page that says no is on record as one.
+fn with(mut page: Response, status: StatusCode) -> Response {
+    *page.status_mut() = status;
+    page
 }
 
 async fn read(control: &Control, flow: &str) -> Result<Option<Authorization>, StoreFault> {

@@ -169,7 +169,7 @@ async fn a_person_logs_in_and_the_client_gets_tokens_that_open_clusters() {
     let page = browser.get(&sent.location).await;
     assert!(page.text.contains("Corporate directory") && page.text.contains("kubectl"), "{}", page.text);
     let wrong = browser.log_in(&page, "alice", "wrong").await;
-    assert!(wrong.status == 200 && wrong.text.contains("not right") && wrong.text.contains("the-audit-id"));
+    assert!(wrong.status == 401 && wrong.text.contains("not right") && wrong.text.contains("the-audit-id"));
     assert!(wrong.text.contains(r#"value="alice""#) && !wrong.text.contains(r#"value="wrong""#), "{}", wrong.text);
     let done = browser.log_in(&page, "alice", "right").await;
     assert!(done.location.starts_with("http://127.0.0.1:40123/callback?code="), "{}", done.location);
@@ -557,5 +557,113 @@ async fn a_page_speaks_the_language_of_its_browser_and_holds_no_script() {
     assert!(korean.text.contains(r#"lang="ko""#) && korean.text.contains("비밀번호"), "{}", korean.text);
     let hostile = r#""><script>alert(1)</script>"#;
     let again = browser.log_in(&korean, hostile, "wrong").await;
+    assert_eq!(again.status, 401);
     assert!(!again.text.contains("<script"), "{}", again.text);
+}
+
+#[tokio::test]
+async fn logins_that_nobody_finishes_are_bounded_and_forgotten() {
+    let site = Site::open().await;
+    let mut flood = Visitor::new(&site);
+    for _ in 0..1_000 {
+        assert_eq!(flood.authorize(&[]).await.status, 303);
+    }
+    assert_eq!(flood.authorize(&[]).await.status, 429);
+    let client = ("client_id", "kubectl-gatewarden");
+    assert_eq!(flood.post("/oidc/device", &[client, ("scope", "openid")]).await.status, 429);
+    site.clock.advance(Duration::from_mins(10));
+    assert_eq!(flood.authorize(&[]).await.status, 303, "what is over takes no place");
+    site.clock.advance(Duration::from_mins(11));
+    let count = async || {
+        let mut reader = site.control.store().read().await.expect("a reader");
+        let sql = "SELECT count(*) FROM authorizations WHERE expires_at < ?";
+        let over = site.control.store().now().as_millisecond();
+        sqlx::query_scalar::<_, i64>(sql).bind(over).fetch_one(&mut *reader).await.expect("asked")
+    };
+    let mut events = site.control.events();
+    site.until(&mut events, &crate::ChangeEvent::Heartbeat).await;
+    for _ in 0..1_000 {
+        if count().await <= 1 {
+            return;
+        }
+        site.clock.advance(Duration::from_secs(1));
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("{} are left", count().await);
+}
+
+#[tokio::test]
+async fn a_login_at_the_issuer_is_swept_with_all_that_came_of_it() {
+    let site = Site::open().await;
+    let mut client = Visitor::new(&site);
+    let code = client.code().await;
+    client.redeem(&code, &[]).await;
+    site.clock.advance(Duration::from_hours(8 * 24));
+    crate::control::sweep(site.control.store()).await.expect("swept");
+    assert!(site.admin().sessions(None).await.expect("listed").is_empty());
+}
+
+#[tokio::test]
+async fn of_two_who_have_one_refresh_token_no_more_than_one_goes_on() {
+    let site = Site::open().await;
+    let (mut thief, mut owner) = (Visitor::new(&site), Visitor::new(&site));
+    let code = owner.code().await;
+    let shared = owner.redeem(&code, &[]).await.word("refresh_token");
+    let stolen = thief.refresh(&shared).await;
+    // Within the grace: the owner's answer may have got lost.
+    let owned = owner.refresh(&shared).await;
+    site.clock.advance(Duration::from_mins(14));
+    assert_eq!(thief.refresh(&stolen.word("refresh_token")).await.word("error"), "invalid_grant");
+    assert!(!is_good(&site, &owned.word("access_token")).await, "and both have to log in again");
+    assert_eq!(owner.refresh(&owned.word("refresh_token")).await.word("error"), "invalid_grant");
+}
+
+#[tokio::test]
+async fn two_logins_for_one_request_give_one_code() {
+    let site = Site::open().await;
+    let mut browser = Visitor::new(&site);
+    let sent = browser.authorize(&[]).await;
+    let flow = sent.query("flow").expect("a flow");
+    let login = async || {
+        let code = crate::issuer::Random::new().expect("random");
+        let request = crate::LoginRequest {
+            provider: "corp".to_owned(),
+            input: auth_core::LoginInput::Password {
+                login: "alice".to_owned(),
+                password: auth_core::Password::new("right"),
+            },
+            client: None,
+            trace_id: String::new(),
+        };
+        let gives = crate::login::Gives::Approval { authorization: &flow, code: Some(&code) };
+        site.control.begin(request, gives).await
+    };
+    login().await.expect("the first");
+    assert!(matches!(login().await, Err(crate::LoginError::Over)), "the second");
+    assert_eq!(site.admin().sessions(None).await.expect("listed").len(), 1, "and it began no session");
+}
+
+#[tokio::test]
+async fn a_token_for_somebody_else_or_that_is_over_is_refused_before_the_store_is_asked() {
+    let site = Site::open().await;
+    let mut client = Visitor::new(&site);
+    let code = client.code().await;
+    let access = client.redeem(&code, &[]).await.word("access_token");
+    let issuer = site.control.issuer().expect("an issuer");
+    let now = site.control.store().now();
+    let (_, good) = crate::issuer::jwt_of(issuer, now, &access).expect("ours");
+    let signed = |claims| crate::issuer::signed_by(issuer, now, &claims);
+    let asked = site.control.store().calls();
+    for wrong in [
+        crate::issuer::Claims { aud: "https://other.test".to_owned(), ..good.clone() },
+        crate::issuer::Claims { iss: "https://other.test/oidc".to_owned(), ..good.clone() },
+        crate::issuer::Claims { client_id: "nobody".to_owned(), ..good.clone() },
+        crate::issuer::Claims { exp: now.as_second(), ..good.clone() },
+    ] {
+        assert!(!is_good(&site, &signed(wrong)).await);
+    }
+    assert_eq!(site.control.store().calls(), asked);
+    let other = crate::issuer::Claims { sub: "u-aaaaaaaaaaaaaaaaaaaa".to_owned(), ..good.clone() };
+    assert!(!is_good(&site, &signed(other)).await, "a session of somebody else");
+    assert!(is_good(&site, &signed(good)).await);
 }
