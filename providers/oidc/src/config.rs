@@ -1,0 +1,193 @@
+//! The configuration of an instance: as it is written, and as it is used.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use auth_core::{Fault, Password};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::algorithm::Algorithm;
+use crate::discovery::endpoint;
+use crate::presets::Preset;
+
+const SKEW_MAX: u64 = 300;
+/// What a login decides itself.
+const RESERVED: [&str; 11] = [
+    "response_type",
+    "response_mode",
+    "client_id",
+    "client_secret",
+    "redirect_uri",
+    "scope",
+    "state",
+    "nonce",
+    "code_challenge",
+    "code_challenge_method",
+    "request",
+];
+
+/// As an operator writes it.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct File {
+    /// The issuer, letter for letter as its tokens and its discovery document have it.
+    issuer: String,
+    /// The id that the issuer has for this client.
+    client_id: String,
+    /// The secret that the issuer has for this client; left out for a public client.
+    client_secret: Option<Password>,
+    /// The product behind the issuer.
+    #[serde(default)]
+    preset: Preset,
+    /// What is asked for; `openid` is always among it.
+    scopes: Option<Vec<String>>,
+    /// Where facts are in tokens.
+    #[serde(default)]
+    claims: Claims,
+    /// Refuses people whose address is not verified; on by itself where the login is the address.
+    require_email_verified: Option<bool>,
+    /// How tokens may be signed.
+    algorithms: Option<Vec<Algorithm>>,
+    /// How far the issuer's clock may be off.
+    #[serde(default = "skew")]
+    clock_skew_seconds: u64,
+    /// Certificates to trust beside those of the system, PEM.
+    certificate_authority: Option<String>,
+    /// Who else a token may name as its audience.
+    #[serde(default)]
+    trusted_audiences: Vec<String>,
+    /// Further parameters of the address that the browser is sent to.
+    #[serde(default)]
+    authorization_parameters: BTreeMap<String, String>,
+    /// Talks to the issuer without TLS.
+    #[serde(default)]
+    dangerous_plain_http: bool,
+}
+
+/// JSON pointers (RFC 6901) into the claims.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Claims {
+    /// What never changes and is never given to another.
+    id: Option<String>,
+    /// What the person logs in as.
+    login: Option<String>,
+    /// What pages show.
+    display_name: Option<String>,
+    /// The groups: text, a list of texts, or an object whose keys they are.
+    groups: Option<String>,
+}
+
+const fn skew() -> u64 {
+    60
+}
+
+/// As it is used.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) issuer: String,
+    pub(crate) client_id: String,
+    pub(crate) client_secret: Option<Password>,
+    pub(crate) preset: Preset,
+    pub(crate) scopes: Vec<String>,
+    pub(crate) id: String,
+    pub(crate) login: String,
+    pub(crate) display_name: String,
+    pub(crate) groups: Option<String>,
+    pub(crate) require_email_verified: bool,
+    pub(crate) algorithms: Vec<Algorithm>,
+    pub(crate) clock_skew: Duration,
+    pub(crate) certificate_authority: Option<Arc<str>>,
+    pub(crate) trusted_audiences: Vec<String>,
+    pub(crate) parameters: BTreeMap<String, String>,
+    pub(crate) dangerous_plain_http: bool,
+}
+
+impl Settings {
+    /// Every fault at once.
+    pub(crate) fn check(file: File) -> Result<Self, Vec<Fault>> {
+        let faults = faults(&file);
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        let preset = file.preset;
+        let login = file.claims.login.unwrap_or_else(|| preset.login().to_owned());
+        let scopes = scopes(file.scopes, preset);
+        Ok(Self {
+            require_email_verified: file.require_email_verified.unwrap_or(login == "/email"),
+            id: file.claims.id.unwrap_or_else(|| preset.id().to_owned()),
+            login,
+            display_name: file.claims.display_name.unwrap_or_else(|| "/name".to_owned()),
+            groups: file.claims.groups.or_else(|| preset.groups().map(str::to_owned)),
+            parameters: parameters(file.authorization_parameters, preset, &scopes),
+            scopes,
+            issuer: file.issuer,
+            client_id: file.client_id,
+            client_secret: file.client_secret,
+            preset,
+            algorithms: file.algorithms.unwrap_or_else(|| Algorithm::ALL.to_vec()),
+            clock_skew: Duration::from_secs(file.clock_skew_seconds),
+            certificate_authority: file.certificate_authority.map(Into::into),
+            trusted_audiences: file.trusted_audiences,
+            dangerous_plain_http: file.dangerous_plain_http,
+        })
+    }
+}
+
+fn scopes(written: Option<Vec<String>>, preset: Preset) -> Vec<String> {
+    let mut scopes = written.unwrap_or_else(|| preset.scopes().iter().map(|&scope| scope.to_owned()).collect());
+    if !scopes.iter().any(|scope| scope == "openid") {
+        scopes.insert(0, "openid".to_owned());
+    }
+    scopes
+}
+
+fn parameters(written: BTreeMap<String, String>, preset: Preset, scopes: &[String]) -> BTreeMap<String, String> {
+    let offline = preset == Preset::Google || scopes.iter().any(|scope| scope == "offline_access");
+    let own = preset.parameters().iter().filter(|_| offline);
+    let mut all: BTreeMap<_, _> = own.map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
+    all.extend(written);
+    all
+}
+
+fn faults(file: &File) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    let mut fault = |path: &str, message: &str| faults.push(Fault::new(path, message));
+    match endpoint(&file.issuer, file.dangerous_plain_http) {
+        Err(why) => fault("issuer", &format!("{why}; write it as https://id.example.org/…")),
+        Ok(url) if url.query().is_some() => fault("issuer", "has a query; an issuer has none"),
+        Ok(_) => {}
+    }
+    let shared = ["/common", "/organizations", "/consumers"].iter().any(|tenant| file.issuer.contains(tenant));
+    if file.preset == Preset::Entra && shared {
+        fault("issuer", "is that of every tenant; write https://login.microsoftonline.com/<tenant id>/v2.0");
+    }
+    if file.client_id.is_empty() {
+        fault("clientId", "is empty; write the id that the issuer has for this client");
+    }
+    if file.client_secret.as_ref().is_some_and(|secret| secret.expose().is_empty()) {
+        fault("clientSecret", "is empty; leave it out for a public client");
+    }
+    if file.clock_skew_seconds > SKEW_MAX {
+        fault("clockSkewSeconds", "is more than 300; set the clocks right instead");
+    }
+    if file.algorithms.as_ref().is_some_and(Vec::is_empty) {
+        fault("algorithms", "is empty, so no token would do; leave it out for all that are safe");
+    }
+    let claims = &file.claims;
+    let pointers = [("id", &claims.id), ("login", &claims.login), ("groups", &claims.groups)];
+    for (name, pointer) in pointers.into_iter().chain([("displayName", &claims.display_name)]) {
+        if pointer.as_ref().is_some_and(|pointer| !pointer.starts_with('/')) {
+            fault(&format!("claims.{name}"), "is not a JSON pointer; write /name for the claim `name`");
+        }
+    }
+    if matches!(claims.id.as_deref(), Some("/email" | "/preferred_username" | "/name" | "/upn")) {
+        fault("claims.id", "is a name, which may be given to another person; leave it out, or name a stable claim");
+    }
+    for name in file.authorization_parameters.keys().filter(|name| RESERVED.contains(&name.as_str())) {
+        fault(&format!("authorizationParameters.{name}"), "is decided by the login itself; leave it out");
+    }
+    faults
+}

@@ -1,0 +1,190 @@
+//! An issuer and what is known of it: its document, its keys, and what it says in tokens and about a person.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use auth_core::{AuthError, BoxFuture, Clock, Context, Ports, ProviderSecret, Tasks};
+use http::Request;
+use http::header::{ACCEPT, AUTHORIZATION};
+
+use crate::claims::{Expected, Nonce, check_at_hash, text};
+use crate::config::Settings;
+use crate::discovery::{self, Metadata};
+use crate::fetch::{self, Fetch, no_address};
+use crate::json::Object;
+use crate::jws::Jws;
+use crate::keys::KeySet;
+use crate::slot::{Look, Slot};
+use crate::token_endpoint::{Grant, NoTokens, Tokens, redeem};
+
+/// The keys are asked for no more often than this because a token names one that is not there: anybody's forged `kid`
+/// would make us a flood.
+const UNKNOWN_KEY: Duration = Duration::from_secs(10);
+const TIME_MAX: Duration = Duration::from_secs(8);
+
+#[derive(Debug)]
+pub(crate) struct Issuer {
+    pub(crate) settings: Settings,
+    pub(crate) clock: Arc<dyn Clock>,
+    tasks: Arc<dyn Tasks>,
+    fetch: Fetch,
+    metadata: Slot<Metadata>,
+    keys: Slot<KeySet>,
+}
+
+type SlotOf<T> = fn(&Issuer) -> &Slot<T>;
+type FetchOf<T> = fn(Arc<Issuer>, Duration) -> Fetched<T>;
+type Fetched<T> = BoxFuture<'static, Result<(T, Duration), AuthError>>;
+
+impl Issuer {
+    pub(crate) fn new(settings: Settings, ports: &Ports) -> Self {
+        let fetch = Fetch {
+            http: Arc::clone(&ports.http),
+            roots: settings.certificate_authority.clone(),
+            dangerous_plain: settings.dangerous_plain_http,
+        };
+        let (clock, tasks) = (Arc::clone(&ports.clock), Arc::clone(&ports.tasks));
+        Self { settings, clock, tasks, fetch, metadata: Slot::new(), keys: Slot::new() }
+    }
+
+    /// What the issuer says of itself.
+    pub(crate) async fn metadata(self: &Arc<Self>, ctx: &Context) -> Result<Arc<Metadata>, AuthError> {
+        self.current(|issuer| &issuer.metadata, Self::fetch_metadata, self.time(ctx)).await
+    }
+
+    async fn keys(self: &Arc<Self>, ctx: &Context) -> Result<Arc<KeySet>, AuthError> {
+        self.current(|issuer| &issuer.keys, Self::fetch_keys, self.time(ctx)).await
+    }
+
+    /// What is kept while it lasts, and another from then on.
+    async fn current<T: Send + Sync + 'static>(
+        self: &Arc<Self>,
+        slot: SlotOf<T>,
+        fetch: FetchOf<T>,
+        time: Duration,
+    ) -> Result<Arc<T>, AuthError> {
+        let now = self.clock.monotonic();
+        match slot(self).look(now) {
+            Look::Fresh(value) => Ok(value),
+            Look::Aging(value) => {
+                let this = Arc::clone(self);
+                let renew = async move {
+                    if let Err(error) = slot(&this).renew(now, fetch(Arc::clone(&this), TIME_MAX)).await {
+                        tracing::warn!(error = error.audit_text(), "an issuer's document could not be renewed yet");
+                    }
+                };
+                self.tasks.spawn("renewal of an issuer's document", Box::pin(renew));
+                Ok(value)
+            }
+            Look::Due(old) => {
+                let renewed = slot(self).renew(now, fetch(Arc::clone(self), time)).await;
+                renewed.or_else(|error| old.ok_or(error))
+            }
+        }
+    }
+
+    fn fetch_metadata(self: Arc<Self>, time: Duration) -> Fetched<Metadata> {
+        Box::pin(async move {
+            let issuer = &self.settings.issuer;
+            let (document, lasts) = self.fetch.document(&discovery::address(issuer), time).await?;
+            let metadata = Metadata::read(&document, issuer, self.settings.dangerous_plain_http)
+                .map_err(|why| AuthError::Protocol(format!("the discovery document: {why}")))?;
+            Ok((metadata, lasts))
+        })
+    }
+
+    fn fetch_keys(self: Arc<Self>, time: Duration) -> Fetched<KeySet> {
+        Box::pin(async move {
+            let metadata = self.current(|issuer| &issuer.metadata, Self::fetch_metadata, time).await?;
+            let (document, lasts) = self.fetch.document(metadata.keys.as_str(), time).await?;
+            Ok((KeySet::read(&document).map_err(AuthError::Protocol)?, lasts))
+        })
+    }
+
+    /// The keys among which there is one for this token, if there is one at all.
+    async fn keys_for(self: &Arc<Self>, ctx: &Context, jws: &Jws<'_>) -> Result<Arc<KeySet>, AuthError> {
+        let keys = self.keys(ctx).await?;
+        let now = self.clock.monotonic();
+        if keys.knows(jws) || self.keys.tried_within(UNKNOWN_KEY, now) {
+            return Ok(keys);
+        }
+        // The issuer has a new key: it may sign with it before our copy is old.
+        self.keys.renew(now, Self::fetch_keys(Arc::clone(self), self.time(ctx))).await
+    }
+
+    /// Redeems a code or a refresh token.
+    pub(crate) async fn redeem(self: &Arc<Self>, ctx: &Context, grant: Grant<'_>) -> Result<Tokens, NoTokens> {
+        let metadata = self.metadata(ctx).await?;
+        redeem(&self.fetch, &self.settings, &metadata, grant, self.time(ctx)).await
+    }
+
+    /// The claims of an ID token that proves what it has to.
+    pub(crate) async fn verified(
+        self: &Arc<Self>,
+        ctx: &Context,
+        id_token: &ProviderSecret,
+        access: &ProviderSecret,
+        nonce: Nonce<'_>,
+    ) -> Result<Object, AuthError> {
+        let refused = |why: String| AuthError::Protocol(format!("the ID token was refused: {why}"));
+        let jws = Jws::parse(id_token.expose(), &self.settings.algorithms).map_err(refused)?;
+        let keys = self.keys_for(ctx, &jws).await?;
+        if !keys.knows(&jws) {
+            return Err(refused("the issuer publishes no such key".to_owned()));
+        }
+        if !keys.verify(&jws) {
+            return Err(refused("the signature is not that of the issuer".to_owned()));
+        }
+        let claims = jws.claims().map_err(refused)?;
+        let expected = Expected {
+            issuer: &self.settings.issuer,
+            client: &self.settings.client_id,
+            trusted: &self.settings.trusted_audiences,
+            nonce,
+            now: self.clock.now(),
+            skew: self.settings.clock_skew,
+        };
+        expected.check(&claims).map_err(refused)?;
+        check_at_hash(&claims, jws.algorithm, access.expose()).map_err(refused)?;
+        Ok(claims)
+    }
+
+    /// What the issuer says about the person of an access token. `None`: it has no such endpoint.
+    pub(crate) async fn userinfo(
+        self: &Arc<Self>,
+        ctx: &Context,
+        access: &ProviderSecret,
+        sub: &str,
+    ) -> Result<Option<Userinfo>, AuthError> {
+        let metadata = self.metadata(ctx).await?;
+        let Some(url) = &metadata.userinfo else { return Ok(None) };
+        let request = Request::get(url.as_str())
+            .header(ACCEPT, "application/json")
+            .header(AUTHORIZATION, format!("Bearer {}", access.expose()))
+            .body(Vec::new());
+        let response = self.fetch.send(request.map_err(|_| no_address(url.as_str()))?, self.time(ctx)).await?;
+        match response.status().as_u16() {
+            200 => {}
+            401 => return Ok(Some(Userinfo::Unauthorized)),
+            _ => return Err(fetch::refused(url.as_str(), response.status())),
+        }
+        let odd = |why: String| AuthError::Protocol(format!("userinfo: {why}"));
+        let claims = fetch::object(&response).map_err(odd)?;
+        // OIDC Core §5.3.2: of another subject it must not be used.
+        if text(&claims, "sub").map_err(odd)? != sub {
+            return Err(odd("it is about another person than the ID token".to_owned()));
+        }
+        Ok(Some(Userinfo::Claims(claims)))
+    }
+
+    fn time(&self, ctx: &Context) -> Duration {
+        ctx.remaining(self.clock.as_ref()).min(TIME_MAX)
+    }
+}
+
+/// What userinfo says.
+pub(crate) enum Userinfo {
+    Claims(Object),
+    /// The access token is good for nothing any more.
+    Unauthorized,
+}

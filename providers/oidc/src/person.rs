@@ -1,0 +1,140 @@
+//! Claims become a person with groups.
+
+use auth_core::{AuthError, Completeness, InstanceId, InvalidId, Principal, PrincipalId, PrincipalType};
+use serde_json::Value;
+
+use crate::config::Settings;
+use crate::json::Object;
+
+/// What is said of a person: by the signed token first, and by userinfo where that is silent.
+pub(crate) struct Said<'a> {
+    pub(crate) token: Option<&'a Object>,
+    pub(crate) userinfo: Option<&'a Object>,
+}
+
+/// Who it is.
+#[derive(Debug)]
+pub(crate) struct Person {
+    pub(crate) user: Principal,
+    pub(crate) groups: Vec<Principal>,
+    pub(crate) completeness: Completeness,
+}
+
+impl<'a> Said<'a> {
+    pub(crate) fn find(&self, pointer: &str) -> Option<&'a Value> {
+        let sources = [self.token, self.userinfo];
+        sources.into_iter().flatten().find_map(|claims| at(claims, pointer)).filter(|value| !value.is_null())
+    }
+
+    fn text(&self, pointer: &str) -> Result<Option<&'a str>, AuthError> {
+        let text = |value: &'a Value| value.as_str().ok_or_else(|| odd(pointer, "is not text"));
+        Ok(self.find(pointer).map(text).transpose()?.filter(|text| !text.is_empty()))
+    }
+}
+
+/// `Value::pointer`, for the claims as a whole.
+fn at<'a>(claims: &'a Object, pointer: &str) -> Option<&'a Value> {
+    let (first, rest) = match pointer.get(1..)?.split_once('/') {
+        Some((first, rest)) => (first, Some(rest)),
+        None => (pointer.get(1..)?, None),
+    };
+    let value = claims.get(&first.replace("~1", "/").replace("~0", "~"))?;
+    rest.map_or(Some(value), |rest| value.pointer(&format!("/{rest}")))
+}
+
+/// Whether userinfo has to be asked because the token is silent about something.
+pub(crate) fn is_silent(token: &Object, settings: &Settings) -> bool {
+    let said = Said { token: Some(token), userinfo: None };
+    let silent = |pointer: &String| said.find(pointer).is_none();
+    silent(&settings.login)
+        || settings.groups.as_ref().is_some_and(|groups| silent(groups) && overage(token).is_none())
+        || (settings.require_email_verified && said.find("/email_verified").is_none())
+}
+
+/// The stable id, of the signed token alone.
+pub(crate) fn id<'a>(token: &'a Object, settings: &Settings) -> Result<&'a str, AuthError> {
+    let id = Said { token: Some(token), userinfo: None }.text(&settings.id)?;
+    id.ok_or_else(|| odd(&settings.id, "is missing"))
+}
+
+/// Reads a person of this id.
+pub(crate) fn person(
+    instance: &InstanceId,
+    settings: &Settings,
+    id: &str,
+    said: &Said<'_>,
+) -> Result<Person, AuthError> {
+    check_address(settings, said)?;
+    let login = said.text(&settings.login)?.ok_or_else(|| odd(&settings.login, "is missing"))?;
+    let user = user(instance, id, login, said.text(&settings.display_name)?)?;
+    let (groups, completeness) = groups(instance, settings, said)?;
+    Ok(Person { user, groups, completeness })
+}
+
+/// The person without their groups.
+pub(crate) fn user(instance: &InstanceId, id: &str, login: &str, name: Option<&str>) -> Result<Principal, AuthError> {
+    let user = Principal::new(PrincipalId::new(instance, PrincipalType::User, id).map_err(broken)?, login);
+    Ok(match name {
+        Some(name) => user.with_display_name(name),
+        None => user,
+    })
+}
+
+/// An address that nobody verified may be that of anybody else.
+fn check_address(settings: &Settings, said: &Said<'_>) -> Result<(), AuthError> {
+    let verified = said.find("/email_verified");
+    // Some products write their booleans as text.
+    let verified = verified.is_some_and(|value| *value == Value::Bool(true) || value.as_str() == Some("true"));
+    if verified || !settings.require_email_verified {
+        return Ok(());
+    }
+    Err(AuthError::PolicyDenied("the identity system has not verified your mail address".to_owned()))
+}
+
+type Groups = (Vec<Principal>, Completeness);
+
+fn groups(instance: &InstanceId, settings: &Settings, said: &Said<'_>) -> Result<Groups, AuthError> {
+    let Some(pointer) = &settings.groups else { return Ok((Vec::new(), Completeness::Complete)) };
+    if let Some(why) = said.token.and_then(overage) {
+        return Ok((Vec::new(), Completeness::Incomplete(why)));
+    }
+    let names = said.find(pointer).map_or_else(|| Ok(Vec::new()), |value| names(pointer, value))?;
+    let group = |name: &&str| {
+        Ok(Principal::new(PrincipalId::new(instance, PrincipalType::Group, name).map_err(broken)?, *name))
+    };
+    let groups = names.iter().map(group).collect::<Result<Vec<_>, AuthError>>()?;
+    if settings.preset.may_be_cut(groups.len()) {
+        return Ok((groups, Completeness::Incomplete("the issuer tells no more than 100 groups".to_owned())));
+    }
+    Ok((groups, Completeness::Complete))
+}
+
+/// One, several, or the keys of an object. Anything else is an error: read as "none" it would pass where it must not.
+fn names<'a>(pointer: &str, value: &'a Value) -> Result<Vec<&'a str>, AuthError> {
+    match value {
+        Value::String(one) if one.is_empty() => Ok(Vec::new()),
+        Value::String(one) => Ok(vec![one]),
+        Value::Object(all) => Ok(all.keys().map(String::as_str).collect()),
+        Value::Array(all) => {
+            let text =
+                |value: &'a Value| value.as_str().ok_or_else(|| odd(pointer, "holds something that is not text"));
+            all.iter().map(text).collect()
+        }
+        _ => Err(odd(pointer, "is neither text, a list nor an object")),
+    }
+}
+
+/// Entra leaves the groups out when there are too many, and says where they could be asked for.
+fn overage(token: &Object) -> Option<String> {
+    let elsewhere = token.get("_claim_names").and_then(|names| names.get("groups")).is_some();
+    let has = token.get("hasgroups").is_some_and(|has| *has == Value::Bool(true) || has.as_str() == Some("true"));
+    (elsewhere || has).then(|| "there are more groups than the issuer puts into a token".to_owned())
+}
+
+fn odd(pointer: &str, why: &str) -> AuthError {
+    AuthError::Protocol(format!("the claim {pointer} {why}"))
+}
+
+fn broken(error: InvalidId) -> AuthError {
+    AuthError::Protocol(error.to_string())
+}

@@ -1,0 +1,76 @@
+//! The methods of the contract over an issuer.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use auth_core::{
+    Access, AuthError, AuthProvider, Context, Coverage, InstanceId, Login, LoginForm, LoginInput, Ports, Principal,
+    PrincipalId, PrincipalPage, ProviderSecret, PublicProvider, Redirect, Refetch, Search,
+};
+
+use crate::config::Settings;
+use crate::issuer::Issuer;
+use crate::kind::KIND;
+
+/// An instance: one issuer.
+#[derive(Debug)]
+pub(crate) struct OidcProvider {
+    pub(crate) instance: InstanceId,
+    pub(crate) issuer: Arc<Issuer>,
+}
+
+impl OidcProvider {
+    pub(crate) fn new(instance: InstanceId, settings: Settings, ports: &Ports) -> Self {
+        Self { instance, issuer: Arc::new(Issuer::new(settings, ports)) }
+    }
+}
+
+#[async_trait]
+impl AuthProvider for OidcProvider {
+    fn name(&self) -> &InstanceId {
+        &self.instance
+    }
+
+    async fn authenticate_user(&self, ctx: &Context, input: LoginInput) -> Result<Login, AuthError> {
+        match input {
+            LoginInput::Redirect { answer } => self.finish(ctx, &answer).await,
+            _ => Err(AuthError::UnsupportedInput),
+        }
+    }
+
+    /// An issuer tells of a person when they are there, and has no list.
+    async fn search_principals(&self, _: &Context, _: Search) -> Result<PrincipalPage, AuthError> {
+        Ok(PrincipalPage::new(Vec::new()).with_coverage(Coverage::SeenAtLogin))
+    }
+
+    /// As a search: nobody can be looked up.
+    async fn get_principal(&self, _: &Context, _: &PrincipalId) -> Result<Option<Principal>, AuthError> {
+        Ok(None)
+    }
+
+    async fn refetch_group_principals(
+        &self,
+        ctx: &Context,
+        id: &PrincipalId,
+        secret: Option<&ProviderSecret>,
+    ) -> Result<Refetch, AuthError> {
+        self.refetch(ctx, id, secret).await
+    }
+
+    async fn can_access_with_group_providers(
+        &self,
+        _: &Context,
+        _: &PrincipalId,
+        _: &[PrincipalId],
+    ) -> Result<Access, AuthError> {
+        Ok(Access::Allowed)
+    }
+
+    fn transform_to_auth_provider(&self) -> PublicProvider {
+        PublicProvider::new(self.instance.clone(), KIND, self.instance.as_str(), [LoginForm::Redirect])
+    }
+
+    fn redirect(&self) -> Option<&dyn Redirect> {
+        Some(self)
+    }
+}

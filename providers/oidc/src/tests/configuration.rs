@@ -1,0 +1,44 @@
+//! What an operator may write.
+
+use auth_core::{ProviderKind, testing};
+use serde_json::{Value, json};
+
+use crate::OidcKind;
+
+fn faults(changes: Value) -> Vec<String> {
+    let mut config = json!({"issuer": "https://id.example.org", "clientId": "gatewarden"});
+    config.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+    let built = OidcKind.build("sso".parse().unwrap(), config, &testing::ports());
+    built.err().unwrap_or_default().into_iter().map(|fault| fault.path).collect()
+}
+
+#[test]
+fn each_fault_names_its_place() {
+    let rows: &[(Value, &str)] = &[
+        (json!({"issuer": "http://id.example.org"}), "issuer"),
+        (json!({"issuer": "https://id.example.org?x=y"}), "issuer"),
+        (json!({"issuer": "https://login.microsoftonline.com/common/v2.0", "preset": "entra"}), "issuer"),
+        (json!({"clientId": ""}), "clientId"),
+        (json!({"clientSecret": ""}), "clientSecret"),
+        (json!({"clockSkewSeconds": 301}), "clockSkewSeconds"),
+        (json!({"algorithms": []}), "algorithms"),
+        (json!({"algorithms": ["HS256"]}), ""),
+        (json!({"algorithms": ["none"]}), ""),
+        (json!({"claims": {"groups": "groups"}}), "claims.groups"),
+        (json!({"claims": {"id": "/email"}}), "claims.id"),
+        (json!({"authorizationParameters": {"state": "x"}}), "authorizationParameters.state"),
+        (json!({"isuer": "x"}), ""),
+    ];
+    for (changes, path) in rows {
+        assert_eq!(faults(changes.clone()), [*path], "{changes}");
+    }
+    assert!(faults(json!({})).is_empty());
+    assert!(faults(json!({"issuer": "http://127.0.0.1:9000", "dangerousPlainHttp": true})).is_empty());
+}
+
+#[test]
+fn a_form_hides_the_secret() {
+    let schema = OidcKind.schema();
+    let text = schema["properties"]["clientSecret"].to_string();
+    assert!(text.contains("\"writeOnly\":true"), "{text}");
+}

@@ -1,0 +1,8 @@
+//! Logins at an issuer that the test plays: honest, hostile, and in trouble.
+
+mod bed;
+mod configuration;
+mod documents;
+mod honest;
+mod hostile;
+mod refetch;
