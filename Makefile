@@ -16,8 +16,8 @@ TESTBED = $(TARGET)/debug/testbed
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-build: ## Build the gateway: target/release/gatewarden
-	$(CARGO) build --locked --release --package gatewarden
+build: ## Build the gateway and the kubectl plugin: target/release/gatewarden, target/release/kubectl-gatewarden
+	$(CARGO) build --locked --release --package gatewarden --package kubectl-gatewarden
 
 lint: ## Check the formatting and the lints
 	$(CARGO) fmt --all -- --check

@@ -1,6 +1,6 @@
 //! The real kubectl, as one person at one cluster.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Result, ensure};
@@ -11,7 +11,7 @@ use crate::Running;
 #[derive(Debug, Clone)]
 pub struct Kubectl {
     plain: testbed::Kubectl,
-    env: Vec<(&'static str, &'static str)>,
+    env: Vec<(&'static str, String)>,
     flags: Vec<String>,
 }
 
@@ -50,8 +50,8 @@ impl Kubectl {
 
     /// The same with one more environment variable.
     #[must_use]
-    pub fn env(mut self, name: &'static str, value: &'static str) -> Self {
-        self.env.push((name, value));
+    pub fn env(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.env.push((name, value.into()));
         self
     }
 
@@ -67,6 +67,15 @@ impl Kubectl {
     pub fn over(self, transport: Transport) -> Self {
         let value = if transport == Transport::WebSocket { "true" } else { "false" };
         self.env("KUBECTL_REMOTE_COMMAND_WEBSOCKETS", value).env("KUBECTL_PORT_FORWARD_WEBSOCKETS", value)
+    }
+
+    /// The program itself, for whoever gives it another kubeconfig.
+    ///
+    /// # Errors
+    ///
+    /// When it is not built.
+    pub fn program(&self) -> Result<PathBuf> {
+        Ok(PathBuf::from(self.plain.command(&[])?.get_program()))
     }
 
     /// Runs to the end, whatever that is.
@@ -166,7 +175,7 @@ impl Kubectl {
         let flags = self.flags.iter().map(String::as_str);
         let words: Vec<&str> = flags.chain(arguments.iter().copied()).collect();
         let mut command = self.plain.command(&words)?;
-        command.envs(self.env.iter().copied());
+        command.envs(self.env.iter().map(|(name, value)| (*name, value.as_str())));
         Ok(command)
     }
 }

@@ -29,6 +29,7 @@ mod kills;
 mod lifecycle;
 mod monitoring;
 mod outages;
+mod plugin;
 mod probes;
 mod protocols;
 mod providers;
@@ -61,6 +62,7 @@ fn cases() -> Vec<Case<Bed>> {
         probes::facts(),
         explain::facts(),
         providers::facts(),
+        plugin::facts(),
         issuer::facts(),
         access::facts(),
         outages::facts(),

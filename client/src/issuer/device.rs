@@ -1,0 +1,59 @@
+//! The device flow (RFC 8628): a code here, a browser anywhere.
+
+use std::time::Duration;
+
+use qrcode::QrCode;
+use qrcode::render::unicode::Dense1x2;
+use serde_json::Value;
+
+use super::{CLIENT, Issuer, SCOPE, Tokens};
+use crate::cache::eprint;
+use crate::environment::{Deadline, pause};
+use crate::failure::Failure;
+use crate::http::Http;
+
+const GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
+/// How often to ask where the issuer does not say (RFC 8628 §3.2).
+const INTERVAL: u64 = 5;
+
+pub(super) fn log_in(issuer: &Issuer, http: &Http) -> Result<Tokens, Failure> {
+    let begun = http.post_form(&issuer.device, &[("client_id", CLIENT), ("scope", SCOPE)])?;
+    let begun = begun.ok("no login can be begun")?;
+    let text = |key: &str| begun.get(key).and_then(Value::as_str).unwrap_or_default();
+    let number = |key: &str, usual: u64| begun.get(key).and_then(Value::as_u64).unwrap_or(usual);
+    let complete = text("verification_uri_complete");
+    eprint(&format!(
+        "Open {} on any machine and type this code: {}\nor scan:\n{}",
+        text("verification_uri"),
+        text("user_code"),
+        drawn(complete)
+    ));
+    let until = Deadline::after(Duration::from_secs(number("expires_in", 600)));
+    let mut interval = Duration::from_secs(number("interval", INTERVAL).clamp(1, 60));
+    let fields = [("client_id", CLIENT), ("grant_type", GRANT), ("device_code", text("device_code"))];
+    loop {
+        pause(interval);
+        if until.is_over() {
+            return Err(Failure::LoginNeeded("nobody logged in in time; run it again for a new code".to_owned()));
+        }
+        let answer = match http.post_form(&issuer.token, &fields) {
+            // A network that comes and goes: the code is good for minutes.
+            Err(Failure::Network(_)) => continue,
+            answer => answer?,
+        };
+        match (answer.status, answer.error()) {
+            (400, "authorization_pending") => {}
+            (400, "slow_down") => interval += Duration::from_secs(5),
+            (400, "access_denied") => return Err(Failure::Denied("the login was stopped on the page".to_owned())),
+            (400, "expired_token") => {
+                return Err(Failure::LoginNeeded("nobody logged in in time; run it again for a new code".to_owned()));
+            }
+            _ => return issuer.tokens(answer, "the login does not work"),
+        }
+    }
+}
+
+/// The address as a picture for a phone; nothing when it is too long for one.
+fn drawn(address: &str) -> String {
+    QrCode::new(address).map(|code| code.render::<Dense1x2>().build()).unwrap_or_default()
+}
