@@ -54,6 +54,8 @@ pub(super) struct Road {
     short: Lane,
     long: Lane,
     shelf: Shelf,
+    /// What pods and services answer for themselves, and perhaps never do: they must not take the places of terminals.
+    proxied: Shelf,
 }
 
 /// A place for one request.
@@ -73,7 +75,7 @@ pub(super) struct Lease {
 #[derive(Debug)]
 enum Kept {
     Http2 { _seat: Seat },
-    Http1 { held: Held, reuse: bool },
+    Http1 { held: Held, class: Class },
 }
 
 impl Road {
@@ -87,6 +89,7 @@ impl Road {
             short: Lane::default(),
             long: Lane::default(),
             shelf: Shelf::default(),
+            proxied: Shelf::default(),
         }
     }
 
@@ -98,10 +101,10 @@ impl Road {
     /// Finds or makes a place.
     pub(super) async fn ride(self: &Arc<Self>, class: Class) -> Result<Ride, UpstreamFault> {
         if class == Class::Upgrade {
-            return Box::pin(self.dial_http1(Alpn::Http1)).await;
+            return Box::pin(self.dial_http1(class)).await;
         }
         if class == Class::Proxied || self.http1_only.load(Ordering::Relaxed) {
-            return self.ride_http1().await;
+            return self.ride_http1(class).await;
         }
         let lane = self.lane(class);
         if let Some(seat) = lane.take(Room::Ample) {
@@ -138,6 +141,7 @@ impl Road {
         self.short.sweep();
         self.long.sweep();
         self.shelf.sweep();
+        self.proxied.sweep();
         if self.shelf.is_empty() {
             // The server may have learned HTTP/2 since.
             self.http1_only.store(false, Ordering::Relaxed);
@@ -152,7 +156,7 @@ impl Road {
         }
         if self.http1_only.load(Ordering::Relaxed) {
             drop(turn); // HTTP/1.1 connections carry one request each: they are made side by side
-            return self.ride_http1().await;
+            return self.ride_http1(class).await;
         }
         if lane.len() >= self.means.settings.connections {
             return Err(UpstreamFault::Full);
@@ -177,17 +181,18 @@ impl Road {
         http1::open(io, meters.opened(), place, settings, executor).await.map(Some).map_err(broken)
     }
 
-    async fn ride_http1(&self) -> Result<Ride, UpstreamFault> {
-        match self.shelf.take() {
+    async fn ride_http1(&self, class: Class) -> Result<Ride, UpstreamFault> {
+        match self.shelf(class).take() {
             Some(held) => Ok(Ride::Http1(held)),
-            None => Box::pin(self.dial_http1(Alpn::Http1)).await,
+            None => Box::pin(self.dial_http1(class)).await,
         }
     }
 
-    async fn dial_http1(&self, alpn: Alpn) -> Result<Ride, UpstreamFault> {
+    async fn dial_http1(&self, class: Class) -> Result<Ride, UpstreamFault> {
         let Means { settings, executor, meters } = &self.means;
-        let place = self.shelf.place(settings.http1_connections).ok_or(UpstreamFault::Full)?;
-        let dialed = self.dial(alpn).await?;
+        let most = if class == Class::Proxied { settings.http1_connections / 2 } else { settings.http1_connections };
+        let place = self.shelf(class).place(most.max(1)).ok_or(UpstreamFault::Full)?;
+        let dialed = self.dial(Alpn::Http1).await?;
         let held = http1::open(dialed.io, meters.opened(), place, settings, executor).await;
         held.map(Ride::Http1).map_err(|fault| UpstreamFault::Unreachable(Some(fault.into())))
     }
@@ -215,6 +220,10 @@ impl Road {
             let endpoint = self.endpoint.authority().as_str();
             tracing::warn!(endpoint, fault = %fault.chain(), "an endpoint cannot be reached and rests");
         }
+    }
+
+    fn shelf(&self, class: Class) -> &Shelf {
+        if class == Class::Proxied { &self.proxied } else { &self.shelf }
     }
 
     fn lane(&self, class: Class) -> &Lane {
@@ -259,7 +268,7 @@ impl Ride {
             }
             Self::Http1(mut held) => {
                 let response = held.sender.try_send_request(request).await.map_err(unanswered)?;
-                lease.kept = Some(Kept::Http1 { held, reuse: class != Class::Upgrade });
+                lease.kept = Some(Kept::Http1 { held, class });
                 Ok((response, lease))
             }
         }
@@ -269,8 +278,10 @@ impl Ride {
 impl Drop for Lease {
     fn drop(&mut self) {
         self.road.in_flight.fetch_sub(1, Ordering::Relaxed);
-        if let Some(Kept::Http1 { held, reuse: true }) = self.kept.take() {
-            self.road.shelf.give_back(held);
+        match self.kept.take() {
+            // Its bytes are a tunnel's.
+            Some(Kept::Http1 { class: Class::Upgrade, .. }) | Some(Kept::Http2 { .. }) | None => {}
+            Some(Kept::Http1 { held, class }) => self.road.shelf(class).give_back(held),
         }
     }
 }

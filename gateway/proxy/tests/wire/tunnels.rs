@@ -1,9 +1,11 @@
 //! exec, attach and port-forward: both sides leave HTTP, and bytes flow.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use gatewarden_proxy::Body;
+use futures_util::FutureExt;
+use gatewarden_proxy::{Body, PoolSettings};
 use http::{HeaderValue, Method, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::upgrade::Upgraded;
@@ -214,4 +216,41 @@ async fn a_silent_tunnel_ends_where_the_operator_wants_that() {
     gateway.opened().await;
     let mut io = tunnel(&gateway, "websocket").await;
     assert_eq!(rest(&mut io).await, b"");
+}
+
+/// Terminals work; what a pod answers for itself never comes.
+fn pods_that_never_answer(asked: Arc<AtomicUsize>) -> Handler {
+    let terminals = echoing();
+    Arc::new(move |request: http::Request<Incoming>| {
+        if !request.uri().path().contains("/proxy/") {
+            return terminals(request);
+        }
+        asked.fetch_add(1, Ordering::SeqCst);
+        Box::pin(std::future::pending())
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pods_that_never_answer_take_no_terminal_s_place() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let upstream = Upstream::start(H2, pods_that_never_answer(Arc::clone(&asked))).await;
+    let pool = PoolSettings { http1_connections: 4, ..PoolSettings::default() };
+    let gateway = Gateway::start_with(vec![upstream.cluster("east")], Settings { pool, ..Settings::default() });
+    gateway.opened().await;
+    let proxied = || {
+        let path = "/k8s/clusters/east/api/v1/namespaces/a/pods/mine/proxy/";
+        let gateway = &gateway;
+        async move { Client::connect(gateway, Protocol::H2).await.get(path).await.status() }
+    };
+    let mut waiting: Vec<_> = (0..2).map(|_| Box::pin(proxied())).collect();
+    until("a pod that takes the last place", || {
+        waiting.iter_mut().for_each(|request| assert!(request.now_or_never().is_none()));
+        asked.load(Ordering::SeqCst) == 2
+    })
+    .await;
+    assert_eq!(proxied().await, StatusCode::TOO_MANY_REQUESTS);
+    let mut terminals = Vec::new();
+    for _ in 0..4 {
+        terminals.push(tunnel(&gateway, "websocket").await);
+    }
 }
