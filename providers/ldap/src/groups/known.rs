@@ -6,7 +6,7 @@
 //! A group is known by its DN as the directory wrote it, byte for byte: where two spellings are one group that costs a
 //! question, and where they are two, neither gets what the other is in.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -73,6 +73,14 @@ impl Known {
         answers.put(members.to_vec(), Answer { until, groups });
     }
 
+    /// Forgets every answer about one of `members`: what a new one says must not be contradicted by an older one.
+    pub(super) fn forget(&self, members: &[String]) {
+        let members: HashSet<&String> = members.iter().collect();
+        let mut answers = self.lock();
+        answers.of.retain(|asked, _| !asked.iter().any(|member| members.contains(member)));
+        answers.weight = answers.of.iter().map(|(asked, answer)| asked.len() + answer.groups.len()).sum();
+    }
+
     // No code that can panic runs under this lock, so a poisoned one still holds good state.
     fn lock(&self) -> MutexGuard<'_, Answers> {
         self.answers.lock().unwrap_or_else(PoisonError::into_inner)
@@ -120,6 +128,23 @@ mod tests {
         known.remember(&both, Vec::new(), now);
         assert_eq!(known.holding(&both[1..], now).map(|groups| groups.len()), Some(0));
         assert!(known.holding(&[dn("CN=b")], now).is_none(), "another spelling may be another group");
+    }
+
+    #[test]
+    fn a_new_answer_leaves_no_older_one_about_the_same_group() {
+        let (known, now) = (Known::keeping(Duration::from_secs(10)), ManualClock::new().monotonic());
+        let (a, b, c) = (dn("cn=a"), dn("cn=b"), dn("cn=c"));
+        known.remember(std::slice::from_ref(&a), vec![group("parent")], now);
+        known.remember(&[a.clone(), b.clone()], vec![group("parent")], now);
+        known.remember(std::slice::from_ref(&c), vec![group("parent")], now);
+        known.forget(&[b, a.clone()]);
+        assert!(known.holding(&[a], now).is_none(), "asked alone");
+        let (answers, weight) = {
+            let held = known.lock();
+            (held.of.len(), held.weight)
+        };
+        assert_eq!((answers, weight), (1, 2), "the others stay, and are counted");
+        assert!(known.holding(&[c], now).is_some());
     }
 
     #[test]

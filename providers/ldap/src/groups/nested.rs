@@ -48,6 +48,9 @@ async fn parents(search: &mut GroupSearch<'_>, generation: &[String]) -> Result<
         if search.found.is_incomplete() {
             return Ok(next);
         }
+        if afresh {
+            known.forget(members);
+        }
         known.remember(members, groups, now);
     }
     Ok(next)
