@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -95,7 +96,9 @@ pub enum StartError {
     #[error(transparent)]
     DataPlane(gatewarden_proxy::StartError),
     /// The gateway ran on a copy of the store, which is the store's no more once that can be written.
-    #[error("the disk of the store can be written again; start anew, so that logins are kept and revocations are seen")]
+    #[error(
+        "the store can be written again, or was written; start anew, so that logins are kept and revocations are seen"
+    )]
     StoreIsBack,
     /// The system gives no threads or signals.
     #[error("the system gives no threads or signals")]
@@ -152,7 +155,7 @@ struct Gateway {
     end: CancellationToken,
     drain: Duration,
     /// The store itself, while a copy of it is served from.
-    copied: Option<PathBuf>,
+    copied: Option<Copied>,
 }
 
 impl Gateway {
@@ -257,11 +260,44 @@ impl Gateway {
     }
 }
 
-/// Waits until a store that was copied can be written. A command beside us may then end sessions there, and we would not
-/// see it.
-async fn is_back(copied: Option<PathBuf>) {
-    let Some(store) = copied else { return std::future::pending().await };
-    while std::fs::OpenOptions::new().write(true).open(&store).is_err() {
+/// A store that is served from a copy, as it was when it was copied.
+#[derive(Debug, Clone)]
+struct Copied {
+    path: PathBuf,
+    facts: Vec<Option<Facts>>,
+}
+
+/// Device, inode, length, and when it was written: what a file is known by.
+type Facts = (u64, u64, u64, i64, i64);
+
+impl Copied {
+    fn of(path: &Path) -> Self {
+        Self { path: path.to_owned(), facts: Self::facts(path) }
+    }
+
+    /// Of the file and of its log, which lies beside what a link leads to.
+    fn facts(path: &Path) -> Vec<Option<Facts>> {
+        let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let mut log = path.clone().into_os_string();
+        log.push("-wal");
+        let of = |path: &Path| {
+            let found = std::fs::metadata(path).ok()?;
+            Some((found.dev(), found.ino(), found.len(), found.mtime(), found.mtime_nsec()))
+        };
+        vec![of(&path), of(Path::new(&log))]
+    }
+
+    /// Whether somebody could have written there: here, or through another mount of the same disk.
+    fn is_back(&self) -> bool {
+        std::fs::OpenOptions::new().write(true).open(&self.path).is_ok() || Self::facts(&self.path) != self.facts
+    }
+}
+
+/// Waits until a store that was copied can be written, or was. A command beside us may then end sessions there, and we
+/// would not see it.
+async fn is_back(copied: Option<Copied>) {
+    let Some(copied) = copied else { return std::future::pending().await };
+    while !copied.is_back() {
         SystemClock.sleep(STORE_LOOK).await;
     }
 }
@@ -287,7 +323,7 @@ fn listener(config: &Config, certificate: Arc<ServerCertificate>, workers: usize
 }
 
 /// The store; or a copy of it, and where it is, when its disk cannot be written.
-async fn open_store(path: &Path) -> Result<(Store, Option<PathBuf>), StoreFault> {
+async fn open_store(path: &Path) -> Result<(Store, Option<Copied>), StoreFault> {
     match Store::open(path, Arc::new(SystemClock)).await {
         Err(fault) if fault.is_read_only() && path.exists() => {
             let why = with_causes(&fault);
@@ -295,17 +331,16 @@ async fn open_store(path: &Path) -> Result<(Store, Option<PathBuf>), StoreFault>
                 why,
                 "the store cannot be written: known sessions are served from a copy, logins are refused"
             );
+            // Looked at first: what is written while it is copied is seen to differ.
+            let copied = Copied::of(path);
             let copy = Store::open_copy(path, &std::env::temp_dir(), Arc::new(SystemClock)).await?;
-            Ok((copy, Some(path.to_owned())))
+            Ok((copy, Some(copied)))
         }
         opened => opened.map(|store| (store, None)),
     }
 }
 
-async fn control(
-    loaded: &mut Loaded,
-    providers: &ProviderPorts,
-) -> Result<(Arc<Control>, Option<PathBuf>), StartError> {
+async fn control(loaded: &mut Loaded, providers: &ProviderPorts) -> Result<(Arc<Control>, Option<Copied>), StartError> {
     let config = &loaded.config;
     let store_path = config.store.display().to_string();
     let failed = |source| StartError::Store { path: store_path.clone(), source };
@@ -329,5 +364,29 @@ async fn control(
 async fn serve_operations(listener: tokio::net::TcpListener, operations: Operations, end: CancellationToken) {
     if let Err(error) = operations.serve(listener, end).await {
         tracing::error!(why = with_causes(&error), "the operations port broke");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_store_that_was_written_elsewhere_is_another_than_was_copied() {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, link) = (folder.path().join("store"), folder.path().join("link"));
+        fs::write(&store, "pages").unwrap();
+        std::os::unix::fs::symlink(&store, &link).unwrap();
+        let differs = |then: &Copied| Copied::facts(&then.path) != then.facts;
+        let then = Copied::of(&link);
+        assert!(!differs(&then));
+        fs::write(folder.path().join("store-wal"), "a revocation").unwrap();
+        assert!(differs(&then), "its log, beside what the link leads to");
+        let then = Copied::of(&link);
+        fs::rename(&store, folder.path().join("old")).unwrap();
+        fs::write(&store, "pages").unwrap();
+        assert!(differs(&then), "another file under its name");
     }
 }
