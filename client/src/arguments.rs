@@ -75,6 +75,8 @@ pub(crate) enum Command {
     },
     /// Look for what keeps a login from working, and say what to do.
     Doctor,
+    /// Print the version.
+    Version,
     /// Print a completion script.
     Completion {
         /// For this shell.

@@ -28,6 +28,11 @@ impl Failure {
     }
 
     pub(crate) fn code(&self) -> ExitCode {
+        self.kind().into()
+    }
+
+    /// The number by which it is told to scripts, and to those who waited.
+    pub(crate) const fn kind(&self) -> u8 {
         match self {
             Self::Other(_) => 1,
             Self::Usage(_) => 2,
@@ -35,7 +40,16 @@ impl Failure {
             Self::Denied(_) => 4,
             Self::Network(_) => 5,
         }
-        .into()
+    }
+
+    pub(crate) const fn of(kind: u8, text: String) -> Self {
+        match kind {
+            2 => Self::Usage(text),
+            3 => Self::LoginNeeded(text),
+            4 => Self::Denied(text),
+            5 => Self::Network(text),
+            _ => Self::Other(text),
+        }
     }
 }
 

@@ -32,6 +32,7 @@ pub(crate) struct Answer {
     pub(crate) date: Option<Timestamp>,
 }
 
+/// Longer than the gateway waits for its provider: an answer that is given up may have spent a refresh token.
 const TIMEOUT: Duration = Duration::from_secs(20);
 const MOST: u64 = 1024 * 1024;
 

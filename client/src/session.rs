@@ -21,6 +21,13 @@ pub(crate) enum How {
     ByDevice,
 }
 
+impl How {
+    /// As it fits, where somebody sits at a terminal.
+    pub(crate) fn here() -> Self {
+        if environment::is_terminal() { Self::AsItFits } else { Self::Never }
+    }
+}
+
 /// Somebody may take minutes to log in; those who wait for a refresh are let go sooner by whoever does it.
 const WAIT: Duration = Duration::from_mins(2);
 /// A token is renewed this long before its end, each process a little earlier or later than another.
@@ -63,12 +70,18 @@ impl Session {
             Some(access) if !is_due(&access, now) => Ok(access),
             // It still is good: one of many renews it, and the others need not wait.
             Some(access) => match self.folder.lock()?.try_take()? {
-                Ok(held) => self.renew(&held, how).or(Ok(access)),
+                Ok(held) => self.renew_early(&held).or(Ok(access)),
                 Err(_busy) => Ok(access),
             },
             None => {
                 let held = self.folder.lock()?.take(WAIT, how != How::Never)?;
-                self.renew(&held, how)
+                // Whoever waited shares what it came to: twenty processes must not fail one after the other.
+                if let Some(failure) = self.folder.failure_since(now)? {
+                    return Err(failure);
+                }
+                let renewed = self.renew(&held, how);
+                self.folder.keep_failure(renewed.as_ref().err())?;
+                renewed
             }
         }
     }
@@ -85,6 +98,16 @@ impl Session {
         self.folder.keep_gateway(&self.gateway)?;
         self.folder.forget_tokens()?;
         self.folder.keep_access(access)
+    }
+
+    /// Renews a token that is good for a while yet. Nobody is asked to log in for that.
+    fn renew_early(&self, _: &Held) -> Result<Access, Failure> {
+        let Some(Refresh { token }) = self.folder.refresh()? else { return Err(Failure::other("nothing to renew by")) };
+        let http = self.http()?;
+        match Issuer::find(&http, &self.gateway.url)?.refresh(&http, &token)? {
+            Refreshed::Tokens(tokens) => self.keep(tokens),
+            Refreshed::Over => Err(Failure::other("the login is over")),
+        }
     }
 
     /// What happens once for all who wait: the first finds it done.

@@ -88,7 +88,8 @@ fn check_owner(path: &Path, facts: &fs::Metadata) -> Result<(), Failure> {
 }
 
 fn no_follow() -> i32 {
-    OFlags::NOFOLLOW.bits().cast_signed()
+    // A pipe in its place would wait for whoever writes.
+    (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed()
 }
 
 fn refused(path: &Path, why: &str, advice: &str) -> Failure {

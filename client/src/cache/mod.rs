@@ -5,6 +5,7 @@
 //! | `gateway.json` | the address, and the authority behind its certificate |
 //! | `access.json` | the access token and its end: all that the usual case reads |
 //! | `refresh.json` | the refresh token |
+//! | `failed.json` | why the last login or refresh came to nothing, for those who waited for it |
 //! | `lock` | held by the one process that refreshes or logs in |
 
 mod file;
@@ -13,6 +14,7 @@ mod lock;
 pub(crate) use lock::{Held, Lock};
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -50,6 +52,15 @@ pub(crate) struct Refresh {
     pub(crate) token: String,
 }
 
+/// What the last login or refresh came to, when it came to nothing.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Failed {
+    at: Timestamp,
+    kind: u8,
+    text: String,
+}
+
 /// The folder of one gateway.
 #[derive(Debug, Clone)]
 pub(crate) struct Folder {
@@ -72,7 +83,9 @@ impl Folder {
         let root = environment::cache_folder()?;
         let Ok(entries) = fs::read_dir(root) else { return Ok(Vec::new()) };
         let folders = entries.filter_map(Result::ok).map(|entry| Self { path: entry.path() });
-        let mut known: Vec<Gateway> = folders.filter_map(|folder| folder.gateway().ok()?).collect();
+        // One that cannot be read is an error: to leave it out would say that it is not there.
+        let known: Result<Vec<Option<Gateway>>, Failure> = folders.map(|folder| folder.gateway()).collect();
+        let mut known: Vec<Gateway> = known?.into_iter().flatten().collect();
         known.sort_by(|one, other| one.url.cmp(&other.url));
         Ok(known)
     }
@@ -111,6 +124,23 @@ impl Folder {
         file::remove(&self.path.join("refresh.json"))
     }
 
+    /// What whoever held the lock came to since then, when it came to nothing.
+    pub(crate) fn failure_since(&self, then: Timestamp) -> Result<Option<Failure>, Failure> {
+        let failed = self.read::<Failed>("failed.json")?.filter(|failed| failed.at >= then);
+        Ok(failed.map(|failed| Failure::of(failed.kind, failed.text)))
+    }
+
+    /// Notes what a login or refresh came to.
+    pub(crate) fn keep_failure(&self, failure: Option<&Failure>) -> Result<(), Failure> {
+        match failure {
+            None => file::remove(&self.path.join("failed.json")),
+            Some(failure) => {
+                let failed = Failed { at: environment::now(), kind: failure.kind(), text: failure.to_string() };
+                self.write("failed.json", &failed)
+            }
+        }
+    }
+
     pub(crate) fn lock(&self) -> Result<Lock, Failure> {
         file::private_folder(&self.path)?;
         Lock::open(&self.path.join("lock"))
@@ -146,10 +176,13 @@ impl Folder {
     }
 }
 
-/// One line for people. Standard output belongs to whoever called us.
-#[expect(clippy::print_stderr, reason = "the one way to tell people something")]
+/// One line for people, without what would move their cursor: parts of it come from servers. Standard output belongs to
+/// whoever called us.
 pub(crate) fn eprint(line: &str) {
-    eprintln!("{line}");
+    let tame = |c: char| if c.is_control() && c != '\n' { ' ' } else { c };
+    let line: String = line.chars().map(tame).collect();
+    // Nobody to tell it to is no reason to fail.
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 #[cfg(test)]

@@ -33,6 +33,7 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
         Command::Clusters => own::clusters(&gateway),
         Command::Sessions { command } => own::sessions(&gateway, &command),
         Command::Doctor => doctor::run(&gateway),
+        Command::Version => print(&format!("kubectl-gatewarden {}\n", env!("CARGO_PKG_VERSION"))),
         Command::Completion { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "kubectl-gatewarden", &mut script);

@@ -38,7 +38,7 @@ pub(super) fn sessions(given: &arguments::Gateway, command: &Sessions) -> Result
     match command {
         Sessions::List => list(&session),
         Sessions::Revoke { id } => {
-            let token = session.token(How::AsItFits)?.token;
+            let token = session.token(How::here())?.token;
             let answer = session.http()?.delete(&format!("{}/api/v1/sessions/{}", session.url(), word(id)?), &token)?;
             answer.ok("the session cannot be ended")?;
             eprint(&format!("Ended {id}."));
@@ -83,7 +83,7 @@ pub(super) fn entered(session: &Session) -> Result<Vec<Entered>, Failure> {
 }
 
 fn ask(session: &Session, what: &str) -> Result<Value, Failure> {
-    let token = session.token(How::AsItFits)?.token;
+    let token = session.token(How::here())?.token;
     let answer = session.http()?.get(&format!("{}/api/v1/{what}", session.url()), Some(&token))?;
     answer.ok("the gateway does not say")
 }
