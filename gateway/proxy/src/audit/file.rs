@@ -106,6 +106,11 @@ impl LogFile {
     fn rotate(&mut self, length: u64) -> io::Result<bool> {
         let Some(rotation) = self.rotation else { return Ok(false) };
         if let Err(error) = self.rename(rotation.keep) {
+            if error.kind() == io::ErrorKind::NotFound {
+                // Somebody moved it away just now: the next line begins a new one.
+                self.file = None;
+                return Ok(false);
+            }
             tracing::error!(%error, "the audit file cannot be rotated, and grows beyond `audit.maxBytes`");
             self.excess = length.max(rotation.max_bytes);
             return Ok(false);
@@ -184,6 +189,18 @@ mod tests {
         assert_eq!(log.append(b"line 1\nline 2\n").unwrap(), 0);
         assert_eq!(log.append(b"line 3\nline 4\nline 5\nline 6\nline 7\n").unwrap(), 3);
         assert_eq!(texts(&path), ["line 7\n", "line 5\nline 6\n", "line 3\nline 4\n"]);
+    }
+
+    #[test]
+    fn a_file_that_is_moved_away_at_that_moment_lets_none_grow() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, mut log) = log(folder.path());
+        log.append(b"line 1\nline 2\n").unwrap();
+        fs::rename(&path, folder.path().join("taken")).unwrap();
+        assert!(!log.rotate(14).unwrap());
+        assert_eq!(log.excess, 0);
+        log.append(b"line 3\n").unwrap();
+        assert_eq!(texts(&path), ["line 3\n"]);
     }
 
     #[test]
