@@ -1,6 +1,7 @@
 //! A token that stands where no token belongs: in a path, a query, a user agent, a message.
 //!
-//! People paste. What was pasted into a URL must neither be kept in a log nor be told to a cluster.
+//! People paste. What was pasted into a URL must neither be kept in a log nor, when it is ours, be told to a cluster. Signed
+//! tokens of others are a pod's business: they go through, and are hidden from the log all the same.
 
 use std::borrow::Cow;
 
@@ -12,18 +13,35 @@ const MARK: usize = 4;
 const NAME: usize = 12;
 /// A shorter rest opens nothing; a whole secret has 66 characters.
 const LEAST_SECRET: usize = 8;
+/// How the header of a signed token of ours begins: `{"alg":"ES256","typ":`.
+const OURS: &[u8] = b"eyJhbGciOiJFUzI1NiIsInR5cCI6";
 
-/// Whether a whole token stands somewhere in it, the colon escaped or not.
+/// The part of a token that must not be seen.
+#[derive(Clone, Copy)]
+struct Secret {
+    begin: usize,
+    end: usize,
+    ours: bool,
+}
+
+/// Whether a whole token of ours stands somewhere in it, the colon escaped or not.
 pub(crate) fn holds_token(bytes: &[u8]) -> bool {
-    next(bytes, 0).is_some()
+    let mut found = next(bytes, 0);
+    while let Some(secret) = found {
+        if secret.ours {
+            return true;
+        }
+        found = next(bytes, secret.end);
+    }
+    false
 }
 
 /// The text with the secret of every token taken out. The name stays: it is no secret, and tells what to revoke.
 pub(crate) fn redacted(text: &str) -> Cow<'_, str> {
     let Some(first) = next(text.as_bytes(), 0) else { return Cow::Borrowed(text) };
     let (mut clean, mut kept, mut found) = (String::with_capacity(text.len()), 0, Some(first));
-    while let Some((secret, end)) = found {
-        clean.push_str(text.get(kept..secret).unwrap_or_default());
+    while let Some(Secret { begin, end, .. }) = found {
+        clean.push_str(text.get(kept..begin).unwrap_or_default());
         clean.push_str("hidden");
         kept = end;
         found = next(text.as_bytes(), end);
@@ -33,7 +51,7 @@ pub(crate) fn redacted(text: &str) -> Cow<'_, str> {
 }
 
 /// Where the next secret begins and ends, from a place on.
-fn next(bytes: &[u8], from: usize) -> Option<(usize, usize)> {
+fn next(bytes: &[u8], from: usize) -> Option<Secret> {
     let mut at = from;
     loop {
         let rest = bytes.get(at..)?;
@@ -41,7 +59,7 @@ fn next(bytes: &[u8], from: usize) -> Option<(usize, usize)> {
         at = mark + MARK;
         let found = match bytes.get(mark) {
             Some(b'.') => signed(bytes, mark),
-            _ => secret_of(bytes, at).and_then(|secret| long_enough(bytes, secret)),
+            _ => secret_of(bytes, at).and_then(|begin| Some(Secret { begin, end: end_of(bytes, begin)?, ours: true })),
         };
         if found.is_some() {
             return found;
@@ -53,17 +71,19 @@ fn is_mark(window: &[u8]) -> bool {
     matches!(window, [b'g', b'w', b't' | b'r', b'-'] | [b'.', b'e', b'y', b'J'])
 }
 
-fn long_enough(bytes: &[u8], secret: usize) -> Option<(usize, usize)> {
-    let length = bytes.get(secret..)?.iter().take_while(|byte| is_secret(**byte)).count();
-    (length >= LEAST_SECRET).then_some((secret, secret + length))
+/// Where a secret ends that is long enough to be one.
+fn end_of(bytes: &[u8], begin: usize) -> Option<usize> {
+    let length = bytes.get(begin..)?.iter().take_while(|byte| is_secret(**byte)).count();
+    (length >= LEAST_SECRET).then_some(begin + length)
 }
 
 /// A signed token around the dot before its claims: both parts begin a JSON object, and a signature follows. All behind
 /// the header is hidden.
-fn signed(bytes: &[u8], dot: usize) -> Option<(usize, usize)> {
+fn signed(bytes: &[u8], dot: usize) -> Option<Secret> {
     let before = bytes.get(..dot)?;
-    let header = before.iter().rev().take_while(|byte| is_secret(**byte)).count();
-    if !before.get(dot - header..)?.starts_with(b"eyJ") {
+    let length = before.iter().rev().take_while(|byte| is_secret(**byte)).count();
+    let header = before.get(dot - length..)?;
+    if !header.starts_with(b"eyJ") {
         return None;
     }
     let claims = bytes.get(dot + 1..)?.iter().take_while(|byte| is_secret(**byte)).count();
@@ -71,7 +91,7 @@ fn signed(bytes: &[u8], dot: usize) -> Option<(usize, usize)> {
     if bytes.get(behind) != Some(&b'.') {
         return None;
     }
-    long_enough(bytes, behind + 1).map(|(_, end)| (dot + 1, end))
+    Some(Secret { begin: dot + 1, end: end_of(bytes, behind + 1)?, ours: header.starts_with(OURS) })
 }
 
 /// Behind twelve characters of base32 and a colon.
@@ -111,8 +131,10 @@ mod tests {
         let refresh = format!("gwr-abcdefghijk2:{}", "Se-cret_".repeat(8));
         assert_eq!(redacted(&refresh), "gwr-abcdefghijk2:hidden");
         let text = "/x/eyJhbGci.eyJpc3Mi.c2lnbmF0dXJl/y?a=eyJh.eyJi.c2lnbmF0dXJl";
-        assert!(holds_token(text.as_bytes()));
         assert_eq!(redacted(text), "/x/eyJhbGci.hidden/y?a=eyJh.hidden");
+        assert!(!holds_token(text.as_bytes()), "a pod may have tokens of its own in its paths");
+        let ours = format!("{text}&b=eyJhbGciOiJFUzI1NiIsInR5cCI6ImF0K2p3dCJ9.eyJi.c2lnbmF0dXJl");
+        assert!(holds_token(ours.as_bytes()), "ours behind others");
         for other in
             ["eyJh.eyJi", "eyJh.eyJi.", "eyJh.eyJi.short", "x.eyJi.c2lnbmF0dXJl", ".eyJi.c2lnbmF0dXJl", "eyJh.x.eyJi"]
         {

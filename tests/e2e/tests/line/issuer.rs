@@ -163,6 +163,14 @@ pub(crate) fn a_person_of_the_directory_logs_in_on_the_page_and_kubectl_works(be
         kubectl.ok(&["get", "pods"])?;
     }
     let https = gate.https()?;
+    // A token that was pasted where none belongs is told to no cluster, and to no log.
+    let pasted = format!("/k8s/clusters/east/api/v1/namespaces/dev/pods?x={}", tokens.access);
+    let asked = Request::get(pasted).header("authorization", format!("Bearer {}", tokens.access));
+    let answer = https.send(Protocol::Http2, asked.body(Bytes::new())?)?;
+    ensure!(answer.status == 400 && answer.text().contains("Authorization"), "{} {}", answer.status, answer.text());
+    let signature = tokens.access.rsplit('.').next().context("a signature")?;
+    let records = std::fs::read_to_string(gate.audit_file())?;
+    ensure!(!records.contains(signature) && !gate.log()?.contains(signature), "a token is on record");
     let asked = Request::get("/api/v1/clusters").header("authorization", format!("Bearer {}", tokens.access));
     let clusters = https.send(Protocol::Http2, asked.body(Bytes::new())?)?.json()?;
     let ids: Vec<&Value> = clusters["clusters"].as_array().context("a list")?.iter().map(|one| &one["id"]).collect();
