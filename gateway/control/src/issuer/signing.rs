@@ -50,7 +50,10 @@ pub(crate) enum SigningFault {
     #[error(transparent)]
     Keys(#[from] KeyFault),
     /// The key file is not the one that sealed it. The operator brings back the old key file, or adds its keys.
-    #[error("signing key {0} cannot be opened: the key file is another than the one that sealed it")]
+    #[error(
+        "signing key {0} cannot be opened: the key file is another than the one that sealed it; bring that one back, \
+         or add its keys below yours"
+    )]
     Sealed(String),
 }
 
