@@ -183,7 +183,7 @@ impl Control {
         Ok(())
     }
 
-    /// Ends the login that a token of this client belongs to: a refresh token, or a signed one. Others end nothing.
+    /// Ends the login that a token of this client belongs to: a refresh token, or an access token. Others end nothing.
     pub(crate) async fn end_by_token(&self, issuer: &Issuer, client: &Client, token: &str) -> Result<(), GrantError> {
         let session = match issuer.refreshes().parse(token) {
             Some(presented) => {
@@ -191,8 +191,10 @@ impl Control {
                 let held = refresh_token::find(connection, &presented.name, &presented.hash).await?;
                 held.filter(|held| held.client == client.id).map(|held| held.session)
             }
+            // Of what is over, or was only to say who somebody is, copies lie about in logs: they end nothing.
             None => jwt::verify(&issuer.keys().all(), self.store().now(), token)
-                .filter(|(_, claims)| claims.client_id == client.id)
+                .filter(|(kind, claims)| *kind == Kind::Access && claims.client_id == client.id)
+                .filter(|(_, claims)| claims.exp > self.store().now().as_second())
                 .and_then(|(_, claims)| claims.sid.parse().ok()),
         };
         let Some(session) = session else { return Ok(()) };
@@ -288,6 +290,7 @@ impl Issuer {
             exp: ends.as_second(),
             iat: now.as_second(),
             jti: format!("jwt-{}", uuid::Uuid::now_v7().simple()),
+            scope: None,
             nonce: None,
             auth_time: None,
             preferred_username: None,
@@ -300,9 +303,10 @@ impl Issuer {
         };
         // A client that only wants to know who somebody is gets an access token for nothing else.
         let audience = if client.kubectl { self.resource() } else { self.url() };
+        let opens = Claims { scope: Some(scope.to_owned()), ..claims(audience) };
         let keys = self.keys().all();
         Ok(TokenSet {
-            access_token: jwt::sign(&keys, now, Kind::Access, &claims(audience))?,
+            access_token: jwt::sign(&keys, now, Kind::Access, &opens)?,
             id_token: jwt::sign(&keys, now, Kind::Id, &about_them)?,
             refresh_token: None,
             expires_in: ends.duration_since(now).try_into().unwrap_or_default(),

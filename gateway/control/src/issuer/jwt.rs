@@ -51,6 +51,9 @@ pub(crate) struct Claims {
     pub(crate) iat: i64,
     /// Its own name.
     pub(crate) jti: String,
+    /// What the client may learn, in an access token (RFC 9068 §2.2.3).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) scope: Option<String>,
     /// What the client's request said, in an ID token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) nonce: Option<String>,

@@ -164,7 +164,7 @@ async fn is_good(site: &Site, token: &str) -> bool {
 async fn a_person_logs_in_and_the_client_gets_tokens_that_open_clusters() {
     let site = Site::open().await;
     let mut browser = Visitor::new(&site);
-    let sent = browser.authorize(&[]).await;
+    let sent = browser.authorize(&[("scope", "openid groups offline_access")]).await;
     assert_eq!(sent.status, 303, "{}", sent.text);
     let page = browser.get(&sent.location).await;
     assert!(page.text.contains("Corporate directory") && page.text.contains("kubectl"), "{}", page.text);
@@ -447,6 +447,7 @@ async fn what_a_page_of_others_gets_says_who_somebody_is_and_opens_nothing() {
     let bearer = format!("Bearer {}", given.word("access_token"));
     let shown = browser.send(Request::get("/oidc/userinfo").header("authorization", bearer), String::new()).await;
     assert_eq!(shown.word("preferred_username"), "corp:alice");
+    assert!(shown.json().get("groups").is_none(), "it did not ask for them: {}", shown.text);
     let bearer = format!("Bearer {}", given.word("id_token"));
     let shown = browser.send(Request::get("/oidc/userinfo").header("authorization", bearer), String::new()).await;
     assert_eq!(shown.status, 401, "an ID token is no access token");
@@ -520,6 +521,22 @@ async fn a_client_ends_its_own_login_and_no_other() {
     }
     assert_eq!(client.post("/oidc/revoke", &[("client_id", "page"), ("token", &refresh)]).await.status, 200);
     assert!(is_good(&site, &access).await, "another client's");
+    let ends = async |client: &mut Visitor<'_>, token: &str| {
+        let seen = client.post("/oidc/revoke", &[("client_id", "kubectl-gatewarden"), ("token", token)]).await;
+        assert_eq!(seen.status, 200);
+    };
+    ends(&mut client, &given.word("id_token")).await;
+    assert!(is_good(&site, &access).await, "an ID token says who somebody is");
+    site.clock.advance(Duration::from_mins(15));
+    let given = client.refresh(&refresh).await;
+    let (late, refresh) = (access, given.word("refresh_token"));
+    let access = given.word("access_token");
+    ends(&mut client, &late).await;
+    assert!(is_good(&site, &access).await, "one that is over");
+    let again = client.code().await;
+    let other = client.redeem(&again, &[]).await.word("access_token");
+    ends(&mut client, &other).await;
+    assert!(!is_good(&site, &other).await, "an access token ends its own login");
     let fields = [("client_id", "kubectl-gatewarden"), ("token", refresh.as_str())];
     assert_eq!(client.post("/oidc/revoke", &fields).await.status, 200);
     assert!(!is_good(&site, &access).await);

@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use kube_wire::UserInfo;
 use serde_json::json;
 
 use super::token::{Wrong, issuer};
@@ -27,10 +28,17 @@ pub(super) async fn show(State(control): State<Arc<Control>>, headers: HeaderMap
             return Err(wrong.with(StatusCode::SERVICE_UNAVAILABLE).into_response());
         }
     };
-    let user = SessionIdentity::read(&standing.identity).map(|identity| identity.user);
-    let user = user.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())?;
-    let body =
-        json!({ "sub": claims.sub, "sid": claims.sid, "preferred_username": user.username, "groups": user.groups });
+    let user = SessionIdentity::read(&standing.identity).map_err(|fault| {
+        tracing::error!(session = claims.sid, why = %auth_core::with_causes(&fault), "a stored identity cannot be read");
+        Wrong::new("server_error", "log in again").with(StatusCode::INTERNAL_SERVER_ERROR).into_response()
+    })?;
+    let UserInfo { username, groups, .. } = user.user;
+    let mut body = json!({ "sub": claims.sub, "sid": claims.sid, "preferred_username": username });
+    // For a client that asked for them when the person logged in.
+    let asked = claims.scope.as_deref().unwrap_or_default().split(' ').any(|scope| scope == "groups");
+    if let (true, Some(body)) = (asked, body.as_object_mut()) {
+        body.insert("groups".to_owned(), json!(groups));
+    }
     Ok(Json(body).into_response())
 }
 
