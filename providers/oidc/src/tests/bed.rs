@@ -80,6 +80,8 @@ pub(super) struct World {
     pub(super) userinfo: Option<Value>,
     pub(super) userinfo_status: u16,
     pub(super) down: bool,
+    /// What its answers say that they are.
+    pub(super) content_type: &'static str,
     challenge: String,
     nonce: String,
     spent: HashSet<String>,
@@ -187,6 +189,7 @@ impl World {
             userinfo: None,
             userinfo_status: 200,
             down: false,
+            content_type: "application/json; charset=utf-8",
             challenge: String::new(),
             nonce: String::new(),
             spent: HashSet::new(),
@@ -207,7 +210,7 @@ impl World {
             "/userinfo" => (self.userinfo_status, self.userinfo.clone().unwrap_or_default()),
             other => panic!("nobody asks for {other}"),
         };
-        let response = Response::builder().status(status).header("content-type", "application/json; charset=utf-8");
+        let response = Response::builder().status(status).header("content-type", self.content_type);
         Ok(response.body(body.to_string().into_bytes()).unwrap())
     }
 

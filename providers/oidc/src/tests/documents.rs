@@ -28,6 +28,19 @@ fn a_document_that_cannot_be_trusted_begins_no_trip() {
 }
 
 #[test]
+fn what_does_not_say_that_it_is_json_is_not_read_as_such() {
+    for content_type in ["text/html", "text/plain; charset=utf-8", "application/jsonp", ""] {
+        let bed = bed();
+        bed.world().content_type = content_type;
+        let text = bed.begin().err().unwrap().audit_text();
+        assert!(text.contains("not application/json"), "{content_type}: {text}");
+    }
+    let bed = bed();
+    bed.world().content_type = "application/jwk-set+json";
+    bed.begin().unwrap();
+}
+
+#[test]
 fn documents_are_fetched_once_and_renewed_ahead_of_their_end() {
     let bed = bed();
     bed.log_in().unwrap();
