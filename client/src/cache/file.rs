@@ -58,6 +58,13 @@ pub(super) fn remove(path: &Path) -> Result<(), Failure> {
     }
 }
 
+/// Removes what a writer left that was killed: it may hold a token.
+pub(super) fn remove_drafts(folder: &Path) -> Result<(), Failure> {
+    let Ok(entries) = fs::read_dir(folder) else { return Ok(()) };
+    let drafts = entries.filter_map(Result::ok).map(|entry| entry.path());
+    drafts.filter(|path| path.extension().is_some_and(|ending| ending == "new")).try_for_each(|path| remove(&path))
+}
+
 /// Makes the folder where there is none, and looks whose it is.
 pub(super) fn private_folder(path: &Path) -> Result<(), Failure> {
     let made = DirBuilder::new().recursive(true).mode(0o700).create(path);

@@ -117,7 +117,8 @@ impl Folder {
     /// Forgets the tokens, and keeps which gateway it is.
     pub(crate) fn forget_tokens(&self) -> Result<(), Failure> {
         file::remove(&self.path.join("access.json"))?;
-        file::remove(&self.path.join("refresh.json"))
+        file::remove(&self.path.join("refresh.json"))?;
+        file::remove_drafts(&self.path)
     }
 
     pub(crate) fn forget_refresh(&self) -> Result<(), Failure> {
@@ -211,8 +212,9 @@ mod tests {
         assert_eq!((mode(folder.path()), mode(&folder.path().join("access.json"))), (0o700, 0o600));
         let names: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(names, ["access.json"], "no draft stays behind");
+        fs::write(folder.path().join("refresh.123.new"), "a token").unwrap();
         folder.forget_tokens().unwrap();
-        assert!(folder.access().unwrap().is_none());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "nothing stays behind");
         folder.forget_tokens().unwrap();
     }
 

@@ -8,6 +8,7 @@ mod own;
 use std::fs;
 use std::io::{Write, stdout};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -49,16 +50,22 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
     }
 }
 
+/// A request is under way for a while, and clocks differ.
+const SPARE: Duration = Duration::from_secs(30);
+
 /// The whole of what kubectl reads: nothing else may be on standard output.
 fn get_token(given: &arguments::Gateway) -> Result<(), Failure> {
     let info = environment::exec_info()?;
     let somebody = info.as_ref().map_or_else(environment::is_terminal, |info| info.spec.interactive);
     let session = Session::of(find(given, info.as_ref())?)?;
     let access = session.token(if somebody { How::AsItFits } else { How::Never })?;
+    // Whoever keeps it until then asks again while it still is good.
+    let spare = access.expires_at.saturating_sub(SPARE).unwrap_or(access.expires_at);
+    let until = if spare > environment::now() { spare } else { access.expires_at };
     let credential = json!({
         "apiVersion": "client.authentication.k8s.io/v1",
         "kind": "ExecCredential",
-        "status": { "token": access.token, "expirationTimestamp": access.expires_at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string() },
+        "status": { "token": access.token, "expirationTimestamp": until.strftime("%Y-%m-%dT%H:%M:%SZ").to_string() },
     });
     print(&format!("{credential}\n"))
 }

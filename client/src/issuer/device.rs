@@ -55,5 +55,7 @@ pub(super) fn log_in(issuer: &Issuer, http: &Http) -> Result<Tokens, Failure> {
 
 /// The address as a picture for a phone; nothing when it is too long for one.
 fn drawn(address: &str) -> String {
-    QrCode::new(address).map(|code| code.render::<Dense1x2>().build()).unwrap_or_default()
+    // Most terminals are dark: what is light in the picture must be lit there.
+    let draw = |code: QrCode| code.render().dark_color(Dense1x2::Light).light_color(Dense1x2::Dark).build();
+    QrCode::new(address).map(draw).unwrap_or_default()
 }
