@@ -47,7 +47,9 @@ pub(super) fn ask(loaded: &Loaded) -> Result<Vec<Reached>, CommandError> {
 /// The host names that lead nowhere from here. People need each in DNS, or in a hosts file.
 pub(super) fn unknown_names(config: &Config) -> Result<Vec<String>, CommandError> {
     let names = config.hosts.clusters.iter().chain(&config.hosts.console);
-    let names: BTreeSet<&String> = names.chain(config.clusters.iter().flat_map(|cluster| &cluster.hosts)).collect();
+    // Names below `localhost` are this machine to browsers and to our plugin (RFC 6761 §6.3), whatever DNS says.
+    let asked = names.chain(config.clusters.iter().flat_map(|cluster| &cluster.hosts));
+    let names: BTreeSet<&String> = asked.filter(|name| !name.ends_with(".localhost")).collect();
     let port = config.listeners.main.address.port();
     let runtime = Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
