@@ -18,7 +18,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::changes::{ChangeEvent, Events, Tail};
 use crate::issuer::{Issuer, IssuerConfig};
-use crate::keys::KeyFile;
+use crate::keys::{KeyFile, Seals};
 use crate::meters::Meters;
 use crate::refresh::Refresher;
 use crate::registry::Registry;
@@ -99,6 +99,7 @@ pub struct Control {
     store: Store,
     tokens: Tokens,
     issuer: Option<Issuer>,
+    secrets: Seals,
     registry: RwLock<Arc<Registry>>,
     clock: Arc<dyn Clock>,
     settings: Settings,
@@ -117,6 +118,7 @@ impl Control {
     /// When the store does not answer.
     pub async fn start(parts: ControlParts) -> Result<Arc<Self>, StoreFault> {
         let tokens = Tokens::api(&parts.keys);
+        let secrets = parts.keys.secrets().clone();
         let issuer = parts.issuer.map(|config| Issuer::new(config, &parts.keys));
         let (events, _) = broadcast::channel(EVENTS);
         let requested = Arc::new(Notify::new());
@@ -133,6 +135,7 @@ impl Control {
             store: parts.store,
             tokens,
             issuer,
+            secrets,
             registry: RwLock::new(Arc::new(parts.registry)),
             clock: parts.clock,
             settings: parts.settings,
@@ -219,6 +222,11 @@ impl Control {
     /// The OpenID Connect issuer, where there is one.
     pub(crate) const fn issuer(&self) -> Option<&Issuer> {
         self.issuer.as_ref()
+    }
+
+    /// What the secrets of providers are sealed by.
+    pub(crate) const fn secrets(&self) -> &Seals {
+        &self.secrets
     }
 
     pub(crate) const fn lookups(&self) -> &Semaphore {

@@ -6,7 +6,7 @@ pub use subject::{InvalidSubject, Subject};
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use auth_core::{Current, Identity, Login, Principal, PrincipalId};
+use auth_core::{Current, Identity, Login, Principal, PrincipalId, ProviderSecret, SecretUpdate};
 use kube_wire::UserInfo;
 use serde::{Deserialize, Serialize};
 use sqlx::SqliteConnection;
@@ -20,17 +20,23 @@ pub(crate) struct Person {
     pub(crate) user: Principal,
     pub(crate) groups: Vec<Principal>,
     pub(crate) extra: BTreeMap<String, Vec<String>>,
+    /// What the provider wants back at the next refetch.
+    pub(crate) secret: Option<ProviderSecret>,
 }
 
 impl From<Login> for Person {
     fn from(login: Login) -> Self {
-        Self { user: login.user, groups: login.groups, extra: login.extra }
+        Self { user: login.user, groups: login.groups, extra: login.extra, secret: login.secret }
     }
 }
 
 impl From<Current> for Person {
     fn from(current: Current) -> Self {
-        Self { user: current.user, groups: current.groups, extra: current.extra }
+        let secret = match current.secret {
+            SecretUpdate::Keep => None,
+            SecretUpdate::Replace(secret) => Some(secret),
+        };
+        Self { user: current.user, groups: current.groups, extra: current.extra, secret }
     }
 }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use sqlx::{FromRow, SqliteConnection};
 
-use super::secret::Random;
+use super::secret::{Random, sha256};
 use crate::sessions::{self, SessionId};
 use crate::store::{Change, StoreFault, Write, millis, moment};
 
@@ -58,6 +58,8 @@ pub(crate) struct Authorization {
     pub(crate) session: Option<SessionId>,
     pub(crate) denied: bool,
     pub(crate) redeemed: bool,
+    /// The provider that its browser was sent to.
+    pub(crate) trip: Option<String>,
     polled_at: Option<Timestamp>,
 }
 
@@ -142,6 +144,7 @@ struct Row {
     session_id: Option<String>,
     denied_at: Option<i64>,
     redeemed_at: Option<i64>,
+    trip_provider: Option<String>,
 }
 
 /// By what one is found.
@@ -151,6 +154,8 @@ pub(crate) enum By<'a> {
     UserCode(&'a str),
     Device(&'a Random),
     Code(&'a Random),
+    /// The state that a browser brought back from a provider.
+    Trip(&'a str),
 }
 
 enum Key<'a> {
@@ -165,6 +170,7 @@ pub(crate) async fn find(connection: &mut SqliteConnection, by: By<'_>) -> Resul
         By::UserCode(code) => ("SELECT * FROM authorizations WHERE user_code = ?", Key::Text(code)),
         By::Device(code) => ("SELECT * FROM authorizations WHERE device_sha256 = ?", Key::Hash(code.hash())),
         By::Code(code) => ("SELECT * FROM authorizations WHERE code_sha256 = ?", Key::Hash(code.hash())),
+        By::Trip(state) => ("SELECT * FROM authorizations WHERE trip_sha256 = ?", Key::Hash(sha256(state))),
     };
     let query = sqlx::query_as(sql);
     let query = match key {
@@ -196,6 +202,7 @@ impl Row {
             session: self.session_id.map(|id| sessions::parse_id(&id)).transpose()?,
             denied: self.denied_at.is_some(),
             redeemed: self.redeemed_at.is_some(),
+            trip: self.trip_provider,
             polled_at: self.polled_at.map(moment),
         })
     }
@@ -287,4 +294,39 @@ pub(crate) async fn polled(write: &mut Write, id: &str) -> Result<Change, StoreF
         .execute(write.connection())
         .await?;
     Ok(Change::AuthorizationSeen(id.to_owned()))
+}
+
+/// Notes that its browser was sent to a provider. A later trip takes the place of an earlier one.
+pub(crate) async fn depart(write: &mut Write, id: &str, trip: Trip<'_>) -> Result<(), StoreFault> {
+    sqlx::query("UPDATE authorizations SET trip_provider = ?, trip_sha256 = ?, trip_memo = ? WHERE id = ?")
+        .bind(trip.provider)
+        .bind(sha256(trip.state))
+        .bind(trip.sealed_memo)
+        .bind(id)
+        .execute(write.connection())
+        .await?;
+    Ok(())
+}
+
+/// A trip that begins.
+#[derive(Debug)]
+pub(crate) struct Trip<'a> {
+    pub(crate) provider: &'a str,
+    pub(crate) state: &'a str,
+    pub(crate) sealed_memo: &'a [u8],
+}
+
+/// Takes the memo of a trip that came back, once: `None` when it was taken before.
+pub(crate) async fn arrive(write: &mut Write, state: &str) -> Result<Option<Vec<u8>>, StoreFault> {
+    let hash = sha256(state);
+    let memo: Option<Option<Vec<u8>>> =
+        sqlx::query_scalar("SELECT trip_memo FROM authorizations WHERE trip_sha256 = ?")
+            .bind(&hash)
+            .fetch_optional(write.connection())
+            .await?;
+    sqlx::query("UPDATE authorizations SET trip_sha256 = NULL, trip_memo = NULL WHERE trip_sha256 = ?")
+        .bind(&hash)
+        .execute(write.connection())
+        .await?;
+    Ok(memo.flatten())
 }

@@ -32,6 +32,7 @@ pub struct KeyFile {
     refreshes: Macs,
     forms: Macs,
     signing: Seals,
+    secrets: Seals,
 }
 
 /// A key as it lies in the file. The first makes, all recognize.
@@ -52,6 +53,7 @@ impl KeyFile {
             refreshes: Macs::derive(&keys, Purpose::RefreshMac)?,
             forms: Macs::derive(&keys, Purpose::FormMac)?,
             signing: Seals::derive(&keys, Purpose::SigningSeal)?,
+            secrets: Seals::derive(&keys, Purpose::SecretSeal)?,
         })
     }
 
@@ -73,6 +75,12 @@ impl KeyFile {
         &self.forms
     }
 
+    /// What the secrets of providers are sealed by.
+    #[must_use]
+    pub(crate) const fn secrets(&self) -> &Seals {
+        &self.secrets
+    }
+
     /// What signing keys are sealed by.
     #[must_use]
     pub(crate) const fn signing(&self) -> &Seals {
@@ -91,6 +99,8 @@ pub(crate) enum Purpose {
     FormMac,
     /// The private keys by which the issuer signs.
     SigningSeal,
+    /// What providers leave with us for their next visit.
+    SecretSeal,
 }
 
 impl Purpose {
@@ -100,6 +110,7 @@ impl Purpose {
             Self::RefreshMac => b"gatewarden/v1/refresh-mac",
             Self::FormMac => b"gatewarden/v1/form-mac",
             Self::SigningSeal => b"gatewarden/v1/signing-seal",
+            Self::SecretSeal => b"gatewarden/v1/secret-seal",
         }
     }
 }

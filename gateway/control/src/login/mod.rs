@@ -167,6 +167,7 @@ impl Control {
     ) -> Result<Begun, LoginError> {
         let provider = || entry.provider.name().clone();
         let session = SessionId::random();
+        let sealed = person.secret.as_ref().map(|secret| self.seal_secret(&session, secret)).transpose()?;
         let mut write = self.store().write().await?;
         // Asked while nobody else writes: a reload that takes the instance away from here on ends this session, too.
         if !self.registry().has(entry) {
@@ -187,6 +188,7 @@ impl Control {
             principal: &person.user.id,
             identity: &identity,
             groups: &person.groups,
+            secret: sealed.as_deref(),
             expires_at,
         };
         sessions::insert(&mut write, new).await?;

@@ -7,6 +7,7 @@
 mod apply;
 mod requests;
 mod schedule;
+mod secrets;
 
 pub use requests::{PrincipalAnswer, RefreshAnswer};
 pub(crate) use requests::{answer as read_answer, request};
@@ -123,8 +124,7 @@ impl Control {
         let store = self.store();
         let started = store.now();
         let ctx = self.context(format!("refresh-{}", uuid::Uuid::now_v7()));
-        let asked = entry.provider.refetch_group_principals(&ctx, principal, None);
-        let current = match self.meters().ask(entry.provider.name(), "refetch", asked).await {
+        let current = match self.refetch(entry, &ctx, principal).await? {
             Err(error) => return Ok(Outcome::unavailable(&error)),
             Ok(Refetch::UserGone) => return apply::end(self, principal, Outcome::Gone).await,
             Ok(Refetch::UserDisabled) => return apply::end(self, principal, Outcome::Disabled).await,

@@ -23,14 +23,16 @@ pub(crate) struct NewSession<'a> {
     pub(crate) principal: &'a PrincipalId,
     pub(crate) identity: &'a SessionIdentity,
     pub(crate) groups: &'a [Principal],
+    /// What the provider wants back at the next refetch, sealed.
+    pub(crate) secret: Option<&'a [u8]>,
     pub(crate) expires_at: Timestamp,
 }
 
 pub(crate) async fn insert(write: &mut Write, new: NewSession<'_>) -> Result<(), StoreFault> {
     let at = millis(write.at());
     sqlx::query(
-        "INSERT INTO sessions (id, user_id, provider, principal, identity, groups, created_at, refreshed_at, expires_at) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?8)",
+        "INSERT INTO sessions (id, user_id, provider, principal, identity, groups, created_at, refreshed_at, expires_at, \
+         secret) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?8, ?9)",
     )
     .bind(new.id.as_str())
     .bind(new.user.as_str())
@@ -40,8 +42,36 @@ pub(crate) async fn insert(write: &mut Write, new: NewSession<'_>) -> Result<(),
     .bind(json("groups", new.groups)?)
     .bind(at)
     .bind(millis(new.expires_at))
+    .bind(new.secret)
     .execute(write.connection())
     .await?;
+    Ok(())
+}
+
+/// The sealed secrets that a provider left with the sessions of one of its people, newest first.
+pub(crate) async fn secrets(
+    connection: &mut SqliteConnection,
+    principal: &PrincipalId,
+    now: Timestamp,
+) -> Result<Vec<(SessionId, Vec<u8>)>, StoreFault> {
+    let rows = sqlx::query_as::<_, (String, Vec<u8>)>(
+        "SELECT id, secret FROM sessions WHERE principal = ? AND ended_at IS NULL AND expires_at > ? \
+         AND secret IS NOT NULL ORDER BY id DESC",
+    )
+    .bind(principal.to_string())
+    .bind(millis(now))
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter().map(|(id, secret)| Ok((parse_id(&id)?, secret))).collect()
+}
+
+/// Puts the next secret in place of one that is spent.
+pub(crate) async fn keep_secret(write: &mut Write, id: &SessionId, sealed: &[u8]) -> Result<(), StoreFault> {
+    sqlx::query("UPDATE sessions SET secret = ? WHERE id = ?")
+        .bind(sealed)
+        .bind(id.as_str())
+        .execute(write.connection())
+        .await?;
     Ok(())
 }
 

@@ -1,5 +1,7 @@
 //! A site for tests: a store in a temporary folder, a clock that stands still, and a provider that says what it is told.
 
+mod away;
+
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -126,7 +128,7 @@ impl AuthProvider for Scripted {
         let now = self.asked.fetch_add(1, Ordering::SeqCst) + 1;
         self.most_at_once.fetch_max(now, Ordering::SeqCst);
         // Long enough for everybody else who may ask to ask too.
-        for _ in 0..100 {
+        for _ in 0..5_000 {
             tokio::task::yield_now().await;
         }
         self.asked.fetch_sub(1, Ordering::SeqCst);
@@ -239,6 +241,15 @@ impl Site {
         let provider = auth_local::LocalKind.build(id.clone(), config, &ports).expect("built");
         let local = contained(provider, &ports, &id, AccessPolicy::default());
         let registry = Registry::new([self.entry(AccessPolicy::default()), local], []);
+        self.control.replace_providers(registry).await.expect("replaced");
+    }
+
+    /// Puts a provider with a page of its own beside the scripted one.
+    pub(crate) async fn add_away(&self) {
+        let ports = ports(&self.clock, self.control.store());
+        let id: InstanceId = "away".parse().expect("an id");
+        let away = contained(Arc::new(away::Away::new()), &ports, &id, AccessPolicy::default());
+        let registry = Registry::new([self.entry(AccessPolicy::default()), away], []);
         self.control.replace_providers(registry).await.expect("replaced");
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use auth_core::{LoginForm, LoginInput, Password, PublicProvider};
+use auth_core::{AuthError, LoginForm, LoginInput, Password, PublicProvider};
 use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
@@ -21,13 +21,13 @@ use crate::login::{Gives, LoginError, LoginRequest};
 use crate::store::{Change, StoreFault};
 
 /// A visit of the page: which login it is for, and whose browser it is.
-struct Visit<'a> {
-    control: &'a Control,
-    issuer: &'a Issuer,
-    texts: &'static Texts,
-    arrival: &'a Arrival,
+pub(super) struct Visit<'a> {
+    pub(super) control: &'a Control,
+    pub(super) issuer: &'a Issuer,
+    pub(super) texts: &'static Texts,
+    pub(super) arrival: &'a Arrival,
     browser: Random,
-    found: Authorization,
+    pub(super) found: Authorization,
 }
 
 pub(super) async fn show(
@@ -65,7 +65,7 @@ pub(super) async fn submit(
 }
 
 impl<'a> Visit<'a> {
-    async fn find(
+    pub(super) async fn find(
         control: &'a Control,
         entered: &'a Entered,
         headers: &HeaderMap,
@@ -89,11 +89,12 @@ impl<'a> Visit<'a> {
         let registry = self.control.registry();
         let public = registry.public();
         let takes_password = |provider: &&&PublicProvider| provider.login.contains(&LoginForm::Password);
-        let passwords = public.iter().filter(takes_password).map(|provider| Choice {
-            id: provider.id.as_str(),
-            display_name: &provider.display_name,
+        let sends_there = |provider: &&&PublicProvider| provider.login.contains(&LoginForm::Redirect);
+        let choice = |provider: &&'_ PublicProvider| Choice {
+            id: provider.id.as_str().to_owned(),
+            display_name: provider.display_name.clone(),
             is_chosen: provider.id.as_str() == chosen,
-        });
+        };
         let client = self.issuer.client(&self.found.client).map_or(self.found.client.as_str(), |client| &client.name);
         let page = LoginPage {
             texts: self.texts,
@@ -101,7 +102,8 @@ impl<'a> Visit<'a> {
             flow: &self.found.id,
             form_code: &form_code,
             device: self.device(),
-            passwords: passwords.collect(),
+            passwords: public.iter().filter(takes_password).map(choice).collect(),
+            trips: public.iter().filter(sends_there).map(choice).collect(),
             username,
             problem,
             audit_id: &self.arrival.trace_id,
@@ -126,9 +128,15 @@ impl<'a> Visit<'a> {
     async fn log_in(&self, params: &Params) -> Response {
         let part = |name: &str| params.get(name).unwrap_or_default();
         let (provider, username) = (part("provider"), part("username"));
+        let password = Password::new(part("password"));
+        self.enter(provider, username, LoginInput::Password { login: username.to_owned(), password }).await
+    }
+
+    /// Logs somebody in by what they presented to a provider.
+    pub(super) async fn enter(&self, provider: &str, username: &str, input: LoginInput) -> Response {
         let request = LoginRequest {
             provider: provider.to_owned(),
-            input: LoginInput::Password { login: username.to_owned(), password: Password::new(part("password")) },
+            input,
             client: Some(self.arrival.client),
             trace_id: self.arrival.trace_id.clone(),
         };
@@ -136,10 +144,7 @@ impl<'a> Visit<'a> {
             Flow::Code { .. } => Random::new().map(Some),
             Flow::Device { .. } => Ok(None),
         };
-        let Ok(code) = code else {
-            return Failed::new(self.texts, self.texts.unavailable, self.arrival)
-                .with(StatusCode::INTERNAL_SERVER_ERROR);
-        };
+        let Ok(code) = code else { return self.unavailable() };
         let gives = Gives::Approval { authorization: &self.found.id, code: code.as_ref() };
         match self.control.begin(request, gives).await {
             Ok(_) => self.done(code),
@@ -151,6 +156,18 @@ impl<'a> Visit<'a> {
             }
             Err(_) => with(self.page(provider, username, Some(self.texts.problem("other"))), StatusCode::FORBIDDEN),
         }
+    }
+
+    /// The page again, with why a provider leads nowhere.
+    pub(super) fn refuse(&self, provider: &str, error: &AuthError) -> Response {
+        let (audit_id, why) = (&self.arrival.trace_id, error.audit_text());
+        tracing::warn!(audit_id, provider, why, "nobody can be sent there");
+        let page = self.page(provider, "", Some(self.texts.problem(error.code())));
+        with(page, StatusCode::from_u16(error.http_status()).unwrap_or(StatusCode::FORBIDDEN))
+    }
+
+    pub(super) fn unavailable(&self) -> Response {
+        Failed::new(self.texts, self.texts.unavailable, self.arrival).with(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
     fn done(&self, code: Option<Random>) -> Response {

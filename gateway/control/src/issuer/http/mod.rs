@@ -12,6 +12,7 @@ mod pages;
 mod params;
 mod texts;
 mod token;
+mod trip;
 mod userinfo;
 
 use std::sync::Arc;
@@ -40,6 +41,8 @@ pub fn router(control: Arc<Control>) -> Router {
         .route("/oidc/device", post(device::begin))
         .route("/oidc/userinfo", get(userinfo::show).post(userinfo::show))
         .route("/login", get(login::show).post(login::submit))
+        .route("/login/with", get(trip::depart))
+        .route(trip::CALLBACK, get(trip::arrive))
         .route("/device", get(device::show).post(device::submit))
         .route("/style.css", get(style))
         .fallback(nothing)

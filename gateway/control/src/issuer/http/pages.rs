@@ -21,18 +21,20 @@ pub(super) struct LoginPage<'a> {
     pub(super) flow: &'a str,
     pub(super) form_code: &'a str,
     pub(super) device: Option<Device<'a>>,
-    pub(super) passwords: Vec<Choice<'a>>,
+    pub(super) passwords: Vec<Choice>,
+    /// Providers with a page of their own.
+    pub(super) trips: Vec<Choice>,
     /// What was typed before, and why it did not work.
     pub(super) username: &'a str,
     pub(super) problem: Option<&'a str>,
     pub(super) audit_id: &'a str,
 }
 
-/// A provider that takes a password.
+/// A provider to log in with.
 #[derive(Debug)]
-pub(super) struct Choice<'a> {
-    pub(super) id: &'a str,
-    pub(super) display_name: &'a str,
+pub(super) struct Choice {
+    pub(super) id: String,
+    pub(super) display_name: String,
     pub(super) is_chosen: bool,
 }
 

@@ -684,3 +684,70 @@ async fn a_token_for_somebody_else_or_that_is_over_is_refused_before_the_store_i
     assert!(!is_good(&site, &signed(other)).await, "a session of somebody else");
     assert!(is_good(&site, &signed(good)).await);
 }
+
+/// From a client's request to the provider's page: the state that the browser takes along.
+async fn sent_away(browser: &mut Visitor<'_>) -> String {
+    let sent = browser.authorize(&[]).await;
+    let page = browser.get(&sent.location).await;
+    assert!(page.text.contains("Log in with Away"), "{}", page.text);
+    let flow = sent.query("flow").expect("a flow");
+    let away = browser.get(&format!("/login/with?flow={flow}&provider=away")).await;
+    assert!(away.location.starts_with("https://idp.test/authorize?"), "{} {}", away.status, away.text);
+    assert_eq!(away.query("redirect_uri").as_deref(), Some("https://console.test/callback"));
+    away.query("state").expect("a state")
+}
+
+#[tokio::test]
+async fn a_browser_is_sent_to_a_provider_and_its_answer_logs_somebody_in() {
+    let site = Site::open().await;
+    site.add_away().await;
+    let mut browser = Visitor::new(&site);
+    let state = sent_away(&mut browser).await;
+    let done = browser.get(&format!("/callback?code=good&state={state}&iss=x")).await;
+    let given = browser.redeem(&done.query("code").expect("a code"), &[]).await;
+    let resolved = site.control.resolve_signed(&given.word("access_token")).await.expect("good");
+    assert_eq!(resolved.identity.user.username, "away:alice");
+    // What the provider left is asked with, and what it leaves next is kept.
+    let mut token = given.word("refresh_token");
+    for _ in 0..3 {
+        token = browser.refresh(&token).await.word("refresh_token");
+    }
+    let mut reader = site.control.store().read().await.expect("a reader");
+    let kept: Vec<u8> = sqlx::query_scalar("SELECT secret FROM sessions").fetch_one(&mut *reader).await.expect("one");
+    assert!(!kept.windows(6).any(|window| window == b"secret"), "in plain text");
+}
+
+#[tokio::test]
+async fn an_answer_is_taken_once_from_the_browser_that_was_sent() {
+    let site = Site::open().await;
+    site.add_away().await;
+    let (mut alice, mut mallory) = (Visitor::new(&site), Visitor::new(&site));
+    let (hers, his) = (sent_away(&mut alice).await, sent_away(&mut mallory).await);
+    let came_back = |state: &str| format!("/callback?code=good&state={state}");
+    assert_eq!(Visitor::new(&site).get(&came_back(&hers)).await.status, 410, "no browser of ours");
+    assert_eq!(alice.get(&came_back(&his)).await.status, 410, "mallory's answer in alice's browser");
+    for wrong in [
+        "/callback?code=good".to_owned(),
+        came_back("state-of-the-trip-with-the-number-9"),
+        format!("{}&state={hers}", came_back(&hers)),
+    ] {
+        assert_eq!(alice.get(&wrong).await.status, 410, "{wrong}");
+    }
+    let refused = alice.get(&format!("/callback?code=bad&state={hers}")).await;
+    assert!(refused.status == 401 && refused.text.contains("not right"), "{}", refused.text);
+    assert_eq!(alice.get(&came_back(&hers)).await.status, 410, "a second time");
+    assert_eq!(mallory.get(&came_back(&his)).await.status, 303, "his own is good");
+}
+
+#[tokio::test]
+async fn nobody_is_sent_to_a_provider_that_takes_passwords_or_is_none() {
+    let site = Site::open().await;
+    let mut browser = Visitor::new(&site);
+    let sent = browser.authorize(&[]).await;
+    let flow = sent.query("flow").expect("a flow");
+    for provider in ["corp", "nobody", ""] {
+        let seen = browser.get(&format!("/login/with?flow={flow}&provider={provider}")).await;
+        assert!(seen.status.is_client_error() && seen.location.is_empty(), "{provider}: {} {}", seen.status, seen.text);
+    }
+    assert_eq!(Visitor::new(&site).get(&format!("/login/with?flow={flow}&provider=corp")).await.status, 410);
+}

@@ -1,0 +1,85 @@
+//! Asking a provider with what it left with us.
+//!
+//! Each login of a person has its own secret. The newest is asked with first; one that only its person can renew ends its
+//! own session, and the next is tried. A secret that comes back is written down before the answer is used: the old one
+//! may be spent.
+
+use auth_core::{AuthError, Context, PrincipalId, ProviderSecret, Refetch, SecretUpdate};
+
+use crate::control::Control;
+use crate::keys::KeyFault;
+use crate::registry::ProviderEntry;
+use crate::sessions::{self, SessionId, Which};
+use crate::store::{Change, StoreFault};
+
+impl Control {
+    /// Asks about one principal, with the secret of a session where the provider left one.
+    pub(super) async fn refetch(
+        &self,
+        entry: &ProviderEntry,
+        ctx: &Context,
+        principal: &PrincipalId,
+    ) -> Result<Result<Refetch, AuthError>, StoreFault> {
+        let held = sessions::secrets(&mut *self.store().read().await?, principal, self.store().now()).await?;
+        if held.is_empty() {
+            return Ok(self.refetch_with(entry, ctx, principal, None).await);
+        }
+        for (session, sealed) in held {
+            let secret = self.open_secret(&session, &sealed);
+            let mut answer = self.refetch_with(entry, ctx, principal, secret).await;
+            match &mut answer {
+                Ok(Refetch::NeedsLogin) => self.end_for_login(&session).await?,
+                Ok(Refetch::Current(current)) => {
+                    if let SecretUpdate::Replace(next) = &current.secret {
+                        self.keep_next(&session, next).await?;
+                    }
+                    return Ok(answer);
+                }
+                _ => return Ok(answer),
+            }
+        }
+        Ok(Ok(Refetch::NeedsLogin))
+    }
+
+    async fn refetch_with(
+        &self,
+        entry: &ProviderEntry,
+        ctx: &Context,
+        principal: &PrincipalId,
+        secret: Option<ProviderSecret>,
+    ) -> Result<Refetch, AuthError> {
+        let asked = entry.provider.refetch_group_principals(ctx, principal, secret);
+        self.meters().ask(entry.provider.name(), "refetch", asked).await
+    }
+
+    async fn end_for_login(&self, session: &SessionId) -> Result<(), StoreFault> {
+        let mut write = self.store().write().await?;
+        match sessions::end(&mut write, Which::One(session), "the user has to log in again").await? {
+            Some(changes) => write.commit(changes).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn keep_next(&self, session: &SessionId, next: &ProviderSecret) -> Result<(), StoreFault> {
+        let sealed =
+            self.seal_secret(session, next).map_err(|fault| StoreFault::unreadable("provider secret", fault))?;
+        let mut write = self.store().write().await?;
+        sessions::keep_secret(&mut write, session, &sealed).await?;
+        write.commit(Change::SessionChecked(session.clone())).await
+    }
+
+    /// Seals a provider's secret for one session.
+    pub(crate) fn seal_secret(&self, session: &SessionId, secret: &ProviderSecret) -> Result<Vec<u8>, KeyFault> {
+        self.secrets().seal(&about(session), secret.expose().as_bytes())
+    }
+
+    /// `None`: it was sealed by another key file, and the provider is asked without.
+    fn open_secret(&self, session: &SessionId, sealed: &[u8]) -> Option<ProviderSecret> {
+        let plain = self.secrets().open(&about(session), sealed)?;
+        std::str::from_utf8(&plain).ok().map(ProviderSecret::new)
+    }
+}
+
+fn about(session: &SessionId) -> String {
+    format!("secret {session}")
+}
