@@ -10,6 +10,7 @@ mod certificate;
 mod changes;
 mod clock;
 mod crossing;
+mod http;
 mod logging;
 mod management;
 mod meters;

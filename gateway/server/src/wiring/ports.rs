@@ -1,4 +1,4 @@
-//! What providers are given: clock, tasks, and the store of local people.
+//! What providers are given: clock, tasks, the store of local people, and HTTP.
 
 use std::io;
 use std::sync::{Arc, OnceLock};
@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use async_trait::async_trait;
 use auth_core::{InstanceId, PasswordHash, Ports, StoreError, StoredGroup, StoredPage, StoredUser, UserStore};
 
+use super::http::ProviderHttp;
 use super::{ProviderTasks, SystemClock};
 
 /// Makes the ports of each provider instance.
@@ -23,7 +24,8 @@ impl ProviderPorts {
     /// The system gives no threads.
     pub fn of(&self, instance: &InstanceId) -> io::Result<Ports> {
         let tasks = ProviderTasks::start(instance.as_str())?;
-        Ok(Ports::new(Arc::new(SystemClock), tasks, Arc::clone(&self.users) as Arc<dyn UserStore>))
+        let ports = Ports::new(Arc::new(SystemClock), tasks, Arc::clone(&self.users) as Arc<dyn UserStore>);
+        Ok(ports.with_http(Arc::new(ProviderHttp::default())))
     }
 
     /// Gives the providers the store. A second one is ignored.
