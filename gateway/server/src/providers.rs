@@ -9,6 +9,8 @@ const KINDS: &[&dyn ProviderKind] = &[
     &auth_local::LocalKind,
     #[cfg(feature = "ldap")]
     &auth_ldap::LdapKind,
+    #[cfg(feature = "oidc")]
+    &auth_oidc::OidcKind,
 ];
 
 /// Every kind that this program was built with.
