@@ -40,7 +40,9 @@ mod cluster;
 mod crowd;
 mod gateway;
 mod kubectl;
+mod npm;
 mod samba;
+mod site_issuer;
 mod slapd;
 
 pub mod demo;
@@ -52,5 +54,6 @@ pub use gateway::{Gateway, Place};
 pub use kubectl::{Kubectl, Output};
 pub use node::unsupported as nodes_unsupported;
 pub use samba::Samba;
+pub use site_issuer::SiteIssuer;
 pub use slapd::Slapd;
 pub use state::{StateDir, down};

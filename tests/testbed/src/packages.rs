@@ -1,4 +1,4 @@
-//! What the distribution provides: container runtime, network plug-ins, directories, Prometheus, and tools that look on.
+//! What the distribution provides: container runtime, network plug-ins, directories, Prometheus, Node.js, and tools that look on.
 
 use std::env;
 use std::fs;
@@ -11,7 +11,7 @@ use crate::programs::say;
 
 /// A package of Debian and its kin, and the program by which its presence is known elsewhere too. One that brings modules
 /// alone, in a folder that differs by architecture, is known by its name.
-const PACKAGES: [(&str, &str); 20] = [
+const PACKAGES: [(&str, &str); 22] = [
     ("containerd", "containerd"),
     ("runc", "runc"),
     ("iptables", "iptables"),
@@ -31,6 +31,8 @@ const PACKAGES: [(&str, &str); 20] = [
     ("ldb-tools", "ldbmodify"),
     ("strace", "strace"),
     ("prometheus", "prometheus"),
+    ("nodejs", "node"),
+    ("npm", "npm"),
     // libFuzzer is C++.
     ("g++", "g++"),
 ];

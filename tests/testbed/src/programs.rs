@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
-use crate::packages;
+use crate::{npm, packages};
 
 /// The Kubernetes version that the tests meet.
 pub const KUBERNETES: &str = "1.36.3";
@@ -49,13 +49,14 @@ const PROJECTS: [Project; 2] = [
     },
 ];
 
-/// Brings what the machine lacks: packages first, they fail soonest; then the compiled programs.
+/// Brings what the machine lacks: packages first, they fail soonest; then the compiled programs, then npm's.
 ///
 /// # Errors
-/// When a package cannot be installed or a program not be compiled.
+/// When a package cannot be installed, a program not be compiled, or the npm registry lacks a package.
 pub fn fetch() -> Result<()> {
     packages::install_all()?;
-    PROJECTS.iter().try_for_each(Project::build)
+    PROJECTS.iter().try_for_each(Project::build)?;
+    npm::fetch()
 }
 
 /// The folder for everything worth keeping between runs.
@@ -63,6 +64,17 @@ pub fn cache() -> PathBuf {
     let base = env::var_os("XDG_CACHE_HOME").filter(|value| !value.is_empty()).map(PathBuf::from);
     let home = || env::var_os("HOME").map_or_else(env::temp_dir, |home| PathBuf::from(home).join(".cache"));
     base.unwrap_or_else(home).join("gatewarden")
+}
+
+/// Makes the folder, and waits until nobody else fills it.
+///
+/// # Errors
+/// When the folder cannot be written.
+pub(crate) fn lock_cache() -> Result<File> {
+    fs::create_dir_all(cache()).with_context(|| format!("make {}", cache().display()))?;
+    let lock = File::create(cache().join("lock")).with_context(|| format!("write to {}", cache().display()))?;
+    lock.lock().context("wait for another build")?;
+    Ok(lock)
 }
 
 /// The path of a compiled program.
@@ -91,9 +103,7 @@ impl Project {
 
     /// Compiles into a folder beside the final one and renames: whoever finds the folder finds it whole.
     fn build(&self) -> Result<()> {
-        fs::create_dir_all(cache()).with_context(|| format!("make {}", cache().display()))?;
-        let lock = File::create(cache().join("lock")).with_context(|| format!("write to {}", cache().display()))?;
-        lock.lock().context("wait for another build")?;
+        let _alone = lock_cache()?;
         if self.dir().is_dir() {
             return Ok(());
         }

@@ -10,7 +10,7 @@ use crate::process::Process;
 use crate::{node, reaper};
 
 /// Stop order: who talks to others goes first.
-const ORDER: [&str; 9] = [
+const ORDER: [&str; 10] = [
     "prometheus",
     "gatewarden",
     "kubelet",
@@ -20,6 +20,7 @@ const ORDER: [&str; 9] = [
     "etcd",
     "slapd",
     "samba",
+    "site-issuer",
 ];
 
 const RUN: &str = "run";

@@ -205,7 +205,7 @@ fn there_is_exactly_one_local_provider() {
     expect(
         "kind: local",
         "kind: locl",
-        &["7:24: providers[0].kind: `locl` is not one of: local, ldap; did you mean `local`?"],
+        &["7:24: providers[0].kind: `locl` is not one of: local, ldap, oidc; did you mean `local`?"],
     );
     expect(
         "id: local",

@@ -1,4 +1,4 @@
-//! What all cases share: two clusters with a node each, a directory, and a gateway in front.
+//! What all cases share: two clusters with a node each, a directory, a site's issuer, and a gateway in front.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use anyhow::{Context as _, Result, ensure};
 use e2e::{AuditLog, Kubectl, Skipped};
 use tempfile::TempDir;
-use testbed::{Cluster, ClusterOptions, Slapd, netns};
+use testbed::{Cluster, ClusterOptions, SiteIssuer, Slapd, netns};
 
 use crate::gate::{Gate, Plan};
 use crate::people;
@@ -28,6 +28,7 @@ pub(crate) struct Bed {
     // In stop order: fields are dropped from top to bottom.
     gate: Option<Gate>,
     directory: Slapd,
+    site: SiteIssuer,
     clusters: BTreeMap<&'static str, Cluster>,
     root: PathBuf,
     count: AtomicU32,
@@ -41,12 +42,13 @@ impl Bed {
         let own = if std::env::var_os(netns::RUN_DIR).is_none() { Some(tempfile::tempdir()?) } else { None };
         let given = std::env::var_os(netns::RUN_DIR).map(PathBuf::from);
         let root = own.as_ref().map(|dir| dir.path().to_owned()).or(given).context("a folder")?;
-        let (east, west, directory) = std::thread::scope(|scope| {
+        let (east, west, directory, site) = std::thread::scope(|scope| {
             let start = |id: &'static str| cluster(root.join(id));
             let east = scope.spawn(move || start("east"));
             let west = scope.spawn(move || start("west"));
             let directory = Slapd::start(&root.join("directory"));
-            (east.join(), west.join(), directory)
+            let site = SiteIssuer::start(&root.join("site"));
+            (east.join(), west.join(), directory, site)
         });
         let [east, west] = [east, west].map(|cluster| cluster.unwrap_or_else(|_| Err(anyhow::anyhow!("panicked"))));
         let (east, west) = (east.context("east")?, west.context("west")?);
@@ -56,6 +58,7 @@ impl Bed {
         let mut bed = Self {
             gate: None,
             directory: directory.context("directory")?,
+            site: site.context("site issuer")?,
             clusters: BTreeMap::from([("east", east), ("west", west)]),
             root,
             count: AtomicU32::new(0),
@@ -114,6 +117,18 @@ impl Bed {
     /// The directory.
     pub(crate) fn directory(&self) -> &Slapd {
         &self.directory
+    }
+
+    /// The site's issuer.
+    pub(crate) fn site(&self) -> &SiteIssuer {
+        &self.site
+    }
+
+    /// Adds a person to the site's issuer, for one case alone.
+    pub(crate) fn new_person_of_the_site(&self, name: &str, groups: &[&str]) -> Result<String> {
+        let login = format!("{name}{}", self.count.fetch_add(1, Ordering::Relaxed));
+        self.site.add(&login, &people::password(&login), groups)?;
+        Ok(login)
     }
 
     /// Where the directory listens for LDAPS.

@@ -11,7 +11,7 @@ use e2e::{Answer, AuditLog, Https, Kubectl, Protocol};
 use http::request::Builder;
 use serde_json::json;
 use testbed::pki::Leaf;
-use testbed::{Gateway, Output, Place, Slapd};
+use testbed::{Gateway, Output, Place, SiteIssuer, Slapd};
 
 use crate::bed::{Bed, WHOM_TO_ASK};
 use crate::issuer::CONSOLE;
@@ -24,6 +24,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) west: Option<SocketAddr>,
     /// Reach the directory here.
     pub(crate) directory: Option<SocketAddr>,
+    /// Another site's issuer.
+    pub(crate) site: Option<&'a SiteIssuer>,
     /// Only these grants, as YAML list items.
     pub(crate) only_grants: Option<&'a str>,
     /// More grants, as YAML list items.
@@ -89,6 +91,7 @@ impl Gate {
     pub(crate) fn start_in(bed: &Bed, folder: &Path, plan: &Plan<'_>) -> Result<Self> {
         let place = Place::new(folder)?;
         place.write("directory-password", Slapd::SERVICE_PASSWORD)?;
+        place.write("site-secret", SiteIssuer::SECRET)?;
         let server = Gateway::start(&place, &config(bed, &place, plan)?)?;
         Ok(Self { place, server: Mutex::new(server), sessions: Mutex::default() })
     }
@@ -287,7 +290,7 @@ impl Gate {
 }
 
 /// Who enters which cluster of the bed.
-const GRANTS: &str = r#"- { subjects: ["group:corp:dev", "user:corp:erin"], clusters: ["*"] }
+const GRANTS: &str = r#"- { subjects: ["group:corp:dev", "user:corp:erin", "group:sso:dev"], clusters: ["*"] }
   - { subjects: ["group:corp:ops", "group:corp:개발팀"], clusters: [east] }"#;
 
 fn config(bed: &Bed, place: &Place, plan: &Plan<'_>) -> Result<String> {
@@ -322,7 +325,7 @@ providers:
         member: member
         {groups}
     mapping: {{ username: {{ prefix: "corp:" }}, groups: {{ prefix: "corp:" }} }}
-clusters:
+{site}clusters:
 {east}    hosts: [east.test]
 {west}    {west_lines}
 grants:
@@ -337,6 +340,7 @@ limits: {{ {limits} userRate: 100000, userBurst: 100000, sourceRate: 100000, sou
         operations = place.operations_port,
         directory_ca = bed.directory().ca_file().display(),
         service = Slapd::SERVICE_DN,
+        site = site(plan.site.unwrap_or_else(|| bed.site())),
         base = Slapd::BASE,
         tls = plan.tls.map_or_else(String::new, tls),
         audit = if plan.audit.is_empty() { "{ file: ./audit.log }" } else { plan.audit },
@@ -347,6 +351,23 @@ limits: {{ {limits} userRate: 100000, userBurst: 100000, sourceRate: 100000, sou
         grants = plan.grants,
         extra = plan.extra,
     ))
+}
+
+fn site(site: &SiteIssuer) -> String {
+    format!(
+        r#"  - id: sso
+    kind: oidc
+    displayName: Site sign-on
+    config:
+      issuer: https://localhost:{port}
+      clientId: {client}
+      clientSecret: {{ file: ./site-secret }}
+      certificateAuthority: {{ file: {ca} }}
+"#,
+        port = site.port(),
+        client = SiteIssuer::CLIENT,
+        ca = site.ca_file().display(),
+    )
 }
 
 fn tls((leaf, ca): (&Leaf, &Path)) -> String {

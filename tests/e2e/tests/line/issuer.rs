@@ -2,11 +2,10 @@
 
 use anyhow::{Context as _, Result, ensure};
 use bytes::Bytes;
-use e2e::{Answer, Case, Https, Protocol};
+use e2e::{Answer, Browser, Case, Page, Protocol};
 use http::Request;
 use serde_json::Value;
 use url::Url;
-use url::form_urlencoded::Serializer;
 
 use crate::bed::{Bed, POD};
 use crate::gate::{Gate, Plan};
@@ -24,46 +23,38 @@ pub(crate) fn facts() -> Vec<Case<Bed>> {
 
 /// The plugin knows names that end so without asking the system.
 pub(crate) const CONSOLE: &str = "console.localhost";
-const CLIENT: (&str, &str) = ("client_id", "kubectl-gatewarden");
-const CALLBACK: &str = "http://127.0.0.1:40123/callback";
+pub(crate) const CLIENT: (&str, &str) = ("client_id", "kubectl-gatewarden");
+pub(crate) const CALLBACK: &str = "http://127.0.0.1:40123/callback";
 // The example of RFC 7636, appendix B.
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
-/// A browser, which keeps one cookie, or a program.
+/// Somebody at the console's host, in a browser or by a program.
 pub(crate) struct Visitor {
-    https: Https,
-    cookie: Option<String>,
+    pub(crate) browser: Browser,
+    pub(crate) console: Url,
 }
 
 /// Tokens as a client gets them.
-struct Tokens {
-    access: String,
+pub(crate) struct Tokens {
+    pub(crate) access: String,
     id: String,
-    refresh: String,
+    pub(crate) refresh: String,
 }
 
 impl Visitor {
     pub(crate) fn of(gate: &Gate) -> Result<Self> {
-        Ok(Self { https: gate.https_of(CONSOLE)?, cookie: None })
+        let console = Url::parse(&format!("https://{CONSOLE}:{}", gate.port()))?;
+        let browser = Browser::default().knowing(console.authority(), gate.https_of(CONSOLE)?, Protocol::Http2);
+        Ok(Self { browser, console })
     }
 
-    fn send(&mut self, request: http::request::Builder, body: String) -> Result<Answer> {
-        let request = self.cookie.iter().fold(request, |request, cookie| request.header("cookie", cookie));
-        let answer = self.https.send(Protocol::Http2, request.body(Bytes::from(body))?)?;
-        if let Some(cookie) = answer.header("set-cookie").split(';').next().filter(|cookie| !cookie.is_empty()) {
-            self.cookie = Some(cookie.to_owned());
-        }
-        Ok(answer)
+    pub(crate) fn get(&mut self, path: &str) -> Result<Answer> {
+        self.browser.get(&self.console.join(path)?)
     }
 
-    fn get(&mut self, path: &str) -> Result<Answer> {
-        self.send(Request::get(path), String::new())
-    }
-
-    fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Result<Answer> {
-        let body = Serializer::new(String::new()).extend_pairs(fields).finish();
-        self.send(Request::post(path).header("content-type", "application/x-www-form-urlencoded"), body)
+    pub(crate) fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Result<Answer> {
+        self.browser.post(&self.console.join(path)?, fields)
     }
 
     /// Fills in the form of a login page.
@@ -90,8 +81,8 @@ impl Visitor {
         self.log_in(&page, person)
     }
 
-    /// From a client's request to its tokens.
-    fn tokens(&mut self, person: &str) -> Result<Tokens> {
+    /// What a client asks, up to the login page.
+    pub(crate) fn begin(&mut self) -> Result<Page> {
         let fields = [
             CLIENT,
             ("redirect_uri", CALLBACK),
@@ -101,14 +92,14 @@ impl Visitor {
             ("code_challenge", CHALLENGE),
             ("code_challenge_method", "S256"),
         ];
-        let query = Serializer::new(String::new()).extend_pairs(fields).finish();
-        let sent = self.get(&format!("/oidc/authorize?{query}"))?;
-        ensure!(sent.status == 303, "{} {}", sent.status, sent.text());
-        let page = self.get(sent.header("location"))?;
-        let done = self.log_in(&page, person)?;
-        ensure!(done.status == 303, "{} {}", done.status, done.text());
-        let back = Url::parse(done.header("location"))?;
-        let code = back.query_pairs().find(|(name, _)| name == "code").context("a code")?.1.into_owned();
+        let mut asked = self.console.join("/oidc/authorize")?;
+        asked.query_pairs_mut().extend_pairs(fields);
+        self.browser.open(&asked)
+    }
+
+    /// The tokens for the code that the client's address was sent.
+    pub(crate) fn redeem(&mut self, back: &Url) -> Result<Tokens> {
+        let code = back.query_pairs().find(|(name, _)| name == "code").with_context(|| back.to_string())?.1.into_owned();
         let fields = [
             CLIENT,
             ("grant_type", "authorization_code"),
@@ -119,13 +110,21 @@ impl Visitor {
         Tokens::of(&self.post("/oidc/token", &fields)?)
     }
 
-    fn refresh(&mut self, token: &str) -> Result<Answer> {
+    /// From a client's request to its tokens.
+    fn tokens(&mut self, person: &str) -> Result<Tokens> {
+        let page = self.begin()?;
+        let done = self.log_in(page.answer()?, person)?;
+        ensure!(done.status == 303, "{} {}", done.status, done.text());
+        self.redeem(&Url::parse(done.header("location"))?)
+    }
+
+    pub(crate) fn refresh(&mut self, token: &str) -> Result<Answer> {
         self.post("/oidc/token", &[CLIENT, ("grant_type", "refresh_token"), ("refresh_token", token)])
     }
 }
 
 impl Tokens {
-    fn of(answer: &Answer) -> Result<Self> {
+    pub(crate) fn of(answer: &Answer) -> Result<Self> {
         ensure!(answer.status == 200, "{} {}", answer.status, answer.text());
         let body = answer.json()?;
         let text = |name: &str| Ok::<_, anyhow::Error>(body[name].as_str().context("a token")?.to_owned());
@@ -134,13 +133,13 @@ impl Tokens {
 }
 
 /// What stands behind a hidden field of a form.
-fn field(page: &Answer, name: &str) -> Result<String> {
+pub(crate) fn field(page: &Answer, name: &str) -> Result<String> {
     let text = page.text();
     let (_, rest) = text.split_once(&format!(r#"name="{name}" value=""#)).with_context(|| text.clone())?;
     Ok(rest.split('"').next().context("a value")?.to_owned())
 }
 
-fn error_of(answer: &Answer) -> Result<String> {
+pub(crate) fn error_of(answer: &Answer) -> Result<String> {
     Ok(answer.json()?["error"].as_str().unwrap_or_default().to_owned())
 }
 

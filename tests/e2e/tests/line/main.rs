@@ -28,6 +28,7 @@ mod issuer;
 mod kills;
 mod lifecycle;
 mod monitoring;
+mod openid;
 mod outages;
 mod plugin;
 mod probes;
@@ -59,6 +60,7 @@ fn cases() -> Vec<Case<Bed>> {
         revocation::facts(),
         disk::facts(),
         monitoring::facts(),
+        openid::facts(),
         probes::facts(),
         explain::facts(),
         providers::facts(),

@@ -34,6 +34,7 @@ metadata: {name: dev-team, namespace: dev}
 roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: team}
 subjects:
 - {apiGroup: rbac.authorization.k8s.io, kind: Group, name: "corp:dev"}
+- {apiGroup: rbac.authorization.k8s.io, kind: Group, name: "sso:dev"}
 - {apiGroup: rbac.authorization.k8s.io, kind: User, name: "corp:jsmith"}
 ---
 apiVersion: rbac.authorization.k8s.io/v1

@@ -106,6 +106,8 @@ impl<'a> Visit<'a> {
             trips: public.iter().filter(sends_there).map(choice).collect(),
             username,
             problem,
+            problem_of: (public.iter().find(|provider| provider.id.as_str() == chosen))
+                .map_or("", |provider| provider.display_name.as_str()),
             audit_id: &self.arrival.trace_id,
         };
         let response = shown(&page, StatusCode::OK);

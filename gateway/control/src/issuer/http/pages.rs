@@ -27,6 +27,8 @@ pub(super) struct LoginPage<'a> {
     /// What was typed before, and why it did not work.
     pub(super) username: &'a str,
     pub(super) problem: Option<&'a str>,
+    /// The provider whose problem it is.
+    pub(super) problem_of: &'a str,
     pub(super) audit_id: &'a str,
 }
 

@@ -1,6 +1,6 @@
 //! A provider's secrets, its own checks, its mapping and its access policy.
 
-use auth_core::{ContainLimits, Contained, Mapping, MappingConfig};
+use auth_core::{ContainLimits, Contained, LoginForm, Mapping, MappingConfig};
 use gatewarden_control::ProviderEntry;
 use serde_json::Value as Json;
 
@@ -48,6 +48,12 @@ fn build(loading: &mut Loading<'_>, provider: &Provider, config: &Config, at: &s
     };
     let contained = built.and_then(|built| Contained::new(built, &ports, limits).map_err(|fault| vec![fault]));
     let contained = contained.map_err(|faults| note(&field, faults)).ok()?;
+    if config.hosts.console.is_none() && contained.transform_to_auth_provider().login == [LoginForm::Redirect] {
+        field.fault(
+            "people log in to this in a browser, and there is no page for them to come back to",
+            "write `hosts: { console: login.example.org, … }`",
+        );
+    }
     Some(match &provider.display_name {
         Some(name) => contained.called(name),
         None => contained,

@@ -228,3 +228,34 @@ fn every_fault_of_what_is_read_says_what_to_write_instead() {
     assert!(faults.len() >= 3, "{faults:#?}");
     assert!(faults.iter().all(|fault| !fault.advice.is_empty()), "{faults:#?}");
 }
+
+#[test]
+fn whoever_logs_in_in_a_browser_needs_a_page_to_come_back_to() {
+    let oidc = "  - { id: sso, kind: oidc, config: { issuer: \"https://id.test\", clientId: gw } }\nclusters:";
+    let without = GOOD.replace("clusters:\n  - id", &format!("{oidc}\n  - id"));
+    assert_eq!(
+        faults(&site(&without)),
+        [
+            "14:36: providers[2].config: people log in to this in a browser, and there is no page for them to come back to; write `hosts: { console: login.example.org, … }`"
+        ]
+    );
+    run(&site(&without.replace("[gw.test] }", "[gw.test], console: login.test }"))).unwrap();
+}
+
+#[test]
+fn every_provider_on_the_page_about_sign_on_is_built() {
+    let page = include_str!("../../../../../docs/operators/sign-on.md");
+    let examples: Vec<&str> = page.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert!(examples.len() >= 3, "the examples are not where this test looks");
+    for example in examples {
+        // Secrets are the operator's: whatever stands there, it is a file that exists here.
+        let example = example.replace("{ env: ENTRA_SECRET }", "{ file: password }");
+        let example: String = example.lines().map(|line| format!("  {line}\n")).collect();
+        let text = GOOD.replace("clusters:\n  - id", &format!("{example}clusters:\n  - id"));
+        let folder = site(&text.replace("[gw.test] }", "[gw.test], console: login.test }"));
+        for secret in ["sso-secret", "portal-secret", "company-ca.crt"] {
+            fs::write(folder.path().join(secret), "something\n").unwrap();
+        }
+        run(&folder).unwrap_or_else(|why| panic!("{why:?}: {example}"));
+    }
+}
