@@ -120,7 +120,8 @@ impl Browser {
         }
         let answer = host.https.send(host.protocol, request)?;
         for cookie in answer.headers.get_all(SET_COOKIE) {
-            let (name, value) = cookie.to_str()?.split(';').next().and_then(|pair| pair.split_once('=')).context("=")?;
+            let (name, value) =
+                cookie.to_str()?.split(';').next().and_then(|pair| pair.split_once('=')).context("=")?;
             ensure!(!name.is_empty(), "a cookie without a name");
             // Forgotten by an empty value, as both of ours do it.
             match value {

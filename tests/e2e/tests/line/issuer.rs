@@ -99,7 +99,8 @@ impl Visitor {
 
     /// The tokens for the code that the client's address was sent.
     pub(crate) fn redeem(&mut self, back: &Url) -> Result<Tokens> {
-        let code = back.query_pairs().find(|(name, _)| name == "code").with_context(|| back.to_string())?.1.into_owned();
+        let code =
+            back.query_pairs().find(|(name, _)| name == "code").with_context(|| back.to_string())?.1.into_owned();
         let fields = [
             CLIENT,
             ("grant_type", "authorization_code"),

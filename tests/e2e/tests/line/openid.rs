@@ -131,7 +131,10 @@ pub(crate) fn a_no_at_the_site_comes_back_to_the_page(bed: &Bed) -> Result<()> {
     let page = visitor.browser.open(&no)?;
     let text = page.answer()?.text();
     ensure!(page.answer()?.status == 403, "{text}");
-    ensure!(text.contains("Site sign-on: The identity system did not let you in") && text.contains("/login/with?"), "{text}");
+    ensure!(
+        text.contains("Site sign-on: The identity system did not let you in") && text.contains("/login/with?"),
+        "{text}"
+    );
     Ok(())
 }
 
