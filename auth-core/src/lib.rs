@@ -67,8 +67,9 @@ pub use error::{AuthError, BoxError, with_causes};
 pub use kind::{Built, Fault, ProviderKind, read_config};
 pub use login::{Completeness, Login, LoginInput};
 pub use mapping::{
-    ExtraMapping, GroupFate, GroupFilter, GroupMapping, Identity, MappedGroup, Mapping, MappingConfig, MappingError,
-    MappingLimits, MappingStep, NameMapping, Reserved, UidMapping,
+    ExampleIdentity, ExamplePerson, ExtraMapping, GroupFate, GroupFilter, GroupMapping, Identity, MappedGroup, Mapping,
+    MappingConfig, MappingError, MappingExample, MappingLimits, MappingStep, NameMapping, Reserved, UidMapping,
+    ValidationRule,
 };
 pub use ports::{BlockingError, Busy, Ports, StoreError, StoredGroup, StoredPage, StoredUser, Tasks, UserStore};
 pub use principal::{InstanceId, InvalidId, Principal, PrincipalId, PrincipalType};

@@ -1,16 +1,11 @@
-//! A mapping as an operator writes it, and its compilation.
+//! A mapping as an operator writes it.
 
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::pattern::Pattern;
-use super::rule::{GroupRule, NameRule, Rule};
-use super::template::{Subject, Template};
-use super::vetting::{self, Vetting};
-use super::{Mapping, MappingLimits, Reserved};
-use crate::{Fault, InstanceId};
+use super::Extra;
 
 /// The `mapping:` of a provider instance. Everything may be left out.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -24,19 +19,25 @@ pub struct MappingConfig {
     pub uid: Option<UidMapping>,
     /// Further facts that a cluster sees.
     pub extra: Vec<ExtraMapping>,
+    /// What must hold of everybody whom a cluster would see.
+    pub user_validation_rules: Vec<ValidationRule>,
+    /// People, and what must come of them. Checked when the configuration is read.
+    pub examples: Vec<MappingExample>,
 }
 
-/// How a name is made: the prefix, then the template.
+/// How a name is made: the prefix, then what the template or the expression gives.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct NameMapping {
     /// Stands before every name, so that two instances cannot make the same one. `<instance>:` when left out.
     pub prefix: Option<String>,
-    /// Text with `{login}`, `{name}`, `{id}` and `{attr:key}`; `{login}` when left out.
+    /// Text with `{login}`, `{name}`, `{id}` and `{attr:key}`; `{login}` when neither this nor `expression` is there.
     pub template: Option<String>,
+    /// Instead of `template`: a CEL expression over `claims` that gives a text.
+    pub expression: Option<String>,
 }
 
-/// How groups are chosen and named: filter, then rename, then template, then prefix.
+/// How groups are chosen and named: filter, then rename, then template or expression, then prefix.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct GroupMapping {
@@ -46,8 +47,10 @@ pub struct GroupMapping {
     pub filter: GroupFilter,
     /// Other names for some: from the provider's name to the one that takes its place as `{name}`.
     pub rename: BTreeMap<String, String>,
-    /// Text with `{name}`, `{id}` and `{attr:key}`; `{name}` when left out.
+    /// Text with `{name}`, `{id}` and `{attr:key}`; `{name}` when neither this nor `expression` is there.
     pub template: Option<String>,
+    /// Instead of `template`: a CEL expression over `claims`, asked once, that gives all names.
+    pub expression: Option<String>,
 }
 
 /// Which groups are taken. In a pattern `*` stands for any text; upper and lower case differ.
@@ -60,15 +63,17 @@ pub struct GroupFilter {
     pub exclude: Vec<String>,
 }
 
-/// How the uid is made.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
+/// How the uid is made: exactly one of `template` and `expression`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct UidMapping {
     /// Text with `{login}`, `{name}`, `{id}` and `{attr:key}`.
-    pub template: String,
+    pub template: Option<String>,
+    /// A CEL expression over `claims` that gives a text.
+    pub expression: Option<String>,
 }
 
-/// One further fact: exactly one of `attribute` and `template`.
+/// One further fact: exactly one of `attribute`, `template` and `valueExpression`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct ExtraMapping {
@@ -78,113 +83,60 @@ pub struct ExtraMapping {
     pub attribute: Option<String>,
     /// One value, from text with `{login}`, `{name}`, `{id}` and `{attr:key}`.
     pub template: Option<String>,
+    /// A CEL expression over `claims` that gives a text or several; the key is left out when there are none.
+    pub value_expression: Option<String>,
 }
 
-/// Collects faults while it compiles, so that an operator sees all of them.
-pub(super) struct Compiler<'a> {
-    instance: &'a InstanceId,
-    reserved: Reserved,
-    faults: Vec<Fault>,
+/// What must hold of a user, or their login is refused.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct ValidationRule {
+    /// A CEL expression over `user` that gives true or false.
+    pub expression: String,
+    /// What the person and the audit record are told when it does not hold.
+    pub message: String,
 }
 
-impl<'a> Compiler<'a> {
-    pub(super) fn new(instance: &'a InstanceId) -> Self {
-        Self { instance, reserved: Reserved::default(), faults: Vec::new() }
-    }
+/// Somebody, and what must come of them: exactly one of `expect` and `refused`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct MappingExample {
+    /// What the provider says about them.
+    pub given: ExamplePerson,
+    /// What a cluster must see. A key that is left out is not compared.
+    pub expect: Option<ExampleIdentity>,
+    /// That they are refused, for a reason that holds this text.
+    pub refused: Option<String>,
+}
 
-    pub(super) fn compile(mut self, config: MappingConfig) -> Result<Mapping, Vec<Fault>> {
-        let username = NameRule {
-            prefix: self.prefix("username.prefix", config.username.prefix),
-            rule: self.template(
-                "username.template",
-                config.username.template.as_deref().unwrap_or("{login}"),
-                Subject::User,
-            ),
-        };
-        let groups = self.groups(config.groups);
-        let uid = config.uid.map(|uid| self.template("uid.template", &uid.template, Subject::User));
-        let extra = self.extra(config.extra);
-        if !self.faults.is_empty() {
-            return Err(self.faults);
-        }
-        let vetting = Vetting { reserved: self.reserved, limits: MappingLimits::default() };
-        Ok(Mapping { username, groups, uid, extra, vetting })
-    }
+/// Somebody as a provider would tell of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct ExamplePerson {
+    /// What they type to log in; `name` when left out.
+    pub login: Option<String>,
+    /// The provider's name of them; `login` when left out.
+    pub name: Option<String>,
+    /// The provider's id of them; `1` when left out.
+    pub id: Option<String>,
+    /// Their attributes, each with its values.
+    pub attributes: BTreeMap<String, Vec<String>>,
+    /// The names of their groups. The id of each is its name.
+    pub groups: Vec<String>,
+    /// What the provider offers as `extra` beside.
+    pub extra: BTreeMap<String, Vec<String>>,
+}
 
-    fn groups(&mut self, config: GroupMapping) -> GroupRule {
-        for (from, to) in &config.rename {
-            if let Err(why) = vetting::bytes("group", to) {
-                self.fault(format!("groups.rename.{from}"), format!("{why}; write a plain name"));
-            }
-        }
-        let template = config.template.as_deref().unwrap_or("{name}");
-        GroupRule {
-            name: NameRule {
-                prefix: self.prefix("groups.prefix", config.prefix),
-                rule: self.template("groups.template", template, Subject::Group),
-            },
-            include: self.patterns("groups.filter.include", config.filter.include),
-            exclude: self.patterns("groups.filter.exclude", config.filter.exclude),
-            rename: config.rename,
-        }
-    }
-
-    fn extra(&mut self, config: Vec<ExtraMapping>) -> Vec<(String, Rule)> {
-        let mut rules: Vec<(String, Rule)> = Vec::new();
-        for (index, ExtraMapping { key, attribute, template }) in config.into_iter().enumerate() {
-            let path = format!("extra[{index}]");
-            if let Err(why) = vetting::extra_key(&key) {
-                self.fault(format!("{path}.key"), format!("{why}; write a key such as example.org/cost-center"));
-            }
-            if rules.iter().any(|(earlier, _)| *earlier == key) {
-                self.fault(format!("{path}.key"), "this key stands twice; write each key once");
-            }
-            let rule = match (attribute, template) {
-                (Some(attribute), None) => Rule::Attribute(attribute),
-                (None, Some(template)) => self.template(&format!("{path}.template"), &template, Subject::User),
-                _ => {
-                    self.fault(path, "write exactly one of `attribute` and `template`");
-                    continue;
-                }
-            };
-            rules.push((key, rule));
-        }
-        rules
-    }
-
-    fn prefix(&mut self, path: &str, prefix: Option<String>) -> String {
-        let Some(prefix) = prefix else {
-            return format!("{}:", self.instance);
-        };
-        if prefix.contains(char::is_control) || prefix.starts_with(char::is_whitespace) {
-            self.fault(path, "a prefix holds no control character and starts with no white space");
-        }
-        if self.reserved.holds(&prefix) {
-            let message =
-                format!("{prefix:?} is reserved for Kubernetes itself; write one such as \"{}:\"", self.instance);
-            self.fault(path, message);
-        }
-        prefix
-    }
-
-    fn template(&mut self, path: &str, text: &str, subject: Subject) -> Rule {
-        match Template::parse(text, subject) {
-            Ok(template) => Rule::Template(template),
-            Err(why) => {
-                self.fault(path, why);
-                Rule::Template(Template::default())
-            }
-        }
-    }
-
-    fn patterns(&mut self, path: &str, patterns: Vec<String>) -> Vec<Pattern> {
-        for (index, _) in patterns.iter().enumerate().filter(|(_, pattern)| pattern.is_empty()) {
-            self.fault(format!("{path}[{index}]"), "an empty pattern fits nothing; write a name, or * for any text");
-        }
-        patterns.into_iter().map(Pattern::new).collect()
-    }
-
-    fn fault(&mut self, path: impl Into<String>, message: impl Into<String>) {
-        self.faults.push(Fault::new(path, message));
-    }
+/// What a cluster must see of an example.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct ExampleIdentity {
+    /// The user name.
+    pub username: Option<String>,
+    /// All groups, in any order.
+    pub groups: Option<Vec<String>>,
+    /// The uid.
+    pub uid: Option<String>,
+    /// All further facts.
+    pub extra: Option<Extra>,
 }

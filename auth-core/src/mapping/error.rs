@@ -44,6 +44,27 @@ pub enum MappingError {
         /// How many there are.
         count: usize,
     },
+    /// An expression failed, gave a value that the rule cannot take, or cost too much. The operator mends it.
+    #[error("the expression of the {what} fails: {why}")]
+    Expression {
+        /// Username, uid, groups, extra or user validation rule.
+        what: &'static str,
+        /// Why, without any value of the person's.
+        why: String,
+    },
+    /// The system had no thread for an expression. Nothing was decided: the person tries again, and nobody's session
+    /// ends of it.
+    #[error("the system gives no thread to evaluate the expression of the {what}")]
+    NoThread {
+        /// Username, uid, groups, extra or user validation rule.
+        what: &'static str,
+    },
+    /// A validation rule does not hold. The operator said so, in these words.
+    #[error("{message}")]
+    Invalid {
+        /// The rule's message.
+        message: String,
+    },
     /// The key of an extra is not lower case with a domain, or belongs to Kubernetes or the gateway.
     #[error("{0:?} cannot be the key of an extra")]
     ExtraKey(String),
@@ -67,6 +88,9 @@ pub enum MappingError {
 
 impl From<MappingError> for AuthError {
     fn from(error: MappingError) -> Self {
-        Self::PolicyDenied(error.to_string())
+        match error {
+            MappingError::NoThread { .. } => Self::unavailable(error),
+            other => Self::PolicyDenied(other.to_string()),
+        }
     }
 }

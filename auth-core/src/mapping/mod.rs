@@ -4,8 +4,12 @@
 //! groups into an [`Identity`]. Whatever a provider returned, an identity that comes out holds no reserved name and
 //! no byte that could split a header; otherwise the login is refused, never repaired in silence.
 
+mod claims;
+mod compile;
 mod config;
 mod error;
+mod examples;
+mod expression;
 mod identity;
 mod pattern;
 mod rule;
@@ -13,17 +17,23 @@ mod steps;
 mod template;
 mod vetting;
 
-pub use config::{ExtraMapping, GroupFilter, GroupMapping, MappingConfig, NameMapping, UidMapping};
+pub use config::{
+    ExampleIdentity, ExamplePerson, ExtraMapping, GroupFilter, GroupMapping, MappingConfig, MappingExample,
+    NameMapping, UidMapping, ValidationRule,
+};
 pub use error::MappingError;
 pub use identity::{Identity, MappedGroup, MappingLimits};
 pub use steps::{GroupFate, MappingStep};
 pub use vetting::Reserved;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{Fault, InstanceId, Principal};
-use config::Compiler;
-use rule::{GroupRule, NameRule, Rule};
+use claims::Claims;
+use compile::Compiler;
+use expression::{Expression, Facts};
+use rule::{GroupRule, NameRule, Naming, Rule};
+use template::Template;
 use vetting::Vetting;
 
 type Extra = BTreeMap<String, Vec<String>>;
@@ -51,20 +61,32 @@ type Extra = BTreeMap<String, Vec<String>>;
 /// ```
 #[derive(Debug, Clone)]
 pub struct Mapping {
+    instance: InstanceId,
     username: NameRule,
     groups: GroupRule,
     uid: Option<Rule>,
     extra: Vec<(String, Rule)>,
+    validations: Vec<Validation>,
     vetting: Vetting,
 }
 
+/// What must hold of a user that comes out, and what is said when it does not.
+#[derive(Debug, Clone)]
+struct Validation {
+    rule: Expression,
+    message: String,
+}
+
 impl Mapping {
-    /// Compiles a configuration. Left-out prefixes become `<instance>:`.
+    /// Compiles a configuration and tries its examples. Left-out prefixes become `<instance>:`.
     ///
     /// # Errors
     /// Every fault at once, each with its place and what to write instead.
-    pub fn compile(config: MappingConfig, instance: &InstanceId) -> Result<Self, Vec<Fault>> {
-        Compiler::new(instance).compile(config)
+    pub fn compile(mut config: MappingConfig, instance: &InstanceId) -> Result<Self, Vec<Fault>> {
+        let examples = std::mem::take(&mut config.examples);
+        let mapping = Compiler::new(instance).compile(config)?;
+        let faults = mapping.try_examples(&examples);
+        if faults.is_empty() { Ok(mapping) } else { Err(faults) }
     }
 
     /// Refuses further names, such as those that a cluster reserves for itself.
@@ -88,7 +110,7 @@ impl Mapping {
     ///
     /// # Errors
     /// When a name is reserved, empty, or holds bytes that no header may; when an attribute that a rule needs is
-    /// missing; when there is too much of it.
+    /// missing; when an expression fails or a validation rule does not hold; when there is too much of it.
     pub fn map(
         &self,
         uid: &str,
@@ -96,55 +118,82 @@ impl Mapping {
         groups: &[Principal],
         extra: &BTreeMap<String, Vec<String>>,
     ) -> Result<Identity, MappingError> {
-        let username = self.username(user)?;
-        let uid = self.uid(uid, user)?;
-        let groups = self.groups(groups)?;
-        let extra = self.extra(user, extra)?;
+        let identity = self.identity(uid, &self.claims(user, groups, extra))?;
+        self.validations.iter().try_for_each(|rule| rule.check(&identity))?;
+        Ok(identity)
+    }
+
+    fn claims<'a>(&'a self, user: &'a Principal, groups: &'a [Principal], extra: &'a Extra) -> Claims<'a> {
+        let taken = groups.iter().filter(|group| self.groups.choose(&group.name).is_taken());
+        Claims { user, groups: taken.map(|group| (self.groups.renamed(group), group)).collect(), extra }
+    }
+
+    fn identity(&self, uid: &str, claims: &Claims<'_>) -> Result<Identity, MappingError> {
+        let username = self.username(claims)?;
+        let uid = self.uid(uid, claims)?;
+        let groups = self.groups(claims)?;
+        let extra = self.extra(claims)?;
         self.vetting.size(Identity { username, uid, groups, extra })
     }
 
-    fn username(&self, user: &Principal) -> Result<String, MappingError> {
-        let username = self.username.apply("username", user)?;
+    fn username(&self, claims: &Claims<'_>) -> Result<String, MappingError> {
+        let username = self.username.apply("username", claims)?;
         self.vetting.name("username", &username)?;
         Ok(username)
     }
 
-    fn uid(&self, ours: &str, user: &Principal) -> Result<String, MappingError> {
+    fn uid(&self, ours: &str, claims: &Claims<'_>) -> Result<String, MappingError> {
         let uid = match &self.uid {
-            Some(rule) => rule.one("uid", user)?,
+            Some(rule) => rule.one("uid", claims)?,
             None => ours.to_owned(),
         };
         self.vetting.name("uid", &uid)?;
         Ok(uid)
     }
 
-    fn group(&self, group: &Principal) -> Result<String, MappingError> {
-        let name = self.groups.apply(group)?;
+    fn groups(&self, claims: &Claims<'_>) -> Result<Vec<MappedGroup>, MappingError> {
+        match &self.groups.naming {
+            Naming::Each(template) => {
+                self.few(claims.groups.len())?;
+                let mapped = |(_, group): &(&str, &Principal)| {
+                    Ok(MappedGroup { name: self.group(template, group)?, principal: group.id.clone() })
+                };
+                claims.groups.iter().map(mapped).collect()
+            }
+            Naming::Once(expression) => self.groups_at_once(expression, claims),
+        }
+    }
+
+    fn group(&self, template: &Template, group: &Principal) -> Result<String, MappingError> {
+        let name = self.groups.each(template, group)?;
         self.vetting.name("group", &name)?;
         Ok(name)
     }
 
-    fn groups(&self, groups: &[Principal]) -> Result<Vec<MappedGroup>, MappingError> {
-        let mut mapped = Vec::new();
-        // Counted to the end, so that the refusal can say how many there are; kept only up to the limit.
-        let mut count = 0;
-        for group in groups.iter().filter(|group| self.groups.choose(&group.name).is_taken()) {
-            count += 1;
-            if count > self.vetting.limits.groups {
-                continue;
-            }
-            mapped.push(MappedGroup { name: self.group(group)?, principal: group.id.clone() });
-        }
-        if count > self.vetting.limits.groups {
-            return Err(MappingError::TooManyGroups { count, limit: self.vetting.limits.groups });
+    fn groups_at_once(&self, expression: &Expression, claims: &Claims<'_>) -> Result<Vec<MappedGroup>, MappingError> {
+        let mut names = expression.texts("groups", Facts::Claims(claims))?;
+        let mut seen = BTreeSet::new();
+        names.retain(|name| seen.insert(name.clone()));
+        self.few(names.len())?;
+        let mut mapped = Vec::with_capacity(names.len());
+        for name in &names {
+            let shown = self.groups.shown(name)?;
+            self.vetting.name("group", &shown)?;
+            let principals = self.groups.principals(name, claims, &self.instance)?;
+            mapped.extend(principals.into_iter().map(|principal| MappedGroup { name: shown.clone(), principal }));
         }
         Ok(mapped)
     }
 
-    fn extra(&self, user: &Principal, offered: &Extra) -> Result<Extra, MappingError> {
-        let mut extra = offered.clone();
+    fn few(&self, count: usize) -> Result<(), MappingError> {
+        let limit = self.vetting.limits.groups;
+        if count > limit { Err(MappingError::TooManyGroups { count, limit }) } else { Ok(()) }
+    }
+
+    fn extra(&self, claims: &Claims<'_>) -> Result<Extra, MappingError> {
+        let mut extra = claims.extra.clone();
         for (key, rule) in &self.extra {
-            let values = rule.all("extra", user)?;
+            let values = rule.all("extra", claims)?;
             if values.is_empty() {
                 extra.remove(key);
             } else {
@@ -156,6 +205,15 @@ impl Mapping {
             values.iter().try_for_each(|value| vetting::bytes("extra", value))?;
         }
         Ok(extra)
+    }
+}
+
+impl Validation {
+    fn check(&self, identity: &Identity) -> Result<(), MappingError> {
+        if self.rule.holds("user validation rule", Facts::User(identity))? {
+            return Ok(());
+        }
+        Err(MappingError::Invalid { message: self.message.clone() })
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use super::rule::Choice;
+use super::claims::Claims;
+use super::rule::{Choice, Naming};
 use super::{Extra, Mapping, MappingError};
 use crate::{Principal, PrincipalId};
 
@@ -26,6 +27,20 @@ pub enum MappingStep {
         name: String,
         /// What became of it.
         fate: GroupFate,
+    },
+    /// All groups, by an expression.
+    Groups {
+        /// The rule, as a mapping writes it.
+        rule: String,
+        /// The names in clusters, or why there are none.
+        outcome: Result<Vec<String>, MappingError>,
+    },
+    /// What must hold of the user who comes out.
+    Validation {
+        /// The expression.
+        rule: String,
+        /// Whether it holds, or why that cannot be told.
+        outcome: Result<(), MappingError>,
     },
     /// A further fact.
     Extra {
@@ -76,40 +91,58 @@ impl Mapping {
     /// ```
     #[must_use]
     pub fn steps(&self, uid: &str, user: &Principal, groups: &[Principal], offered: &Extra) -> Vec<MappingStep> {
+        let claims = self.claims(user, groups, offered);
         let uid_rule = self.uid.as_ref().map_or_else(|| "the gateway's own id".to_owned(), ToString::to_string);
         let mut steps = vec![
-            MappingStep::Name { what: "username", rule: self.username.to_string(), outcome: self.username(user) },
-            MappingStep::Name { what: "uid", rule: uid_rule, outcome: self.uid(uid, user) },
+            MappingStep::Name { what: "username", rule: self.username.to_string(), outcome: self.username(&claims) },
+            MappingStep::Name { what: "uid", rule: uid_rule, outcome: self.uid(uid, &claims) },
         ];
-        steps.extend(groups.iter().map(|group| MappingStep::Group {
-            principal: group.id.clone(),
-            name: group.name.clone(),
-            fate: self.fate(group),
+        steps.extend(groups.iter().filter_map(|group| {
+            let fate = self.fate(group)?;
+            Some(MappingStep::Group { principal: group.id.clone(), name: group.name.clone(), fate })
         }));
-        steps.extend(self.extra.iter().map(|(key, rule)| MappingStep::Extra {
-            key: key.clone(),
-            rule: Some(rule.to_string()),
-            outcome: rule.all("extra", user),
-        }));
-        let ruled = |key: &String| self.extra.iter().any(|(ours, _)| ours == key);
-        steps.extend(offered.iter().filter(|(key, _)| !ruled(key)).map(|(key, values)| MappingStep::Extra {
-            key: key.clone(),
-            rule: None,
-            outcome: Ok(values.clone()),
-        }));
+        if let Naming::Once(expression) = &self.groups.naming {
+            let named = self.groups_at_once(expression, &claims);
+            let outcome = named.map(|groups| groups.into_iter().map(|group| group.name).collect());
+            steps.push(MappingStep::Groups { rule: self.groups.to_string(), outcome });
+        }
+        steps.extend(self.extra_steps(&claims));
+        if let Ok(identity) = self.identity(uid, &claims) {
+            steps.extend(self.validations.iter().map(|validation| MappingStep::Validation {
+                rule: validation.rule.to_string(),
+                outcome: validation.check(&identity),
+            }));
+        }
         steps
     }
 
-    fn fate(&self, group: &Principal) -> GroupFate {
-        match self.groups.choose(&group.name) {
-            Choice::NotIncluded => GroupFate::NotIncluded,
-            Choice::Excluded(pattern) => GroupFate::Excluded(pattern.to_string()),
-            Choice::Taken => GroupFate::Taken {
+    fn extra_steps(&self, claims: &Claims<'_>) -> Vec<MappingStep> {
+        let ours = self.extra.iter().map(|(key, rule)| MappingStep::Extra {
+            key: key.clone(),
+            rule: Some(rule.to_string()),
+            outcome: rule.all("extra", claims),
+        });
+        let ruled = |key: &String| self.extra.iter().any(|(ours, _)| ours == key);
+        let offered = claims.extra.iter().filter(|(key, _)| !ruled(key)).map(|(key, values)| MappingStep::Extra {
+            key: key.clone(),
+            rule: None,
+            outcome: Ok(values.clone()),
+        });
+        ours.chain(offered).collect()
+    }
+
+    /// `None` for a group that an expression decides about, together with all others.
+    fn fate(&self, group: &Principal) -> Option<GroupFate> {
+        Some(match (self.groups.choose(&group.name), &self.groups.naming) {
+            (Choice::NotIncluded, _) => GroupFate::NotIncluded,
+            (Choice::Excluded(pattern), _) => GroupFate::Excluded(pattern.to_string()),
+            (Choice::Taken, Naming::Each(template)) => GroupFate::Taken {
                 renamed: self.groups.rename.get(&group.name).cloned(),
-                rule: self.groups.name.to_string(),
-                outcome: self.group(group),
+                rule: self.groups.to_string(),
+                outcome: self.group(template, group),
             },
-        }
+            (Choice::Taken, Naming::Once(_)) => return None,
+        })
     }
 }
 
@@ -118,14 +151,14 @@ impl fmt::Display for MappingStep {
         match self {
             Self::Name { what, rule, outcome } => write!(f, "{what}: {rule} gives {}", told(outcome)),
             Self::Group { name, fate, .. } => write!(f, "group {name}: {fate}"),
+            Self::Groups { rule, outcome } => write!(f, "groups: {rule} gives {}", all_told(outcome)),
+            Self::Validation { rule, outcome } => match outcome {
+                Ok(()) => write!(f, "user validation rule: {rule} holds"),
+                Err(error) => write!(f, "user validation rule: {rule} refuses: {error}"),
+            },
             Self::Extra { key, rule, outcome } => {
                 let rule = rule.as_deref().unwrap_or("the provider's own word");
-                let values = outcome.as_ref().map(|values| values.join(", "));
-                match values {
-                    Ok(values) if values.is_empty() => write!(f, "extra {key}: {rule} gives nothing: left out"),
-                    Ok(values) => write!(f, "extra {key}: {rule} gives {values}"),
-                    Err(error) => write!(f, "extra {key}: {rule} gives none: {error}"),
-                }
+                write!(f, "extra {key}: {rule} gives {}", all_told(outcome))
             }
         }
     }
@@ -146,4 +179,12 @@ impl fmt::Display for GroupFate {
 
 fn told(outcome: &Result<String, MappingError>) -> String {
     outcome.clone().unwrap_or_else(|error| format!("none: {error}"))
+}
+
+fn all_told(outcome: &Result<Vec<String>, MappingError>) -> String {
+    match outcome {
+        Ok(values) if values.is_empty() => "nothing: left out".to_owned(),
+        Ok(values) => values.join(", "),
+        Err(error) => format!("none: {error}"),
+    }
 }

@@ -231,11 +231,38 @@ fn hostile() -> impl Strategy<Value = String> {
     ]
 }
 
+/// A template, or with a star before it an expression.
+#[derive(Debug, Clone, Copy)]
+struct Written(&'static str);
+
+impl Written {
+    fn expression(self) -> Option<String> {
+        self.0.strip_prefix('*').map(str::to_owned)
+    }
+
+    fn username(self, prefix: Option<String>) -> NameMapping {
+        let template = self.expression().is_none().then(|| self.0.to_owned());
+        NameMapping { prefix, template, expression: self.expression() }
+    }
+
+    fn groups(self) -> Option<String> {
+        let names = "claims.groups + claims.groups.map(g, 'sys' + g) + claims.attributes.a";
+        self.expression().map(|_| names.to_owned())
+    }
+}
+
+fn rules() -> Vec<Written> {
+    let templates = ["{login}", "{name}", "{id}", "{attr:a}", "{attr:a}{login}", "sys{name}"];
+    let expressions = ["*claims.login", "*claims.attributes.a.one()", "*'sys' + claims.name", "*claims.login.trim()"];
+    let expressions = expressions.into_iter().filter(|_| cfg!(feature = "cel"));
+    templates.into_iter().chain(expressions).map(Written).collect()
+}
+
 proptest! {
     #[test]
     fn no_output_holds_a_header_splitter_or_a_reserved_name(
         prefix in prop_oneof![Just(None), "[a-z:]{0,7}".prop_map(Some)],
-        template in prop::sample::select(vec!["{login}", "{name}", "{id}", "{attr:a}", "{attr:a}{login}", "sys{name}"]),
+        rule in prop::sample::select(rules()),
         login in hostile(),
         groups in prop::collection::vec(hostile(), 0..4),
         attribute in hostile(),
@@ -244,8 +271,8 @@ proptest! {
     ) {
         let rename = BTreeMap::from([(groups.first().cloned().unwrap_or_default(), rename)]);
         let config = MappingConfig {
-            username: NameMapping { prefix: prefix.clone(), template: Some(template.to_owned()) },
-            groups: GroupMapping { prefix, rename, ..GroupMapping::default() },
+            username: rule.username(prefix.clone()),
+            groups: GroupMapping { prefix, rename, expression: rule.groups(), ..GroupMapping::default() },
             ..MappingConfig::default()
         };
         let Ok(mapping) = Mapping::compile(config, &"corp".parse().unwrap()) else { return Ok(()) };

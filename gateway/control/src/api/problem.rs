@@ -83,6 +83,16 @@ fn mapping(error: &MappingError) -> Problem {
     let code = match error {
         MappingError::TooManyGroups { .. } => "too-many-groups",
         MappingError::TooLarge { .. } => "identity-too-large",
+        // The operator's words for this person.
+        MappingError::Invalid { message } => {
+            return Problem::new(403, "not-admitted", format!("You may not log in here: {message}."));
+        }
+        // Why a rule of the configuration fails is for the audit record.
+        MappingError::Expression { .. } => {
+            let told =
+                "Clusters cannot be told who you are: a rule of this login does not fit you. Tell your administrator.";
+            return Problem::new(403, "not-mappable", told);
+        }
         _ => "not-mappable",
     };
     Problem::new(403, code, format!("Clusters cannot be told who you are: {error}. Tell your administrator."))

@@ -164,6 +164,33 @@ async fn too_many_groups_are_refused_with_the_count() {
 }
 
 #[tokio::test]
+async fn why_an_expression_fails_is_for_the_operator_alone() {
+    let site = Site::open().await;
+    site.map(serde_json::json!({ "username": { "expression": "claims.attributes.badge.one()" } })).await;
+    let error = site.login("alice").await.expect_err("refused");
+    let why = "there is no `badge`; ask with has() before, or with `.?badge`";
+    assert_eq!(error.audit_text(), format!("corp: the expression of the username fails: {why}"));
+    let answer = post_login(&site, ALICE).await;
+    assert_eq!(answer.problem(), (403, "not-mappable"));
+    assert!(!answer.text.contains("badge") && !answer.text.contains("expression"), "{}", answer.text);
+}
+
+#[tokio::test]
+async fn whom_a_validation_rule_keeps_out_is_told_in_its_words() {
+    let site = Site::open().await;
+    let rule = |expression: &str| {
+        serde_json::json!({ "userValidationRules":
+            [{ "expression": expression, "message": "contractors enter through the other gate" }] })
+    };
+    site.map(rule("user.username == 'corp:alice'")).await;
+    assert_eq!(post_login(&site, ALICE).await.status, 201);
+    site.map(rule("user.username != 'corp:alice'")).await;
+    let answer = post_login(&site, ALICE).await;
+    assert_eq!(answer.problem(), (403, "not-admitted"));
+    assert!(answer.text.contains("contractors enter through the other gate"), "{}", answer.text);
+}
+
+#[tokio::test]
 async fn anybody_may_see_the_providers_and_the_health() {
     let site = Site::open().await;
     let answer = send(&site, request("GET", "/api/v1/providers", ""), None).await;

@@ -1,6 +1,6 @@
 //! Who gets in, who does not, and what is left behind when they do not.
 
-use auth_core::{AccessMode, AccessPolicy, Mapping};
+use auth_core::{AccessMode, AccessPolicy};
 
 use super::*;
 use crate::testing::{Mood, Person as Scripted, Site};
@@ -229,10 +229,7 @@ async fn a_user_name_belongs_to_the_first_principal_until_it_is_released() {
 async fn a_reserved_name_that_a_provider_gave_is_logged_and_nobody_gets_a_session() {
     let site = Site::open().await;
     site.corp.set("eve", Scripted { groups: vec![("1", "system:masters")], ..Scripted::default() });
-    let open = serde_json::from_str(r#"{"groups":{"prefix":""}}"#).expect("a mapping");
-    let mapping = Mapping::compile(open, &"corp".parse().expect("an id")).expect("compiled");
-    let entry = ProviderEntry { mapping, ..site.entry(AccessPolicy::default()) };
-    site.control.replace_providers(Registry::new([entry], [])).await.expect("replaced");
+    site.map(serde_json::json!({ "groups": { "prefix": "" } })).await;
     let error = site.login("eve").await.expect_err("refused");
     assert_eq!(error.audit_text(), "corp: the group \"system:masters\" is reserved");
     assert_eq!(sessions(&site).await, 0);
@@ -262,10 +259,7 @@ async fn of_two_groups_with_one_name_in_one_login_only_one_is_shown() {
 #[tokio::test]
 async fn a_reserved_group_refuses_the_login_and_keeps_no_name() {
     let site = Site::open().await;
-    let config = serde_json::from_str(r#"{ "groups": { "prefix": "" } }"#).expect("a mapping");
-    let mut entry = site.entry(AccessPolicy::default());
-    entry.mapping = auth_core::Mapping::compile(config, &"corp".parse().expect("an id")).expect("compiled");
-    site.control.replace_providers(Registry::new([entry], [])).await.expect("replaced");
+    site.map(serde_json::json!({ "groups": { "prefix": "" } })).await;
     site.corp.set("bob", Scripted { groups: vec![("8", "system:masters")], ..Scripted::default() });
     assert!(matches!(site.login("bob").await, Err(LoginError::Mapping { .. })));
     assert!(site.admin().release_name("corp:bob").await.is_err(), "nobody owns it");

@@ -174,8 +174,30 @@ pub(crate) enum Refused {
     Provider(#[from] AuthError),
     /// No identity comes of them.
     #[error(transparent)]
-    Mapping(#[from] MappingError),
+    Mapping(MappingError),
     /// The store did not say whose a name is.
     #[error(transparent)]
     Store(#[from] StoreFault),
+}
+
+impl From<MappingError> for Refused {
+    fn from(error: MappingError) -> Self {
+        match error {
+            // An outage of our own decides nothing about anybody.
+            MappingError::NoThread { .. } => Self::Provider(error.into()),
+            other => Self::Mapping(other),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mapping_that_finds_no_thread_is_an_outage_and_refuses_nobody() {
+        let refused = Refused::from(MappingError::NoThread { what: "username" });
+        let Refused::Provider(error) = refused else { panic!("{refused:?}") };
+        assert_eq!(error.http_status(), 503);
+    }
 }

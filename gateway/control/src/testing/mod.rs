@@ -227,6 +227,14 @@ impl Site {
         entry(&self.corp, &self.clock, self.control.store(), policy)
     }
 
+    /// Gives the instance this mapping.
+    pub(crate) async fn map(&self, mapping: serde_json::Value) {
+        let config = serde_json::from_value(mapping).expect("a mapping");
+        let mapping = Mapping::compile(config, &self.corp.id).expect("compiled");
+        let entry = ProviderEntry { mapping, ..self.entry(AccessPolicy::default()) };
+        self.control.replace_providers(Registry::new([entry], [])).await.expect("replaced");
+    }
+
     /// An instance under the same id, of another kind, that knows nobody.
     pub(crate) fn entry_of_another_kind(&self) -> ProviderEntry {
         let other = Arc::new(Scripted::new("other", HashMap::new()));

@@ -85,10 +85,14 @@ fn the_mapping_page_lists_every_key() {
         ("GroupFilter", "groups.filter."),
         ("UidMapping", "uid."),
         ("ExtraMapping", "extra[]."),
+        ("ValidationRule", "userValidationRules[]."),
+        ("MappingExample", "examples[]."),
+        ("ExamplePerson", "examples[].given."),
+        ("ExampleIdentity", "examples[].expect."),
     ];
     for (definition, prefix) in definitions {
         let properties = schema.pointer(&format!("/$defs/{definition}/properties")).unwrap().as_object().unwrap();
-        for key in properties.keys().filter(|key| *key != "filter") {
+        for key in properties.keys().filter(|key| !["filter", "given", "expect"].contains(&key.as_str())) {
             assert!(text.contains(&format!("| `{prefix}{key}` |")), "{prefix}{key}");
         }
     }

@@ -132,6 +132,23 @@ fn a_mapping_is_checked_with_the_rest() {
 }
 
 #[test]
+fn a_wrong_expression_and_a_wrong_example_are_faults_with_their_places() {
+    let mapped = |mapping: &str| {
+        let folder = site(&GOOD.replace("    config:\n", &format!("    mapping: {mapping}\n    config:\n")));
+        faults(&folder).join("\n")
+    };
+    let found = mapped("{ userValidationRules: [{ expression: \"user.name != ''\", message: none }] }");
+    let place = "providers[1].mapping.userValidationRules[0].expression: `user` has no `name`; use user.username";
+    assert!(found.contains(place), "{found}");
+    let found = mapped("{ examples: [{ given: { login: al }, expect: { username: \"corp:bo\" } }] }");
+    let told = "expect.username: \"corp:bo\" is expected, and \"corp:al\" comes out";
+    assert!(
+        found.starts_with("9:71: ") && found.contains(&format!("providers[1].mapping.examples[0].{told}")),
+        "{found}"
+    );
+}
+
+#[test]
 fn a_broken_certificate_is_a_fault_of_the_listener() {
     let tls =
         "listeners: { main: { address: 0.0.0.0:8443, tls: { certificateFile: ca.crt, keyFile: token } } }\nstateDir";
