@@ -4,8 +4,10 @@ use std::net::IpAddr;
 
 use url::{Host, Url};
 
-/// A program that logs people in through the issuer (RFC 6749 §2). All are public clients: they prove themselves by
-/// PKCE (RFC 7636), and hold no secret.
+use super::ClientSecret;
+
+/// A program that logs people in through the issuer (RFC 6749 §2), or asks what others' tokens are worth. All prove by
+/// PKCE (RFC 7636) that an answer is theirs; those that run on a server hold a secret besides.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Client {
     /// What it calls itself: `client_id`.
@@ -16,6 +18,10 @@ pub struct Client {
     pub redirect_uris: Vec<String>,
     /// Whether its tokens are credentials for clusters and the API. Those of others say who somebody is, and open nothing.
     pub kubectl: bool,
+    /// What it proves itself by, where it can keep a secret.
+    pub secret: Option<ClientSecret>,
+    /// Whether people's access tokens are presented to it, so that it may ask what those of any client are worth.
+    pub resource_server: bool,
 }
 
 impl Client {
@@ -30,6 +36,8 @@ impl Client {
             name: "kubectl".to_owned(),
             redirect_uris: ["http://127.0.0.1/callback", "http://[::1]/callback"].map(str::to_owned).into(),
             kubectl: true,
+            secret: None,
+            resource_server: false,
         }
     }
 

@@ -259,7 +259,7 @@ impl Control {
         Ok(TokenSet { refresh_token: refresh.map(|token| token.expose().into()), ..tokens })
     }
 
-    fn good(&self, session: &Standing) -> Result<(), GrantError> {
+    pub(super) fn good(&self, session: &Standing) -> Result<(), GrantError> {
         match self.holds(session, moment(session.session_expires_at), false) {
             Ok(()) => Ok(()),
             Err(ResolveError::Unauthenticated(_)) => Err(GrantError::Invalid("its session is over")),

@@ -2,21 +2,25 @@
 //!
 //! | the question | the answer |
 //! |---|---|
-//! | Who may ask? | `client.rs` |
+//! | Who may ask? | `client.rs`, and how it proves itself, `client_secret.rs` |
 //! | What is under way? | `authorization.rs`: the code flow (RFC 6749 with RFC 7636) and the device flow (RFC 8628) |
 //! | What does a client get? | `exchange.rs`: `jwt.rs` signed by `signing.rs`, and a `refresh_token.rs` |
+//! | What is a token worth now? | `introspect.rs` |
 //! | What speaks HTTP? | `http/`: the protocol, and the pages that people see |
 
 pub(crate) mod authorization;
 mod client;
+mod client_secret;
 mod exchange;
 mod http;
+mod introspect;
 mod jwt;
 mod refresh_token;
 mod secret;
 mod signing;
 
 pub use client::Client;
+pub use client_secret::ClientSecret;
 pub use http::router as console;
 pub(crate) use secret::Random;
 use signing::SigningKeys;

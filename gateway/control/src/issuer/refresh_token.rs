@@ -108,6 +108,10 @@ pub(crate) async fn spend(write: &mut Write, session: &SessionId) -> Result<(), 
 }
 
 impl Held {
+    pub(crate) const fn was_used(&self) -> bool {
+        self.used_at.is_some()
+    }
+
     pub(crate) fn judge(&self, now: Timestamp) -> Use {
         match self.used_at {
             Some(used) if crate::store::since(used, now) > GRACE => Use::Reused,

@@ -18,8 +18,8 @@ use jiff::Timestamp;
 use tokio_util::task::TaskTracker;
 
 use crate::{
-    Admin, ChangeEvent, Client, Control, ControlParts, Events, IssuerConfig, KeyFile, LoginDone, LoginError,
-    LoginRequest, ProviderEntry, Registry, Settings, Store,
+    Admin, ChangeEvent, Client, ClientSecret, Control, ControlParts, Events, IssuerConfig, KeyFile, LoginDone,
+    LoginError, LoginRequest, ProviderEntry, Registry, Settings, Store,
 };
 
 /// What the scripted directory knows of one person.
@@ -159,18 +159,32 @@ impl AuthProvider for Scripted {
     }
 }
 
-/// An issuer that the shipped plugin may ask, and a page of somebody else that only wants to know who people are.
+/// The secret of the scripted clients that hold one.
+pub(crate) const SECRET: &str = "not-a-secret-0123456789abcdef012";
+
+/// An issuer that the shipped plugin may ask, a page of somebody else that only wants to know who people are, a wiki
+/// that holds a secret, and a service that gets other clients' tokens.
 fn issuer() -> IssuerConfig {
     let page = Client {
         id: "page".to_owned(),
         name: "A page".to_owned(),
         redirect_uris: vec!["https://page.test/cb".to_owned()],
         kubectl: false,
+        ..Client::plugin()
     };
+    let wiki = Client {
+        id: "wiki".to_owned(),
+        name: "The wiki".to_owned(),
+        redirect_uris: vec!["https://wiki.test/cb".to_owned()],
+        secret: ClientSecret::new(SECRET),
+        kubectl: false,
+        ..Client::plugin()
+    };
+    let service = Client { id: "service".to_owned(), redirect_uris: Vec::new(), resource_server: true, ..wiki.clone() };
     IssuerConfig {
         url: "https://console.test/oidc".to_owned(),
         resource: "https://gw.test".to_owned(),
-        clients: vec![Client::plugin(), page],
+        clients: vec![Client::plugin(), page, wiki, service],
     }
 }
 

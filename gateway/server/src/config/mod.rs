@@ -28,7 +28,7 @@ pub use load::{LoadError, Loaded, load, load_file};
 use sections::grants::Known;
 pub use sections::{
     AccountSource, Cluster, ClusterSource, Grant, Hosts, KubeconfigRef, Limits, Listeners, MainListener, Provider,
-    Sessions, TlsFiles,
+    SecretOfClient, Sessions, TlsFiles,
 };
 use sections::{audit, clusters, grants, hosts, issuer, limits, listeners, providers, sessions, store};
 pub use sources::Sources;
@@ -63,6 +63,8 @@ pub struct Config {
     pub hosts: Hosts,
     /// The OpenID Connect issuer, where its pages have a host name.
     pub issuer: Option<IssuerConfig>,
+    /// Where the secrets of the issuer's clients are kept.
+    pub client_secrets: Vec<SecretOfClient>,
     /// The folder for what the gateway makes itself, such as the certificate for a laptop.
     pub state_dir: PathBuf,
     /// The SQLite file.
@@ -150,7 +152,8 @@ fn document(root: &Field<'_>) -> Option<Config> {
     }
     let listeners = listeners::read(&file);
     let hosts = hosts::read(&file, &listeners);
-    let issuer = issuer::read(&file, &hosts, &listeners);
+    let read = issuer::read(&file, &hosts, &listeners);
+    let (issuer, client_secrets) = read.map(|read| (read.config, read.secrets)).unzip();
     let providers = providers::read(&file);
     let clusters = clusters::read(&file, &hosts);
     // As written: what has a fault of its own is no second fault where it is named.
@@ -161,6 +164,7 @@ fn document(root: &Field<'_>) -> Option<Config> {
         listeners,
         hosts,
         issuer,
+        client_secrets: client_secrets.unwrap_or_default(),
         state_dir,
         store,
         key_file,

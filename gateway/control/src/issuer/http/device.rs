@@ -10,12 +10,12 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use super::authorize::{keep, scope, see_other};
-use super::browser;
 use super::login::failed;
 use super::pages::{DevicePage, Failed, shown};
 use super::params::Params;
 use super::texts::Texts;
 use super::token::{self, Wrong};
+use super::{browser, client_auth};
 use crate::api::{Arrival, Entered};
 use crate::control::Control;
 use crate::issuer::Random;
@@ -37,7 +37,7 @@ pub(super) async fn begin(
     body: Body,
 ) -> Result<Response, Wrong> {
     let (issuer, params) = (token::issuer(&control)?, token::read(&headers, body).await?);
-    let client = token::client(issuer, &params)?;
+    let client = client_auth::client(issuer, &headers, &params)?;
     let scope = scope(params.get("scope")).ok_or_else(|| Wrong::new("invalid_scope", "scope must hold openid"))?;
     let broken =
         |_: KeyFault| Wrong::new("server_error", "no code can be made").with(StatusCode::INTERNAL_SERVER_ERROR);

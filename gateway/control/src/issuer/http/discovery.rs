@@ -8,6 +8,7 @@ use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use serde_json::{Value, json};
 
+use super::client_auth::{METHODS, SECRET_METHODS};
 use super::issuer;
 use crate::control::Control;
 
@@ -32,6 +33,7 @@ fn described(url: &str) -> Value {
         "token_endpoint": at("token"),
         "device_authorization_endpoint": at("device"),
         "revocation_endpoint": at("revoke"),
+        "introspection_endpoint": at("introspect"),
         "userinfo_endpoint": at("userinfo"),
         "jwks_uri": at("jwks"),
         "response_types_supported": ["code"],
@@ -39,8 +41,9 @@ fn described(url: &str) -> Value {
         "grant_types_supported": super::token::GRANTS,
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": ["ES256"],
-        "token_endpoint_auth_methods_supported": ["none"],
-        "revocation_endpoint_auth_methods_supported": ["none"],
+        "token_endpoint_auth_methods_supported": METHODS,
+        "revocation_endpoint_auth_methods_supported": METHODS,
+        "introspection_endpoint_auth_methods_supported": SECRET_METHODS,
         "code_challenge_methods_supported": ["S256"],
         "scopes_supported": ["openid", "profile", "groups", "offline_access"],
         "claims_supported": ["iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "sid", "preferred_username", "groups"],

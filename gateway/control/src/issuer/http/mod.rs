@@ -5,8 +5,10 @@
 
 mod authorize;
 mod browser;
+mod client_auth;
 mod device;
 mod discovery;
+mod introspect;
 mod login;
 mod pages;
 mod params;
@@ -38,6 +40,7 @@ pub fn router(control: Arc<Control>) -> Router {
         .route("/oidc/authorize", get(authorize::by_query).post(authorize::by_form))
         .route("/oidc/token", post(token::token))
         .route("/oidc/revoke", post(token::revoke))
+        .route("/oidc/introspect", post(introspect::introspect))
         .route("/oidc/device", post(device::begin))
         .route("/oidc/userinfo", get(userinfo::show).post(userinfo::show))
         .route("/login", get(login::show).post(login::submit))

@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use secrecy::ExposeSecret;
 use serde_json::json;
 
+use super::client_auth::client;
 use super::params::Params;
 use crate::api::Entered;
 use crate::control::Control;
@@ -44,9 +45,13 @@ impl IntoResponse for Wrong {
     fn into_response(self) -> Response {
         let body = Json(json!({ "error": self.error, "error_description": self.why }));
         let mut response = (self.status, body).into_response();
-        if self.status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("5"));
-        }
+        let (name, value) = match self.status {
+            StatusCode::SERVICE_UNAVAILABLE => (header::RETRY_AFTER, "5"),
+            // RFC 6749 §5.2: a client that came with the header is told which one is read.
+            StatusCode::UNAUTHORIZED => (header::WWW_AUTHENTICATE, "Basic realm=\"gatewarden\""),
+            _ => return response,
+        };
+        response.headers_mut().insert(name, header::HeaderValue::from_static(value));
         response
     }
 }
@@ -58,7 +63,7 @@ pub(super) async fn token(
     body: Body,
 ) -> Result<Response, Wrong> {
     let (issuer, params) = (issuer(&control)?, read(&headers, body).await?);
-    let client = client(issuer, &params)?;
+    let client = client(issuer, &headers, &params)?;
     let given = match params.get("grant_type") {
         Some(CODE) => {
             let part = |name: &str| {
@@ -88,7 +93,7 @@ pub(super) async fn revoke(
     body: Body,
 ) -> Result<StatusCode, Wrong> {
     let (issuer, params) = (issuer(&control)?, read(&headers, body).await?);
-    let client = client(issuer, &params)?;
+    let client = client(issuer, &headers, &params)?;
     let token = params.get("token").ok_or_else(|| Wrong::new("invalid_request", "token is missing"))?;
     let ended = control.end_by_token(issuer, client, token).await;
     ended.map(|()| StatusCode::OK).map_err(|error| refused(&error, client, &entered))
@@ -100,11 +105,6 @@ pub(super) fn issuer(control: &Control) -> Result<&Issuer, Wrong> {
 
 pub(super) async fn read(headers: &HeaderMap, body: Body) -> Result<Params, Wrong> {
     Params::of_form(headers, body).await.map_err(|why| Wrong::new("invalid_request", why.to_string()))
-}
-
-pub(super) fn client<'a>(issuer: &'a Issuer, params: &Params) -> Result<&'a Client, Wrong> {
-    let unknown = || Wrong::new("invalid_client", "no client of this id is configured").with(StatusCode::UNAUTHORIZED);
-    params.get("client_id").and_then(|id| issuer.client(id)).ok_or_else(unknown)
 }
 
 fn answer(given: TokenSet) -> Response {
@@ -123,7 +123,7 @@ fn answer(given: TokenSet) -> Response {
 }
 
 /// A client learns a word; the reason is for the log.
-fn refused(error: &GrantError, client: &Client, entered: &Entered) -> Wrong {
+pub(super) fn refused(error: &GrantError, client: &Client, entered: &Entered) -> Wrong {
     let audit_id = entered.arrival().trace_id.as_str();
     if matches!(error, GrantError::Pending) {
         return Wrong::new("authorization_pending", "nobody has logged in yet");

@@ -3,6 +3,7 @@
 //! `serve`, `check` and every reload come through here, so what `check` accepts is what `serve` runs.
 
 mod audit;
+mod clients;
 mod clusters;
 mod pod;
 mod providers;
@@ -107,8 +108,9 @@ struct Loading<'a> {
 }
 
 impl Loading<'_> {
-    fn run(&mut self, config: Config) -> Option<Loaded> {
+    fn run(&mut self, mut config: Config) -> Option<Loaded> {
         audit::check(self, &config);
+        clients::load(self, &mut config);
         let certificate = self.certificate(&config);
         let clusters: Vec<_> = config.clusters.iter().filter_map(|cluster| clusters::load(self, cluster)).collect();
         let providers =

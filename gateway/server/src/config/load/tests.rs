@@ -276,3 +276,30 @@ fn every_provider_on_the_page_about_sign_on_is_built() {
         run(&folder).unwrap_or_else(|why| panic!("{why:?}: {example}"));
     }
 }
+
+#[test]
+fn the_secret_of_a_client_comes_from_a_place_of_its_own_and_is_long() {
+    let with = |secret: &str| {
+        let issuer =
+            format!("issuer: {{ clients: [{{ id: wiki, redirectUris: [\"https://w.test/\"], secret: {secret} }}] }}");
+        site(&GOOD.replace("[gw.test] }", &format!("[gw.test], console: login.test }}\n{issuer}")))
+    };
+    let folder = with("{ file: wiki-secret }");
+    fs::write(folder.path().join("wiki-secret"), "0123456789abcdef0123456789abcdef\n").unwrap();
+    let of = |folder: &TempDir| run(folder).unwrap().config.issuer.unwrap().clients.remove(0).secret;
+    let first = of(&folder);
+    assert!(first.is_some());
+    fs::write(folder.path().join("wiki-secret"), "fedcba9876543210fedcba9876543210\n").unwrap();
+    assert_ne!(of(&folder), first, "another secret is another configuration");
+    for (secret, word) in [
+        ("0123456789abcdef0123456789abcdef", "a file or a variable of its own"),
+        ("{ file: password }", "shorter than 32"),
+        ("{ file: gone }", "gone"),
+        ("{ env: NO_SUCH_VARIABLE }", "NO_SUCH_VARIABLE"),
+        ("{ files: password }", "a file or a variable of its own"),
+    ] {
+        let faults = faults(&with(secret));
+        assert!(faults.len() == 1 && faults[0].contains(word) && faults[0].contains("clients[0].secret"), "{faults:?}");
+        assert!(!faults[0].contains("0123456789") && !faults[0].contains("hunter2"), "{faults:?}");
+    }
+}

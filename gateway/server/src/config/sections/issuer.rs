@@ -7,15 +7,32 @@ use url::Url;
 
 use super::hosts::Hosts;
 use super::listeners::Listeners;
-use crate::config::yaml::{Field, Section};
+use crate::config::yaml::{Field, Node, Section};
 
 pub(in crate::config) const KEYS: &[&str] = &["url", "resource", "clients"];
-const CLIENT: &[&str] = &["id", "name", "redirectUris", "kubectl"];
+const CLIENT: &[&str] = &["id", "name", "redirectUris", "kubectl", "secret", "resourceServer"];
 /// What the issuer's identifier ends with.
 const PATH: &str = "/oidc";
 
+/// Where the secret of a client is kept. It is fetched when the configuration is loaded.
+#[derive(Clone, Debug)]
+pub struct SecretOfClient {
+    /// The client.
+    pub client: String,
+    /// What was written: a reference.
+    pub node: Node,
+    /// Where in the file.
+    pub path: String,
+}
+
+/// The issuer, and where its clients' secrets are kept.
+pub(in crate::config) struct Read {
+    pub(in crate::config) config: IssuerConfig,
+    pub(in crate::config) secrets: Vec<SecretOfClient>,
+}
+
 /// Reads the issuer; there is one where its pages have a host name.
-pub(in crate::config) fn read(file: &Section<'_>, hosts: &Hosts, listeners: &Listeners) -> Option<IssuerConfig> {
+pub(in crate::config) fn read(file: &Section<'_>, hosts: &Hosts, listeners: &Listeners) -> Option<Read> {
     let field = file.optional("issuer");
     let section = field.as_ref().and_then(|field| field.section(KEYS));
     let part = |key| section.as_ref().and_then(|section| section.optional(key));
@@ -32,9 +49,9 @@ pub(in crate::config) fn read(file: &Section<'_>, hosts: &Hosts, listeners: &Lis
     let main = hosts.clusters.first().map_or("localhost", String::as_str);
     let url = part("url").and_then(|field| origin_and(&field, PATH)).unwrap_or_else(|| origin(console, port) + PATH);
     let resource = part("resource").and_then(|field| origin_and(&field, "")).unwrap_or_else(|| origin(main, port));
-    let mut clients = part("clients").map(|field| clients(&field)).unwrap_or_default();
+    let (mut clients, secrets) = part("clients").map(|field| clients(&field)).unwrap_or_default();
     clients.push(Client::plugin());
-    Some(IssuerConfig { url, resource, clients })
+    Some(Read { config: IssuerConfig { url, resource, clients }, secrets })
 }
 
 fn origin(host: &str, port: u16) -> String {
@@ -52,8 +69,9 @@ fn origin_and(field: &Field<'_>, path: &str) -> Option<String> {
     })
 }
 
-fn clients(field: &Field<'_>) -> Vec<Client> {
-    let clients: Vec<Client> = field.list().iter().filter_map(client).collect();
+fn clients(field: &Field<'_>) -> (Vec<Client>, Vec<SecretOfClient>) {
+    let mut secrets = Vec::new();
+    let clients: Vec<Client> = field.list().iter().filter_map(|field| client(field, &mut secrets)).collect();
     let mut seen = BTreeMap::from([(Client::PLUGIN, None)]);
     for (index, client) in clients.iter().enumerate() {
         if let Some(first) = seen.insert(&client.id, Some(index)) {
@@ -65,24 +83,45 @@ fn clients(field: &Field<'_>) -> Vec<Client> {
             );
         }
     }
-    clients
+    (clients, secrets)
 }
 
-fn client(field: &Field<'_>) -> Option<Client> {
+fn client(field: &Field<'_>, secrets: &mut Vec<SecretOfClient>) -> Option<Client> {
     let section = field.section(CLIENT)?;
     let id = section.required("id", "kubelogin")?.parsed("a client id", "kubelogin", |text| {
         let legal = text.len() <= 128 && text.bytes().all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\');
         legal.then(|| text.to_owned())
     });
     let name = section.optional("name").and_then(|field| field.text());
-    let uris = section.required("redirectUris", "[\"http://localhost:8000\"]")?;
-    let redirect_uris = uris.list().iter().filter_map(redirect_uri).collect::<Vec<_>>();
-    if redirect_uris.is_empty() && uris.list().is_empty() {
-        uris.fault("a client without an address to answer to can log nobody in", "write its callback address");
+    let flag = |key| section.optional(key).and_then(|field| field.flag()).unwrap_or(false);
+    let (kubectl, resource_server) = (flag("kubectl"), flag("resourceServer"));
+    let written = section.optional("secret");
+    if resource_server && written.is_none() {
+        section
+            .fault("a resource server without a secret cannot ask what a token is worth", "add `secret: { file: … }`");
     }
-    let kubectl = section.optional("kubectl").and_then(|field| field.flag()).unwrap_or(false);
+    let redirect_uris = redirect_uris(&section, resource_server);
     let id = id?;
-    Some(Client { name: name.unwrap_or_else(|| id.clone()), id, redirect_uris, kubectl })
+    secrets.extend(written.map(|field| SecretOfClient {
+        client: id.clone(),
+        node: field.node.clone(),
+        path: field.path,
+    }));
+    let name = name.unwrap_or_else(|| id.clone());
+    Some(Client { name, id, redirect_uris, kubectl, resource_server, ..Client::plugin() })
+}
+
+/// A resource server logs nobody in, so it needs none.
+fn redirect_uris(section: &Section<'_>, resource_server: bool) -> Vec<String> {
+    let field = match section.optional("redirectUris") {
+        None if resource_server => return Vec::new(),
+        _ => section.required("redirectUris", "[\"http://localhost:8000\"]"),
+    };
+    let Some(field) = field else { return Vec::new() };
+    if field.list().is_empty() {
+        field.fault("a client without an address to answer to can log nobody in", "write its callback address");
+    }
+    field.list().iter().filter_map(redirect_uri).collect()
 }
 
 /// https, or plain http to this machine; no fragment (RFC 6749 §3.1.2).
@@ -135,6 +174,7 @@ mod tests {
     fn what_would_make_an_unsafe_issuer_is_a_fault() {
         let clients = |entry: &str| format!("{HOSTS}\nissuer: {{ clients: [{{ {entry} }}] }}");
         assert!(read("127.0.0.1:1", &clients("id: a, redirectUris: [\"http://localhost:1/\"], kubectl: true")).is_ok());
+        assert!(read("127.0.0.1:1", &clients("id: a, resourceServer: true, secret: { env: A }")).is_ok());
         for (rest, word) in [
             ("hosts: { clusters: [gw.test] }\nissuer: { url: https://x.test/oidc }".to_owned(), "hosts.console"),
             (format!("{HOSTS}\nissuer: {{ url: http://login.example.org/oidc }}"), "https address"),
@@ -148,7 +188,9 @@ mod tests {
             (clients("id: a, redirectUris: [\"https://u@app.test/cb\"]"), "https address"),
             (clients("id: a, redirectUris: [\"custom:cb\"]"), "https address"),
             (clients("id: kubectl-gatewarden, redirectUris: [\"https://a.test/\"]"), "shipped plugin"),
-            (clients("id: a, redirectUris: [\"https://a.test/\"], secret: x"), "unknown key"),
+            (clients("id: a, redirectUris: [\"https://a.test/\"], secrets: x"), "unknown key"),
+            (clients("id: a, resourceServer: true"), "without a secret"),
+            (clients("id: a, resourceServer: true, redirectUris: [], secret: { env: A }"), "without an address"),
         ] {
             let faults = read("127.0.0.1:1", &rest).unwrap_err().join("\n");
             assert!(faults.contains(word), "{rest}: {faults}");

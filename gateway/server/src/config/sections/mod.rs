@@ -14,6 +14,7 @@ pub(super) mod store;
 pub use clusters::{AccountSource, Cluster, ClusterSource, KubeconfigRef};
 pub use grants::Grant;
 pub use hosts::Hosts;
+pub use issuer::SecretOfClient;
 pub use limits::Limits;
 pub use listeners::{Listeners, MainListener, TlsFiles};
 pub use providers::Provider;

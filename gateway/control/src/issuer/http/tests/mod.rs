@@ -1,5 +1,7 @@
 //! The issuer as clients and browsers meet it.
 
+mod introspection;
+
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
@@ -85,7 +87,10 @@ impl<'a> Visitor<'a> {
     }
 
     async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Seen {
-        let body = Serializer::new(String::new()).extend_pairs(fields).finish();
+        self.post_text(path, Serializer::new(String::new()).extend_pairs(fields).finish()).await
+    }
+
+    async fn post_text(&mut self, path: &str, body: String) -> Seen {
         self.send(Request::post(path).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded"), body).await
     }
 
