@@ -260,6 +260,15 @@ pub(crate) async fn approve(
     .bind(millis(at))
     .execute(write.connection())
     .await?;
+    // Whoever logs out in that browser is shown it.
+    sqlx::query(
+        "UPDATE sessions SET (browser_sha256, client) = (SELECT browser_sha256, client FROM authorizations WHERE id = ?1) \
+         WHERE id = ?2",
+    )
+    .bind(id)
+    .bind(session.as_str())
+    .execute(write.connection())
+    .await?;
     Ok(done.rows_affected() == 1)
 }
 

@@ -18,6 +18,8 @@ pub struct Client {
     pub redirect_uris: Vec<String>,
     /// Whether its tokens are credentials for clusters and the API. Those of others say who somebody is, and open nothing.
     pub kubectl: bool,
+    /// Where browsers may go when somebody logged out, byte for byte.
+    pub post_logout_redirect_uris: Vec<String>,
     /// What it proves itself by, where it can keep a secret.
     pub secret: Option<ClientSecret>,
     /// Whether people's access tokens are presented to it, so that it may ask what those of any client are worth.
@@ -36,6 +38,7 @@ impl Client {
             name: "kubectl".to_owned(),
             redirect_uris: ["http://127.0.0.1/callback", "http://[::1]/callback"].map(str::to_owned).into(),
             kubectl: true,
+            post_logout_redirect_uris: Vec::new(),
             secret: None,
             resource_server: false,
         }

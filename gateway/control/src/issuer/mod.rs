@@ -5,6 +5,7 @@
 //! | Who may ask? | `client.rs`, and how it proves itself, `client_secret.rs` |
 //! | What is under way? | `authorization.rs`: the code flow (RFC 6749 with RFC 7636) and the device flow (RFC 8628) |
 //! | What does a client get? | `exchange.rs`: `jwt.rs` signed by `signing.rs`, and a `refresh_token.rs` |
+//! | How do people end it? | `logout.rs` |
 //! | What is a token worth now? | `introspect.rs` |
 //! | What speaks HTTP? | `http/`: the protocol, and the pages that people see |
 
@@ -15,6 +16,7 @@ mod exchange;
 mod http;
 mod introspect;
 mod jwt;
+pub(crate) mod logout;
 mod refresh_token;
 mod secret;
 mod signing;

@@ -169,6 +169,7 @@ fn issuer() -> IssuerConfig {
         id: "page".to_owned(),
         name: "A page".to_owned(),
         redirect_uris: vec!["https://page.test/cb".to_owned()],
+        post_logout_redirect_uris: vec!["https://page.test/bye".to_owned()],
         kubectl: false,
         ..Client::plugin()
     };

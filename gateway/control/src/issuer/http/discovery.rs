@@ -35,6 +35,7 @@ fn described(url: &str) -> Value {
         "revocation_endpoint": at("revoke"),
         "introspection_endpoint": at("introspect"),
         "userinfo_endpoint": at("userinfo"),
+        "end_session_endpoint": at("logout"),
         "jwks_uri": at("jwks"),
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],

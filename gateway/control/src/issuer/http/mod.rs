@@ -10,6 +10,7 @@ mod device;
 mod discovery;
 mod introspect;
 mod login;
+mod logout;
 mod pages;
 mod params;
 mod texts;
@@ -43,6 +44,8 @@ pub fn router(control: Arc<Control>) -> Router {
         .route("/oidc/introspect", post(introspect::introspect))
         .route("/oidc/device", post(device::begin))
         .route("/oidc/userinfo", get(userinfo::show).post(userinfo::show))
+        .route("/oidc/logout", get(logout::by_query).post(logout::by_form))
+        .route("/logout", get(logout::by_query).post(logout::submit))
         .route("/login", get(login::show).post(login::submit))
         .route("/login/with", get(trip::depart))
         .route(trip::CALLBACK, get(trip::arrive))

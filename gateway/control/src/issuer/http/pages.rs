@@ -59,6 +59,18 @@ pub(super) struct DevicePage<'a> {
     pub(super) problem: Option<&'a str>,
 }
 
+/// The page that asks whether somebody wants to log out.
+#[derive(Debug, Template)]
+#[template(path = "logout.html")]
+pub(super) struct LogoutPage<'a> {
+    pub(super) texts: &'a Texts,
+    pub(super) form_code: &'a str,
+    /// Who is logged in, and for which client.
+    pub(super) logins: Vec<(&'a str, String)>,
+    /// What the form carries along: name and value.
+    pub(super) carried: Vec<(&'a str, &'a str)>,
+}
+
 /// The last page: all is well, or was stopped.
 #[derive(Debug, Template)]
 #[template(path = "message.html")]

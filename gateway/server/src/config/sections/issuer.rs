@@ -10,7 +10,8 @@ use super::listeners::Listeners;
 use crate::config::yaml::{Field, Node, Section};
 
 pub(in crate::config) const KEYS: &[&str] = &["url", "resource", "clients"];
-const CLIENT: &[&str] = &["id", "name", "redirectUris", "kubectl", "secret", "resourceServer"];
+const CLIENT: &[&str] =
+    &["id", "name", "redirectUris", "kubectl", "secret", "resourceServer", "postLogoutRedirectUris"];
 /// What the issuer's identifier ends with.
 const PATH: &str = "/oidc";
 
@@ -101,6 +102,8 @@ fn client(field: &Field<'_>, secrets: &mut Vec<SecretOfClient>) -> Option<Client
             .fault("a resource server without a secret cannot ask what a token is worth", "add `secret: { file: … }`");
     }
     let redirect_uris = redirect_uris(&section, resource_server);
+    let ways_back = section.optional("postLogoutRedirectUris").map(|field| field.list()).unwrap_or_default();
+    let post_logout_redirect_uris = ways_back.iter().filter_map(redirect_uri).collect();
     let id = id?;
     secrets.extend(written.map(|field| SecretOfClient {
         client: id.clone(),
@@ -108,7 +111,7 @@ fn client(field: &Field<'_>, secrets: &mut Vec<SecretOfClient>) -> Option<Client
         path: field.path,
     }));
     let name = name.unwrap_or_else(|| id.clone());
-    Some(Client { name, id, redirect_uris, kubectl, resource_server, ..Client::plugin() })
+    Some(Client { post_logout_redirect_uris, name, id, redirect_uris, kubectl, resource_server, ..Client::plugin() })
 }
 
 /// A resource server logs nobody in, so it needs none.
@@ -190,6 +193,10 @@ mod tests {
             (clients("id: kubectl-gatewarden, redirectUris: [\"https://a.test/\"]"), "shipped plugin"),
             (clients("id: a, redirectUris: [\"https://a.test/\"], secrets: x"), "unknown key"),
             (clients("id: a, resourceServer: true"), "without a secret"),
+            (
+                clients("id: a, redirectUris: [\"https://a.test/\"], postLogoutRedirectUris: [\"http://a.test/\"]"),
+                "postLogoutRedirectUris[0]",
+            ),
             (clients("id: a, resourceServer: true, redirectUris: [], secret: { env: A }"), "without an address"),
         ] {
             let faults = read("127.0.0.1:1", &rest).unwrap_err().join("\n");

@@ -1,6 +1,7 @@
 //! The issuer as clients and browsers meet it.
 
 mod introspection;
+mod logout;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
