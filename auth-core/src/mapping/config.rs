@@ -93,7 +93,7 @@ pub struct ExtraMapping {
 pub struct ValidationRule {
     /// A CEL expression over `user` that gives true or false.
     pub expression: String,
-    /// What the person and the audit record are told when it does not hold.
+    /// What the person and the log are told when it does not hold.
     pub message: String,
 }
 

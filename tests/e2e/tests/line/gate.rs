@@ -32,6 +32,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) grants: &'a str,
     /// More lines for the directory's groups.
     pub(crate) groups: &'a str,
+    /// Another mapping for the directory's people.
+    pub(crate) mapping: Option<&'a str>,
     /// More limits, each with a comma behind it.
     pub(crate) limits: &'a str,
     /// More lines for the west cluster.
@@ -324,7 +326,7 @@ providers:
         name: cn
         member: member
         {groups}
-    mapping: {{ username: {{ prefix: "corp:" }}, groups: {{ prefix: "corp:" }} }}
+    mapping: {mapping}
 {site}clusters:
 {east}    hosts: [east.test]
 {west}    {west_lines}
@@ -346,6 +348,7 @@ limits: {{ {limits} userRate: 100000, userBurst: 100000, sourceRate: 100000, sou
         audit = if plan.audit.is_empty() { "{ file: ./audit.log }" } else { plan.audit },
         usual_grants = plan.only_grants.unwrap_or(GRANTS),
         groups = plan.groups,
+        mapping = plan.mapping.unwrap_or(r#"{ username: { prefix: "corp:" }, groups: { prefix: "corp:" } }"#),
         limits = plan.limits,
         west_lines = plan.west_lines,
         grants = plan.grants,

@@ -27,6 +27,7 @@ mod isolation;
 mod issuer;
 mod kills;
 mod lifecycle;
+mod mapping;
 mod monitoring;
 mod openid;
 mod outages;
@@ -67,6 +68,7 @@ fn cases() -> Vec<Case<Bed>> {
         plugin::facts(),
         issuer::facts(),
         access::facts(),
+        mapping::facts(),
         outages::facts(),
         lifecycle::facts(),
         streams::facts(),

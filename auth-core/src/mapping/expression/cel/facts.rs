@@ -38,10 +38,13 @@ pub(super) fn variable<'v>(facts: Facts<'v>) -> (&'static str, Value<'v>) {
 
 fn of_claims<'v>(claims: &'v Claims<'v>) -> Value<'v> {
     let user = claims.user;
+    // Directories tell groups in any order, and another one must not make another identity.
+    let mut groups: Vec<_> = claims.groups.iter().map(|(name, _)| *name).collect();
+    groups.sort_unstable();
     let mut fields = vec![
         ("name", text(&user.name)),
         ("id", text(user.id.external_id())),
-        ("groups", list(claims.groups.iter().map(|(name, _)| *name))),
+        ("groups", list(groups)),
         ("attributes", lists(&user.attributes)),
         ("extra", lists(claims.extra)),
     ];

@@ -3,6 +3,7 @@
 //! It goes the way that logins go, from this machine and with this configuration, and needs no running server.
 
 mod contract;
+mod mapping;
 pub(super) mod steps;
 
 use std::path::Path;
@@ -65,12 +66,15 @@ fn try_out(path: &Path, test: &ProviderTest, output: &Output) -> Result<ExitCode
 async fn walk(entry: &ProviderEntry, user: Option<String>, password: Option<Password>, report: &Report) {
     let context = Context::new(SystemClock.monotonic() + PATIENCE, "provider test");
     if entry.provider.can_diagnose() {
-        let trial = Trial::of(user.map(Tried::Login), password);
+        let trial = Trial::of(user.clone().map(Tried::Login), password);
         if let Err(error) = entry.provider.diagnose(&context, trial, report).await {
             report.add(failed("provider", &error));
         }
     } else {
-        contract::walk(&entry.provider, &context, contract::Wanted { user, password }, report).await;
+        contract::walk(&entry.provider, &context, contract::Wanted { user: user.clone(), password }, report).await;
+    }
+    if let Some(user) = user {
+        mapping::walk(entry, &context, &user, report).await;
     }
 }
 
