@@ -98,7 +98,9 @@ pub(crate) fn every_call_that_a_cluster_recorded_carries_a_whole_identity(bed: &
         ensure!(ours.len() > 10, "only {} calls in {cluster}", ours.len());
         for event in ours {
             match &event.impersonated_user {
-                Some(person) if person.username.starts_with("corp:") => whole(person).with_context(|| told(event))?,
+                Some(person) if ["corp:", "sso:"].iter().any(|provider| person.username.starts_with(provider)) => {
+                    whole(person).with_context(|| told(event))?;
+                }
                 // As somebody else: the cluster is told by whom.
                 Some(other) if other.extra.contains_key("gatewarden/original-user") => {}
                 // The impersonation itself was refused: its headers were there.
@@ -246,7 +248,8 @@ fn whole(user: &UserInfo) -> Result<()> {
     for key in ["gatewarden/provider", "gatewarden/principal", "gatewarden/session-id"] {
         ensure!(user.extra.get(key).is_some_and(|values| values.len() == 1), "{key} is missing: {user:?}");
     }
-    ensure!(user.extra.get("gatewarden/provider").is_some_and(|values| values == &["corp"]), "{user:?}");
+    let provider = user.username.split(':').next().unwrap_or_default();
+    ensure!(user.extra.get("gatewarden/provider").is_some_and(|values| values == &[provider]), "{user:?}");
     Ok(())
 }
 
