@@ -96,6 +96,11 @@ impl Mapping {
         self
     }
 
+    /// The extra keys that it makes.
+    pub fn extra_keys(&self) -> impl Iterator<Item = &str> {
+        self.extra.iter().map(|(key, _)| key.as_str())
+    }
+
     /// Sets how much identity a person may have.
     #[must_use]
     pub const fn with_limits(mut self, limits: MappingLimits) -> Self {

@@ -60,7 +60,10 @@ pub use changes::{ChangeEvent, Events};
 pub use control::{Control, ControlParts, Settings};
 pub use explain::{Described, Explained, Now};
 pub use identity::{InvalidSubject, SessionIdentity, Subject, WithheldGroup};
-pub use issuer::{Client, ClientSecret, IssuerConfig, console};
+pub use issuer::{
+    CLUSTER_CLAIM, Client, ClientSecret, ClusterSubject, ClusterToken, ClusterTokenError, ClusterTokens, IssuerConfig,
+    console,
+};
 pub use keys::{KeyFault, KeyFile};
 pub use login::{LoginDone, LoginError, LoginRequest};
 pub use names::NameKind;

@@ -76,9 +76,10 @@ pub use authenticate::Authenticated;
 pub use authorize::Authorized;
 pub use body::{Body, BoxError};
 pub use boundary::{
-    Account, Cluster, ClusterConfig, ClusterFault, Credential, Front, GrantConfig, GrantMatch, Management,
-    ManagementFuture, ManagementRequest, Rejected, RenderFault, RequestLimits, Resolve, ResolveError, Resolved,
-    Revocation, Revoked, RevokedSender, Scope, Session, SessionParts, Snapshot, SnapshotConfig, SnapshotFault, Time,
+    Account, Carrier, Cluster, ClusterConfig, ClusterFault, Credential, Front, GrantConfig, GrantMatch, Management,
+    ManagementFuture, ManagementRequest, Mint, MintFault, Minted, Rejected, RenderFault, RequestLimits, Resolve,
+    ResolveError, Resolved, Revocation, Revoked, RevokedSender, Scope, Session, SessionParts, Snapshot, SnapshotConfig,
+    SnapshotFault, Time,
 };
 pub use cluster::{Check, ClusterStatus, Mend, Mode, ProbeReport, ProbedAccount, State, probe};
 pub use impersonate::Outbound;

@@ -20,9 +20,9 @@ use crate::audit::{AuditConfig, Record, Sink};
 use crate::authenticate::{Asks, Sessions};
 use crate::body::Body;
 use crate::boundary::{
-    Account, ClusterConfig, Credential, GrantConfig, Management, ManagementFuture, ManagementRequest, Rejected,
-    Resolve, ResolveError, Resolved, Revoked, RevokedSender, Scope, Session, SessionParts, Snapshot, SnapshotConfig,
-    Time,
+    Account, Carrier, ClusterConfig, Credential, GrantConfig, Management, ManagementFuture, ManagementRequest,
+    Rejected, Resolve, ResolveError, Resolved, Revoked, RevokedSender, Scope, Session, SessionParts, Snapshot,
+    SnapshotConfig, Time,
 };
 use crate::cluster::Clusters;
 use crate::executor::Executor;
@@ -182,8 +182,10 @@ pub(crate) fn cluster(id: &str) -> ClusterConfig {
         endpoints: vec!["https://192.0.2.1:6443".parse().unwrap()],
         ca_pem: Vec::new(),
         tls_server_name: None,
-        impersonator: Account::Token("i".into()),
-        reviewer: Account::Token("r".into()),
+        carrier: Carrier::Impersonation {
+            impersonator: Account::Token("i".into()),
+            reviewer: Account::Token("r".into()),
+        },
         hosts: vec![format!("{id}.k8s.example.org")],
         dangerous_privileged_account: false,
         reserved: Vec::new(),

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
-use gatewarden_proxy::{Account, ClusterConfig};
+use gatewarden_proxy::{Account, Carrier, ClusterConfig};
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Bytes, Frame, Incoming};
@@ -94,8 +94,10 @@ impl Cluster {
             endpoints: vec![format!("https://{}", self.address).parse().unwrap()],
             ca_pem: self.certificate.clone().into_bytes(),
             tls_server_name: None,
-            impersonator: Account::Token("impersonator".into()),
-            reviewer: Account::Token("reviewer".into()),
+            carrier: Carrier::Impersonation {
+                impersonator: Account::Token("impersonator".into()),
+                reviewer: Account::Token("reviewer".into()),
+            },
             hosts: Vec::new(),
             dangerous_privileged_account: false,
             reserved: Vec::new(),

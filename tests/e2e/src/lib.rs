@@ -23,5 +23,5 @@ pub use https::{Answer, Held, Https, Protocol};
 pub use kubectl::{Kubectl, Outcome, Transport};
 pub use patience::{GUARD, eventually, times};
 pub use relay::{Fault, Relay};
-pub use runner::{Case, Proof, Skipped, note, run};
+pub use runner::{Case, Proof, Side, Skipped, note, run};
 pub use running::Running;

@@ -28,16 +28,34 @@ pub struct Skipped(pub String);
 #[derive(Debug)]
 pub struct Case<B: 'static> {
     /// `module::the_fact`.
-    pub name: &'static str,
+    pub name: String,
     /// What proves it.
     pub prove: Proof<B>,
+    /// Where it is proven, when that is not the bed itself.
+    pub side: Option<Side<B>>,
+}
+
+/// Finds another side of a bed: the same servers, seen in another way.
+pub type Side<B> = fn(&B) -> Result<&B>;
+
+impl<B: 'static> Case<B> {
+    /// A fact about the bed.
+    pub fn new(name: &str, prove: Proof<B>) -> Self {
+        Self { name: name.to_owned(), prove, side: None }
+    }
+
+    /// The same fact on another side of the bed, under a name that says so.
+    #[must_use]
+    pub fn on(self, word: &str, side: Side<B>) -> Self {
+        Self { name: format!("{word}::{}", self.name), side: Some(side), ..self }
+    }
 }
 
 /// What became of all cases.
 #[derive(Debug, Default)]
 struct Tally {
     passed: usize,
-    failed: Vec<&'static str>,
+    failed: Vec<String>,
     ignored: usize,
 }
 
@@ -67,7 +85,7 @@ pub fn run<B: Sync>(cases: Vec<Case<B>>, filters: &[String], make: impl FnOnce()
             Ok(bed) => prove_all(chosen, &bed),
             Err(fault) => {
                 println!("the bed could not be made: {}", indented(&fault));
-                Tally { failed: chosen.iter().map(|case| case.name).collect(), ..Tally::default() }
+                Tally { failed: chosen.iter().map(|case| case.name.clone()).collect(), ..Tally::default() }
             }
         }
     };
@@ -95,7 +113,7 @@ fn prove_all<B: Sync>(chosen: VecDeque<Case<B>>, bed: &B) -> Tally {
                     let start = Instant::now();
                     let outcome = prove(&case, bed);
                     let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
-                    tally.count(case.name, start.elapsed(), outcome);
+                    tally.count(&case.name, start.elapsed(), outcome);
                 }
             });
         }
@@ -105,7 +123,7 @@ fn prove_all<B: Sync>(chosen: VecDeque<Case<B>>, bed: &B) -> Tally {
 
 impl Tally {
     #[expect(clippy::print_stdout, reason = "the report of a test run")]
-    fn count(&mut self, name: &'static str, took: Duration, outcome: Result<()>) {
+    fn count(&mut self, name: &str, took: Duration, outcome: Result<()>) {
         let seconds = took.as_secs_f32();
         match outcome {
             Ok(()) => {
@@ -117,7 +135,7 @@ impl Tally {
                 println!("test {name} ... SKIPPED: {fault}");
             }
             Err(fault) => {
-                self.failed.push(name);
+                self.failed.push(name.to_owned());
                 println!("test {name} ... FAILED ({seconds:.1} s)\n    {}", indented(&fault));
             }
         }
@@ -133,7 +151,8 @@ impl fmt::Display for Skipped {
 impl Error for Skipped {}
 
 fn prove<B>(case: &Case<B>, bed: &B) -> Result<()> {
-    catch_unwind(AssertUnwindSafe(|| (case.prove)(bed))).unwrap_or_else(|panic| Err(told(panic.as_ref())))
+    let prove = || (case.prove)(case.side.map_or(Ok(bed), |side| side(bed))?);
+    catch_unwind(AssertUnwindSafe(prove)).unwrap_or_else(|panic| Err(told(panic.as_ref())))
 }
 
 fn told(panic: &(dyn Any + Send)) -> anyhow::Error {
@@ -153,7 +172,7 @@ mod tests {
     use super::*;
 
     fn tally(prove: Proof<()>) -> Tally {
-        prove_all(VecDeque::from([Case { name: "the fact", prove }]), &())
+        prove_all(VecDeque::from([Case::new("the fact", prove)]), &())
     }
 
     #[test]
@@ -161,6 +180,14 @@ mod tests {
         assert_eq!(tally(|()| bail!("no")).failed, ["the fact"]);
         assert_eq!(tally(|()| panic!("no")).failed, ["the fact"]);
         assert_eq!(tally(|()| Ok(())).passed, 1);
+    }
+
+    #[test]
+    fn a_case_is_proven_on_its_side_of_the_bed() {
+        let even: Side<u8> = |bed| if bed % 2 == 0 { Ok(bed) } else { bail!("odd") };
+        let tally = |bed| prove_all(VecDeque::from([Case::new("the fact", |_: &u8| Ok(())).on("even", even)]), &bed);
+        assert_eq!(tally(2).passed, 1);
+        assert_eq!(tally(3).failed, ["even::the fact"]);
     }
 
     #[test]
@@ -177,7 +204,7 @@ mod tests {
 
     #[test]
     fn a_bed_that_cannot_be_made_fails_the_run() {
-        let cases = vec![Case { name: "the fact", prove: |(): &()| Ok(()) }];
+        let cases = vec![Case::new("the fact", |(): &()| Ok(()))];
         assert_eq!(run(cases, &[], || bail!("no bed")), ExitCode::FAILURE);
     }
 }

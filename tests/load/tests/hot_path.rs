@@ -43,14 +43,11 @@ fn main() -> ExitCode {
         Some("stub") => load::main(),
         _ => {
             let cases = vec![
-                Case {
-                    name: "a_warm_request_allocates_no_more_than_it_did",
-                    prove: a_warm_request_allocates_no_more_than_it_did,
-                },
-                Case {
-                    name: "a_warm_request_asks_the_system_for_reads_and_writes_alone",
-                    prove: a_warm_request_asks_the_system_for_reads_and_writes_alone,
-                },
+                Case::new("a_warm_request_allocates_no_more_than_it_did", a_warm_request_allocates_no_more_than_it_did),
+                Case::new(
+                    "a_warm_request_asks_the_system_for_reads_and_writes_alone",
+                    a_warm_request_asks_the_system_for_reads_and_writes_alone,
+                ),
             ];
             let filters: Vec<String> = arguments.into_iter().filter(|argument| !argument.starts_with('-')).collect();
             e2e::run(cases, &filters, || Ok(()))

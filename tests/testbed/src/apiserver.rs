@@ -8,7 +8,7 @@ use crate::cluster::Ports;
 use crate::kubectl::Kubectl;
 use crate::process::Process;
 use crate::state::StateDir;
-use crate::{programs, wait};
+use crate::{packages, programs, wait};
 
 /// Where the audit log lies in a cluster's folder.
 pub(crate) const AUDIT_LOG: &str = "log/audit.log";
@@ -24,10 +24,17 @@ rules:
 - level: Metadata
 "#;
 
-pub(crate) fn start(state: &StateDir, ports: Ports, admin: &Kubectl, extra: &[String]) -> Result<Process> {
+/// What a test wants beyond what every API server here has.
+#[derive(Debug, Default)]
+pub(crate) struct Asked {
+    pub(crate) flags: Vec<String>,
+    pub(crate) loopback_names: Vec<String>,
+}
+
+pub(crate) fn start(state: &StateDir, ports: Ports, admin: &Kubectl, asked: &Asked) -> Result<Process> {
     let policy = state.write("audit-policy.yaml", AUDIT_POLICY)?;
     let pki = |file: &str| state.path(&format!("pki/{file}")).display().to_string();
-    let mut command = Command::new(programs::program("kube-apiserver")?);
+    let mut command = program(state, &asked.loopback_names)?;
     command
         .args([
             "--bind-address=127.0.0.1",
@@ -52,11 +59,24 @@ pub(crate) fn start(state: &StateDir, ports: Ports, admin: &Kubectl, extra: &[St
         .arg(format!("--kubelet-certificate-authority={}", pki("ca.crt")))
         .arg(format!("--audit-policy-file={}", policy.display()))
         .arg(format!("--audit-log-path={}", state.path(AUDIT_LOG).display()))
-        .args(extra);
+        .args(&asked.flags);
     let process = Process::start(state, "kube-apiserver", command)?;
     wait::until("kube-apiserver to be ready", wait::START, || {
         process.check()?;
         Ok(admin.run(&["get", "--raw", "/readyz"])?.success().then_some(()))
     })?;
     Ok(process)
+}
+
+/// Go asks no resolver of the system, only `/etc/hosts`: so the program gets one of its own, in mounts of its own.
+fn program(state: &StateDir, loopback_names: &[String]) -> Result<Command> {
+    let program = programs::program("kube-apiserver")?;
+    if loopback_names.is_empty() {
+        return Ok(Command::new(program));
+    }
+    let known = std::fs::read_to_string("/etc/hosts").unwrap_or_default();
+    let hosts = state.write("hosts", &format!("{known}\n127.0.0.1 {}\n", loopback_names.join(" ")))?;
+    let mut command = packages::command("unshare")?;
+    command.args(["--mount", "--", "sh", "-c", r#"mount --bind "$0" /etc/hosts && exec "$@""#]).arg(hosts).arg(program);
+    Ok(command)
 }

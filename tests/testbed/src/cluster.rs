@@ -23,6 +23,8 @@ pub struct ClusterOptions {
     pub base_port: Option<u16>,
     /// More flags for kube-apiserver.
     pub apiserver_flags: Vec<String>,
+    /// Names that are this machine to kube-apiserver, as if DNS said so. Needs root.
+    pub loopback_names: Vec<String>,
 }
 
 /// A running cluster. Stops when dropped, unless it was detached.
@@ -32,7 +34,7 @@ pub struct Cluster {
     ports: Ports,
     ca: Ca,
     admin: Kubectl,
-    apiserver_flags: Vec<String>,
+    asked: apiserver::Asked,
     // In stop order: fields are dropped from top to bottom.
     node: Option<Node>,
     controller_manager: Option<Process>,
@@ -53,7 +55,8 @@ impl Cluster {
         let state = StateDir::create(dir)?;
         let base = options.base_port.map_or_else(ports::block, Ok)?;
         state.write("base-port", &base.to_string())?;
-        let mut cluster = Self::with_keys(state, Ports(base), options.apiserver_flags)?;
+        let asked = apiserver::Asked { flags: options.apiserver_flags, loopback_names: options.loopback_names };
+        let mut cluster = Self::with_keys(state, Ports(base), asked)?;
         cluster.etcd = Some(etcd::start(&cluster.state, cluster.ports)?);
         cluster.start_apiserver()?;
         cluster.bind_kubelet_client()?;
@@ -71,7 +74,7 @@ impl Cluster {
     pub fn attach(dir: &Path) -> Result<Self> {
         let state = StateDir::open(dir)?;
         let base = fs::read_to_string(state.path("base-port"))?.trim().parse()?;
-        let mut cluster = Self::with_keys(state, Ports(base), Vec::new())?;
+        let mut cluster = Self::with_keys(state, Ports(base), apiserver::Asked::default())?;
         let apiserver = Process::find(&cluster.state, "kube-apiserver");
         cluster.apiserver = Some(apiserver.with_context(|| format!("no cluster runs in {}", dir.display()))?);
         Ok(cluster)
@@ -184,24 +187,15 @@ impl Cluster {
     /// # Errors
     /// When it does not become ready.
     pub fn start_apiserver(&mut self) -> Result<()> {
-        self.apiserver = Some(apiserver::start(&self.state, self.ports, &self.admin, &self.apiserver_flags)?);
+        self.apiserver = Some(apiserver::start(&self.state, self.ports, &self.admin, &self.asked)?);
         Ok(())
     }
 
-    fn with_keys(state: StateDir, ports: Ports, apiserver_flags: Vec<String>) -> Result<Self> {
+    fn with_keys(state: StateDir, ports: Ports, asked: apiserver::Asked) -> Result<Self> {
         let ca = Ca::open(&state.path("pki"))?;
         let admin = Kubectl::new(state.path("kubeconfig/admin"));
-        let cluster = Self {
-            state,
-            ports,
-            ca,
-            admin,
-            apiserver_flags,
-            node: None,
-            controller_manager: None,
-            apiserver: None,
-            etcd: None,
-        };
+        let cluster =
+            Self { state, ports, ca, admin, asked, node: None, controller_manager: None, apiserver: None, etcd: None };
         if !cluster.admin.kubeconfig().exists() {
             cluster.write_keys()?;
         }

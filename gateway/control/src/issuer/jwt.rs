@@ -19,15 +19,19 @@ pub(crate) enum Kind {
     Access,
     /// For the client that asked who logged in (OpenID Connect Core §2).
     Id,
+    /// For an API server that trusts this issuer. The gateway itself never takes one.
+    Cluster,
 }
 
 impl Kind {
-    const ALL: [Self; 2] = [Self::Access, Self::Id];
+    /// The kinds that the gateway takes.
+    const READ: [Self; 2] = [Self::Access, Self::Id];
 
     const fn typ(self) -> &'static str {
         match self {
             Self::Access => "at+jwt",
             Self::Id => "JWT",
+            Self::Cluster => "cluster+jwt",
         }
     }
 }
@@ -72,7 +76,12 @@ const LONGEST: usize = 4 * 1024;
 ///
 /// # Errors
 /// When there is no key, and when the system gives no randomness.
-pub(crate) fn sign(keys: &[SigningKey], now: Timestamp, kind: Kind, claims: &Claims) -> Result<String, KeyFault> {
+pub(crate) fn sign(
+    keys: &[SigningKey],
+    now: Timestamp,
+    kind: Kind,
+    claims: &impl Serialize,
+) -> Result<String, KeyFault> {
     let key = signer(keys, now).ok_or(KeyFault::Crypto)?;
     let claims = serde_json::to_vec(claims).map_err(|_| KeyFault::Crypto)?;
     let mut text = format!("{}.{}", header(key, kind), URL_SAFE_NO_PAD.encode(claims));
@@ -92,7 +101,7 @@ pub(crate) fn verify(keys: &[SigningKey], now: Timestamp, text: &str) -> Option<
     let (head, claims) = signed.split_once('.')?;
     let known = keys.iter().filter(|key| key.retires_at() > now);
     let (key, kind) =
-        known.flat_map(|key| Kind::ALL.map(|kind| (key, kind))).find(|(key, kind)| header(key, *kind) == head)?;
+        known.flat_map(|key| Kind::READ.map(|kind| (key, kind))).find(|(key, kind)| header(key, *kind) == head)?;
     let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;
     UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, key.public()).verify(signed.as_bytes(), &signature).ok()?;
     let claims = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).ok()?).ok()?;

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | Who may ask? | `client.rs`, and how it proves itself, `client_secret.rs` |
 //! | What is under way? | `authorization.rs`: the code flow (RFC 6749 with RFC 7636) and the device flow (RFC 8628) |
+//! | What does a cluster get that trusts us? | `cluster.rs` |
 //! | What does a client get? | `exchange.rs`: `jwt.rs` signed by `signing.rs`, and a `refresh_token.rs` |
 //! | How do people end it? | `logout.rs` |
 //! | What is a token worth now? | `introspect.rs` |
@@ -12,6 +13,7 @@
 pub(crate) mod authorization;
 mod client;
 mod client_secret;
+mod cluster;
 mod exchange;
 mod http;
 mod introspect;
@@ -23,6 +25,7 @@ mod signing;
 
 pub use client::Client;
 pub use client_secret::ClientSecret;
+pub use cluster::{CLAIM as CLUSTER_CLAIM, ClusterSubject, ClusterToken, ClusterTokenError, ClusterTokens};
 pub use http::router as console;
 pub(crate) use secret::Random;
 use signing::SigningKeys;
@@ -108,6 +111,7 @@ impl Issuer {
         let audience = match kind {
             Kind::Access => self.resource(),
             Kind::Id => &client.id,
+            Kind::Cluster => return None,
         };
         (claims.iss == self.url() && claims.aud == audience).then_some(claims)
     }

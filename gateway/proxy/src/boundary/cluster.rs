@@ -2,10 +2,13 @@
 
 use std::fmt::{self, Debug};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use http::Uri;
 use secrecy::{ExposeSecret, SecretString};
+
+use crate::boundary::Mint;
 
 /// How to reach a cluster, and as whom.
 ///
@@ -20,10 +23,8 @@ pub struct ClusterConfig {
     pub ca_pem: Vec<u8>,
     /// The name to verify where it differs from the endpoint's host.
     pub tls_server_name: Option<String>,
-    /// May impersonate and nothing else.
-    pub impersonator: Account,
-    /// May create SubjectAccessReviews.
-    pub reviewer: Account,
+    /// How it learns who asks.
+    pub carrier: Carrier,
     /// Host names that lead to this cluster without a path prefix.
     pub hosts: Vec<String>,
     /// Opens the cluster although its impersonator may do more than impersonate.
@@ -101,6 +102,53 @@ pub enum ClusterFault {
     /// The API server refuses extra keys that are not lower case.
     #[error("extra prefix {0:?} must be lower-case letters, digits, dots and dashes")]
     ExtraPrefix(String),
+}
+
+/// How a cluster learns who asks.
+#[derive(Debug, Clone)]
+pub enum Carrier {
+    /// By impersonation headers on requests of an account of ours. Every cluster can.
+    Impersonation {
+        /// May impersonate and nothing else.
+        impersonator: Account,
+        /// May create SubjectAccessReviews.
+        reviewer: Account,
+    },
+    /// By a token for each session. The cluster trusts our issuer, and has no account of ours.
+    Bearer(Arc<dyn Mint>),
+}
+
+impl Carrier {
+    /// The accounts that it takes, each with what operators call it.
+    pub(crate) fn accounts(&self) -> Vec<(&'static str, &Account)> {
+        match self {
+            Self::Impersonation { impersonator, reviewer } => {
+                vec![("impersonator", impersonator), ("reviewer", reviewer)]
+            }
+            Self::Bearer(_) => Vec::new(),
+        }
+    }
+
+    /// Who signs, where it is a token.
+    pub(crate) fn mint(&self) -> Option<&Arc<dyn Mint>> {
+        match self {
+            Self::Impersonation { .. } => None,
+            Self::Bearer(mint) => Some(mint),
+        }
+    }
+}
+
+impl PartialEq for Carrier {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (
+                Self::Impersonation { impersonator: a, reviewer: x },
+                Self::Impersonation { impersonator: b, reviewer: y },
+            ) => a == b && x == y,
+            (Self::Bearer(a), Self::Bearer(b)) => Arc::ptr_eq(a, b),
+            _ => false,
+        }
+    }
 }
 
 /// Whom we are to a cluster.

@@ -6,16 +6,18 @@
 mod cluster;
 mod limits;
 mod management;
+mod mint;
 mod resolve;
 mod revoked;
 mod session;
 mod snapshot;
 mod time;
 
-pub use cluster::{Account, ClusterConfig, ClusterFault};
+pub use cluster::{Account, Carrier, ClusterConfig, ClusterFault};
 pub(crate) use cluster::{MANAGEMENT, is_id};
 pub use limits::RequestLimits;
 pub use management::{Front, Management, ManagementFuture, ManagementRequest};
+pub use mint::{Mint, MintFault, Minted};
 pub use resolve::{Credential, Rejected, Resolve, ResolveError, Resolved, Scope};
 pub(crate) use revoked::Life;
 pub use revoked::{Revocation, Revoked, RevokedSender};

@@ -1,7 +1,7 @@
 //! Requests that the gateway makes for itself. Only this folder can make one.
 
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_TYPE};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, Request};
 
@@ -33,6 +33,12 @@ impl Own {
         if let Ok(value) = HeaderValue::from_str(value) {
             self.head.headers.append(name, value);
         }
+        self
+    }
+
+    /// Says who asks by a token.
+    pub(super) fn bearing(mut self, authorization: HeaderValue) -> Self {
+        self.head.headers.insert(AUTHORIZATION, authorization);
         self
     }
 

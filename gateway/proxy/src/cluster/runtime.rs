@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::account::{Credentials, TokenFault};
-use crate::boundary::Cluster;
+use crate::boundary::{Carrier, Cluster};
 use crate::tls::ClientTls;
 use crate::upstream::Endpoint;
 
@@ -47,14 +47,24 @@ pub enum State {
     Unproven(Arc<str>),
 }
 
+/// Our accounts at the cluster.
+#[derive(Debug)]
+enum Accounts {
+    Two {
+        impersonator: Box<Credentials>,
+        reviewer: Box<Credentials>,
+    },
+    /// Each request brings a token of its own.
+    None(ClientTls),
+}
+
 /// A cluster at work.
 #[derive(Debug)]
 pub(crate) struct Runtime {
     id: u64,
     cluster: Arc<Cluster>,
     endpoints: Vec<Arc<Endpoint>>,
-    impersonator: Credentials,
-    reviewer: Credentials,
+    accounts: Accounts,
     state: ArcSwap<State>,
     constrained: AtomicBool,
     pub(super) reviews: Semaphore,
@@ -73,13 +83,22 @@ impl Runtime {
         let name = config.tls_server_name.as_deref();
         let endpoints = config.endpoints.iter().map(|uri| Endpoint::new(uri, name).map(Arc::new));
         let account = |what: &str, account| {
-            Credentials::new(account, &config.ca_pem).map_err(|fault| format!("{what} or authority: {fault}"))
+            let made = Credentials::new(account, &config.ca_pem).map(Box::new);
+            made.map_err(|fault| format!("{what} or authority: {fault}"))
+        };
+        let accounts = match &config.carrier {
+            Carrier::Impersonation { impersonator, reviewer } => Accounts::Two {
+                impersonator: account("impersonator", impersonator)?,
+                reviewer: account("reviewer", reviewer)?,
+            },
+            Carrier::Bearer(_) => {
+                Accounts::None(ClientTls::new(&config.ca_pem, None).map_err(|fault| format!("authority: {fault}"))?)
+            }
         };
         Ok(Self {
             id: IDS.fetch_add(1, Ordering::Relaxed),
             endpoints: endpoints.collect::<Result<_, _>>()?,
-            impersonator: account("impersonator", &config.impersonator)?,
-            reviewer: account("reviewer", &config.reviewer)?,
+            accounts,
             state: ArcSwap::from_pointee(State::Unproven("not probed yet".into())),
             constrained: AtomicBool::new(false),
             reviews: Semaphore::new(REVIEWS),
@@ -102,12 +121,16 @@ impl Runtime {
     }
 
     pub(crate) fn tls(&self, role: Role) -> &ClientTls {
-        self.credentials(role).tls()
+        match (&self.accounts, role) {
+            (Accounts::Two { impersonator, .. }, Role::Impersonator) => impersonator.tls(),
+            (Accounts::Two { reviewer, .. }, Role::Reviewer) => reviewer.tls(),
+            (Accounts::None(tls), _) => tls,
+        }
     }
 
     /// The account's `Authorization` header.
     pub(crate) fn authorization(&self, role: Role) -> Result<Option<HeaderValue>, TokenFault> {
-        self.credentials(role).authorization()
+        self.credentials(role).map_or(Ok(None), Credentials::authorization)
     }
 
     pub(crate) fn state(&self) -> Arc<State> {
@@ -134,14 +157,17 @@ impl Runtime {
 
     /// Reads token files again.
     pub(super) fn renew(&self) -> Result<(), TokenFault> {
-        self.impersonator.renew()?;
-        self.reviewer.renew()
+        [Role::Impersonator, Role::Reviewer]
+            .into_iter()
+            .filter_map(|role| self.credentials(role))
+            .try_for_each(Credentials::renew)
     }
 
-    fn credentials(&self, role: Role) -> &Credentials {
-        match role {
-            Role::Impersonator => &self.impersonator,
-            Role::Reviewer => &self.reviewer,
+    fn credentials(&self, role: Role) -> Option<&Credentials> {
+        match (&self.accounts, role) {
+            (Accounts::Two { impersonator, .. }, Role::Impersonator) => Some(impersonator),
+            (Accounts::Two { reviewer, .. }, Role::Reviewer) => Some(reviewer),
+            (Accounts::None(_), _) => None,
         }
     }
 }

@@ -4,6 +4,7 @@
 //! gone; the identity comes last and is checked. A cluster therefore never reads an identity that the client wrote,
 //! and nothing that the client wrote can make ours disappear.
 
+mod bearer;
 mod copy;
 mod nested;
 mod question;
@@ -12,7 +13,7 @@ mod reviews;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{CONNECTION, UPGRADE};
+use http::header::{AUTHORIZATION, CONNECTION, UPGRADE};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use kube_wire::UserInfo;
@@ -22,11 +23,12 @@ use crate::admit::{Asked, Peer, Protocol, Target, Upgrade};
 use crate::audit::{Hold, Record};
 use crate::authorize::{Authorized, Way};
 use crate::body::Body;
-use crate::boundary::{Cluster, Life, Session, header_value};
+use crate::boundary::{Carrier, Cluster, Life, Session, header_value};
 use crate::gate::Gate;
 use crate::refusal::Refusal;
 use crate::relay::WayBack;
 
+pub(crate) use bearer::header as bearer_header;
 pub(crate) use copy::is_identity_or_hop;
 pub(crate) use nested::add_groups_of_the_cluster;
 pub(crate) use question::access_review;
@@ -84,6 +86,8 @@ pub(crate) async fn run(gate: &Gate, authorized: Authorized, record: &mut Record
     copy::refuse_tokens(&authorized.admitted().head().headers)?;
     let acting_as = match nested::Asking::read(&authorized)? {
         None => None,
+        // The API server knows the caller there, and judges by itself.
+        Some(asking) if authorized.cluster().config().carrier.mint().is_some() => Some(asking.into_target()),
         Some(asking) => Some(Box::pin(nested::run(gate, asking)).await?),
     };
     let (admitted, Way { caller, cluster }) = authorized.into_parts();
@@ -98,11 +102,16 @@ pub(crate) async fn run(gate: &Gate, authorized: Authorized, record: &mut Record
     let mut headers = HeaderMap::try_with_capacity(room).map_err(|_| too_large())?;
     copy::client_headers(&head.headers, &mut headers)?;
     add_hop(&mut headers, upgrade.as_ref().map(|upgrade| upgrade.protocol), &peer, record)?;
-    match &acting_as {
-        None => add_session(&mut headers, caller.session(), &cluster)?,
-        Some(target) => add_target(&mut headers, target, caller.session(), &cluster)?,
+    let session = caller.session();
+    match (cluster.config().carrier.mint(), &acting_as) {
+        (None, None) => add_session(&mut headers, session, &cluster)?,
+        (None, Some(target)) => add_nested(&mut headers, target, session, &cluster)?,
+        (Some(mint), target) => {
+            put(&mut headers, &AUTHORIZATION, bearer::authorization(&gate.common, &**mint, session, &cluster)?)?;
+            target.iter().try_for_each(|target| add_target(&mut headers, target))?;
+        }
     }
-    check(&headers, upgrade.is_some())?;
+    check(&headers, upgrade.is_some(), &Expected::of(&cluster, acting_as.is_some()))?;
     record.acts_as(acting_as);
     let (life, hold) = (caller.life().clone(), record.hold());
     let method = head.method;
@@ -135,9 +144,19 @@ fn add_session(headers: &mut HeaderMap, session: &Session, cluster: &Cluster) ->
     Ok(())
 }
 
-/// The one whom the cluster lets the caller act as. A service account is sent as its name alone: the API server knows
-/// its groups, and refuses to be told.
-fn add_target(headers: &mut HeaderMap, target: &UserInfo, session: &Session, cluster: &Cluster) -> Result<(), Refusal> {
+/// The one whom the cluster lets the caller act as, and who that caller is: the request is our account's.
+fn add_nested(headers: &mut HeaderMap, target: &UserInfo, session: &Session, cluster: &Cluster) -> Result<(), Refusal> {
+    add_target(headers, target)?;
+    if nested::service_account(&target.username).is_some() {
+        return Ok(());
+    }
+    let caller = header_value(&session.identity().username).ok_or_else(too_large)?;
+    put_alone(headers, &cluster.extra().original_user, caller)
+}
+
+/// Whom the caller acts as. A service account is sent as its name alone: the API server knows its groups, and refuses to
+/// be told.
+fn add_target(headers: &mut HeaderMap, target: &UserInfo) -> Result<(), Refusal> {
     let value = |text: &str| header_value(text).ok_or_else(too_large);
     put(headers, &IMPERSONATE_USER, value(&target.username)?)?;
     if nested::service_account(&target.username).is_some() {
@@ -155,12 +174,28 @@ fn add_target(headers: &mut HeaderMap, target: &UserInfo, session: &Session, clu
             put(headers, &name, value(text)?)?;
         }
     }
-    put_alone(headers, &cluster.extra().original_user, value(&session.identity().username)?)
+    Ok(())
+}
+
+/// How often the headers that say who asks must be there.
+struct Expected {
+    users: usize,
+    tokens: usize,
+}
+
+impl Expected {
+    fn of(cluster: &Cluster, acting: bool) -> Self {
+        match cluster.config().carrier {
+            Carrier::Impersonation { .. } => Self { users: 1, tokens: 0 },
+            Carrier::Bearer(_) => Self { users: usize::from(acting), tokens: 1 },
+        }
+    }
 }
 
 /// The last look before anything can leave. It can only fail by a fault of ours, and then nothing leaves.
-fn check(headers: &HeaderMap, upgrade: bool) -> Result<(), Refusal> {
-    let one_user = headers.get_all(IMPERSONATE_USER).iter().count() == 1;
+fn check(headers: &HeaderMap, upgrade: bool, expected: &Expected) -> Result<(), Refusal> {
+    let count = |name: &HeaderName| headers.get_all(name).iter().count();
+    let one_user = count(&IMPERSONATE_USER) == expected.users && count(&AUTHORIZATION) == expected.tokens;
     // hyper's HTTP/2 client deletes every header that `Connection` names: with one left over, the request could arrive
     // without its identity and run as the gateway's own account.
     let connections = headers.get_all(CONNECTION).iter().count();

@@ -52,6 +52,11 @@ impl<'a> Asking<'a> {
         let caller = as_seen_by(cluster, authorized.caller().session());
         Ok(Some(Self { cluster, asked: admitted.info(), caller, target }))
     }
+
+    /// Whom the caller wants to act as.
+    pub(super) fn into_target(self) -> UserInfo {
+        self.target
+    }
 }
 
 /// The namespace and name in `system:serviceaccount:<namespace>:<name>`, where Kubernetes allows both. Anything else that

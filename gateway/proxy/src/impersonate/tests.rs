@@ -5,8 +5,10 @@ use super::*;
 use crate::rehearsal;
 use crate::testing::{World, request, snapshot_config};
 
+const IMPERSONATED: Expected = Expected { users: 1, tokens: 0 };
+
 /// The headers of a request after all stages but the last.
-fn outbound(world: &World, request: Builder) -> Result<HeaderMap, Refusal> {
+pub(super) fn outbound(world: &World, request: Builder) -> Result<HeaderMap, Refusal> {
     let request = request.body(Body::empty()).map_err(|_| Refusal::NotFound)?;
     let run = async { Ok(rehearsal::outbound(&world.gate, world.incoming(request)).await?.headers) };
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(run)
@@ -172,7 +174,7 @@ fn a_target_is_sent_whole_with_the_caller_beside_it() {
         ..UserInfo::named("jürgen")
     };
     let mut headers = HeaderMap::new();
-    add_target(&mut headers, &target, &session, &cluster).unwrap();
+    add_nested(&mut headers, &target, &session, &cluster).unwrap();
     let expected = [
         ("impersonate-user", "jürgen"),
         ("impersonate-uid", "1"),
@@ -183,7 +185,7 @@ fn a_target_is_sent_whole_with_the_caller_beside_it() {
     ];
     assert_eq!(identity(&headers), expected);
     let mut headers = HeaderMap::new();
-    add_target(&mut headers, &UserInfo::named("system:serviceaccount:x:y"), &session, &cluster).unwrap();
+    add_nested(&mut headers, &UserInfo::named("system:serviceaccount:x:y"), &session, &cluster).unwrap();
     assert_eq!(identity(&headers), [("impersonate-user", "system:serviceaccount:x:y")]);
 }
 
@@ -217,16 +219,22 @@ fn identity_of<'a>(headers: &'a HeaderMap, prefix: &str) -> Vec<&'a str> {
 fn headers_without_exactly_one_identity_never_leave() {
     let user = HeaderValue::from_static("a");
     let mut headers = HeaderMap::new();
-    assert!(check(&headers, false).is_err(), "none");
+    assert!(check(&headers, false, &IMPERSONATED).is_err(), "none");
     headers.append(IMPERSONATE_USER, user.clone());
-    assert!(check(&headers, false).is_ok());
-    assert!(check(&headers, true).is_err(), "an upgrade without Connection");
+    assert!(check(&headers, false, &IMPERSONATED).is_ok());
+    assert!(check(&headers, true, &IMPERSONATED).is_err(), "an upgrade without Connection");
     headers.append(CONNECTION, HeaderValue::from_static("Upgrade"));
-    assert!(check(&headers, true).is_ok());
-    assert!(check(&headers, false).is_err(), "a Connection header without an upgrade");
+    assert!(check(&headers, true, &IMPERSONATED).is_ok());
+    assert!(check(&headers, false, &IMPERSONATED).is_err(), "a Connection header without an upgrade");
     headers.remove(CONNECTION);
     headers.append(IMPERSONATE_USER, user);
-    assert!(check(&headers, false).is_err(), "two");
+    assert!(check(&headers, false, &IMPERSONATED).is_err(), "two");
+    headers.remove(IMPERSONATE_USER);
+    let bearer = Expected { users: 0, tokens: 1 };
+    assert!(check(&headers, false, &bearer).is_err(), "no token where one says who asks");
+    headers.append(AUTHORIZATION, HeaderValue::from_static("Bearer a"));
+    assert!(check(&headers, false, &bearer).is_ok());
+    assert!(check(&headers, false, &IMPERSONATED).is_err(), "a token where the account's goes");
 }
 
 fn hostile_name() -> impl Strategy<Value = String> {

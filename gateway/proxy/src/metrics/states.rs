@@ -42,7 +42,7 @@ impl States {
         self.certificate("", "serving").set(serving);
         for cluster in snapshot.clusters() {
             let config = cluster.config();
-            for (account, held) in [("impersonator", &config.impersonator), ("reviewer", &config.reviewer)] {
+            for (account, held) in config.carrier.accounts() {
                 if let Some(end) = held.end() {
                     self.certificate(cluster.id(), account).set(end);
                 }

@@ -46,6 +46,9 @@ pub(crate) enum Refusal {
     /// The caller may not act as the one that `--as` names, or uses a name that is never given: 403.
     #[error("{0}")]
     MayNotActAs(Box<str>),
+    /// The cluster takes tokens, and the caller's identity is larger than one may be: 403.
+    #[error("{0}")]
+    IdentityTooLarge(Box<str>),
     /// Somebody asks too much: 429.
     #[error("too many {what}")]
     TooMany { retry_after: Duration, what: &'static str },
@@ -112,6 +115,7 @@ impl Refusal {
             Self::NoGrant { .. } => "no-grant",
             Self::OutOfScope(_) => "out-of-scope",
             Self::MayNotActAs(_) => "may-not-act-as",
+            Self::IdentityTooLarge(_) => "identity-too-large",
             Self::TooMany { .. } => "too-many-requests",
             Self::Unavailable { .. } => "unavailable",
             Self::ClusterUnavailable { .. } => "cluster-unavailable",
@@ -147,7 +151,7 @@ impl Refusal {
                 Status::forbidden(format!("no access to cluster {cluster:?}. {whom_to_ask}").trim_end().to_owned())
             }
             Self::OutOfScope(why) => forbidden(why),
-            Self::MayNotActAs(message) => Status::forbidden(message.to_string()),
+            Self::MayNotActAs(message) | Self::IdentityTooLarge(message) => Status::forbidden(message.to_string()),
             Self::TooMany { retry_after, .. } => {
                 Status::too_many_requests(*retry_after).with_message(format!("{self}: please wait and try again"))
             }
@@ -213,6 +217,7 @@ impl Refusal {
             | Self::NoGrant { .. }
             | Self::OutOfScope(_)
             | Self::MayNotActAs(_)
+            | Self::IdentityTooLarge(_)
             | Self::TooMany { .. }
             | Self::Unavailable { .. }
             | Self::ClusterUnavailable { .. }

@@ -67,7 +67,7 @@ pub(crate) async fn send(gate: &Gate, outbound: Outbound) -> Result<Response<Bod
     if response.status() == StatusCode::UNAUTHORIZED && !proxied {
         // It refused us, not the caller, whose client must not throw a good login away. The state of the cluster stays
         // what it was: one API behind it that answers so must not close the others.
-        return Err(unavailable(&cluster, "it refuses the impersonator's credential", Duration::from_secs(10)));
+        return Err(unavailable(&cluster, "it refuses the gateway's credential", Duration::from_secs(10)));
     }
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         let Some(upgrade) = upgrade else {

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use gatewarden_proxy::{Account, Check, ClusterConfig, Mode, State, probe};
+use gatewarden_proxy::{Account, Carrier, Check, ClusterConfig, Mode, State, probe};
 use http::StatusCode;
 
 use crate::client::{self, Client, Protocol};
@@ -126,7 +126,8 @@ async fn a_client_certificate_speaks_for_an_account_without_a_token() {
     // One certificate speaks for both accounts here, so the reviewer may impersonate.
     let (impersonator, reviewer) = (certificate(), certificate());
     let cluster = upstream.cluster("east");
-    let config = ClusterConfig { impersonator, reviewer, dangerous_privileged_account: true, ..cluster };
+    let carrier = Carrier::Impersonation { impersonator, reviewer };
+    let config = ClusterConfig { carrier, dangerous_privileged_account: true, ..cluster };
     let gateway = Gateway::start(vec![config]).await;
     let mut client = Client::connect(&gateway, Protocol::H1).await;
     let seen = client::json(client.get(NODES).await).await;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use gatewarden_proxy::{Account, Body, ClusterConfig};
+use gatewarden_proxy::{Account, Body, Carrier, ClusterConfig};
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -130,8 +130,10 @@ pub(crate) fn cluster(id: &str, pki: &Pki, endpoints: &[SocketAddr]) -> ClusterC
         endpoints: endpoints.iter().map(|address| format!("https://{address}").parse().unwrap()).collect(),
         ca_pem: pki.certificate.clone().into_bytes(),
         tls_server_name: None,
-        impersonator: Account::Token("impersonator".into()),
-        reviewer: Account::Token("reviewer".into()),
+        carrier: Carrier::Impersonation {
+            impersonator: Account::Token("impersonator".into()),
+            reviewer: Account::Token("reviewer".into()),
+        },
         hosts: Vec::new(),
         dangerous_privileged_account: false,
         reserved: Vec::new(),

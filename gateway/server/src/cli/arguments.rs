@@ -260,6 +260,14 @@ pub(super) enum ClusterCommand {
         #[arg(long, value_name = "ID")]
         cluster: Option<String>,
     },
+    /// Print the file by which an API server trusts the gateway's issuer, for `identity: bearer` and for direct access.
+    #[command(
+        after_help = "Example:\n  gatewarden cluster authentication-config east > authentication.yaml\n  kube-apiserver --authentication-config=authentication.yaml …"
+    )]
+    AuthenticationConfig {
+        /// The cluster's id.
+        id: String,
+    },
     /// Print a kubeconfig file for a person.
     #[command(
         after_help = "Examples:\n  gatewarden cluster kubeconfig east > ~/.kube/east\n  printf %s \"$TOKEN\" | gatewarden cluster kubeconfig --all --token-stdin > ~/.kube/config"

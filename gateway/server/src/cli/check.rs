@@ -12,7 +12,8 @@ use crate::config::{self, LoadError, Loaded};
 use crate::wiring::ProviderPorts;
 
 pub(super) fn run(path: &Path, check: &Check, output: &Output) -> Result<ExitCode, CommandError> {
-    let loaded = match config::load(path, &ProviderPorts::default()) {
+    let ports = ProviderPorts::default();
+    let loaded = match config::load(path, &ports) {
         Ok(loaded) => loaded,
         Err(LoadError::Faults { path, faults, .. }) if output.is_json() => {
             let faults: Vec<_> = faults
@@ -34,7 +35,7 @@ pub(super) fn run(path: &Path, check: &Check, output: &Output) -> Result<ExitCod
         }
     }
     let (reached, reports) =
-        if check.live { (reach::ask(&loaded)?, probe::ask(&loaded, None)?) } else { Default::default() };
+        if check.live { (reach::ask(&loaded)?, probe::ask(&loaded, &ports, None)?) } else { Default::default() };
     let ok = reached.iter().all(reach::Reached::is_ok) && reports.iter().all(probe::Report::is_ok);
     if !output.is_json() {
         reach::print(&reached, output)?;

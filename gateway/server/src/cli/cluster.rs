@@ -10,7 +10,7 @@ use serde_json::json;
 use super::arguments::{ClusterCommand, Kubeconfig};
 use super::kubeconfig::{Contents, Token};
 use super::output::Output;
-use super::{CommandError, manifest, password, probe, store};
+use super::{CommandError, authentication, manifest, password, probe, store};
 use crate::config::{self, Cluster, ClusterSource, Config};
 use crate::wiring;
 
@@ -18,6 +18,7 @@ pub(super) fn run(path: &Path, command: ClusterCommand, output: &Output) -> Resu
     match command {
         ClusterCommand::List => list(&config::load_file(path)?, output),
         ClusterCommand::Check { id } => probe::run(path, id.as_deref(), output),
+        ClusterCommand::AuthenticationConfig { id } => authentication::run(path, &id, output),
         ClusterCommand::Manifest { name, cluster } => manifest::run(path, name, cluster.as_deref(), output),
         ClusterCommand::Kubeconfig(wanted) => kubeconfig(&config::load_file(path)?, &wanted, output),
         ClusterCommand::ReleaseName { name } => release(path, &name, output),
@@ -87,7 +88,7 @@ fn host_and_port(config: &Config) -> String {
 }
 
 /// What kubectl verifies the gateway's certificate with; nothing where people's machines trust it already.
-fn ca(config: &Config) -> Result<Option<Vec<u8>>, CommandError> {
+pub(super) fn ca(config: &Config) -> Result<Option<Vec<u8>>, CommandError> {
     let (file, advice) = match &config.listeners.main.tls {
         Some(files) => match &files.ca {
             Some(file) => (file.clone(), "name a readable `caFile`"),

@@ -5,6 +5,7 @@
 //! what to do.
 
 mod arguments;
+mod authentication;
 mod check;
 mod cluster;
 mod explain;

@@ -4,13 +4,13 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
-use gatewarden_proxy::{ClusterConfig, Mode, ProbeReport};
+use gatewarden_proxy::{Carrier, ClusterConfig, Mode, ProbeReport};
 use serde::Serialize;
 use tokio::runtime::Builder;
 
-use super::CommandError;
 use super::cluster::unknown;
 use super::output::{Output, plain};
+use super::{CommandError, store};
 use crate::config::{self, Loaded};
 use crate::wiring::ProviderPorts;
 
@@ -101,8 +101,9 @@ impl Report {
 
 /// `gatewarden cluster check`.
 pub(super) fn run(path: &Path, id: Option<&str>, output: &Output) -> Result<ExitCode, CommandError> {
-    let loaded = config::load(path, &ProviderPorts::default())?;
-    let reports = ask(&loaded, id)?;
+    let ports = ProviderPorts::default();
+    let loaded = config::load(path, &ports)?;
+    let reports = ask(&loaded, &ports, id)?;
     if output.is_json() {
         output.one(&reports, "")?;
     } else {
@@ -112,7 +113,7 @@ pub(super) fn run(path: &Path, id: Option<&str>, output: &Output) -> Result<Exit
 }
 
 /// Asks one cluster, or all of them.
-pub(super) fn ask(loaded: &Loaded, id: Option<&str>) -> Result<Vec<Report>, CommandError> {
+pub(super) fn ask(loaded: &Loaded, ports: &ProviderPorts, id: Option<&str>) -> Result<Vec<Report>, CommandError> {
     let wanted: Vec<ClusterConfig> = loaded
         .snapshot
         .clusters()
@@ -124,6 +125,13 @@ pub(super) fn ask(loaded: &Loaded, id: Option<&str>) -> Result<Vec<Report>, Comm
     }
     let runtime = Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
+        let takes_tokens = |cluster: &ClusterConfig| matches!(cluster.carrier, Carrier::Bearer(_));
+        if wanted.iter().any(takes_tokens) {
+            let store = store::open(&loaded.config).await?;
+            let opened = store::open_mint(&loaded.config, ports, &store).await;
+            store.close().await;
+            opened?;
+        }
         let mut reports = Vec::with_capacity(wanted.len());
         for cluster in wanted {
             let (name, dangerous) = (cluster.id.clone(), cluster.dangerous_privileged_account);

@@ -27,8 +27,8 @@ pub use fault::Fault;
 pub use load::{LoadError, Loaded, load, load_file};
 use sections::grants::Known;
 pub use sections::{
-    AccountSource, Cluster, ClusterSource, Grant, Hosts, KubeconfigRef, Limits, Listeners, MainListener, Provider,
-    SecretOfClient, Sessions, TlsFiles,
+    AccountSource, CarrierSource, Cluster, ClusterSource, Grant, Hosts, KubeconfigRef, Limits, Listeners, MainListener,
+    Provider, SecretOfClient, Sessions, TlsFiles,
 };
 use sections::{audit, clusters, grants, hosts, issuer, limits, listeners, providers, sessions, store};
 pub use sources::Sources;

@@ -422,3 +422,20 @@ fn every_shipped_example_is_read_and_its_providers_know_their_keys() {
     }
     assert!(count >= 3, "the examples are not where this test looks");
 }
+
+#[test]
+fn a_cluster_that_takes_tokens_has_no_account_of_ours_and_needs_an_issuer() {
+    let accounts = "    impersonator: { tokenFile: a }\n    reviewer: { tokenFile: b }\n";
+    let bearer = GOOD.replace(accounts, "    identity: bearer\n");
+    let without = faults(&bearer);
+    assert_eq!(without.len(), 1, "{without:?}");
+    assert!(without[0].contains("clusters[0].identity: there is no issuer"), "{without:?}");
+    let issuer = bearer.replace("[gw.test] }", "[gw.test], console: login.test }");
+    assert_eq!(parse(&issuer, Path::new("/base")).unwrap().clusters[0].carrier, CarrierSource::Bearer);
+    let both = issuer.replace("identity: bearer\n", &format!("identity: bearer\n{accounts}"));
+    let both = faults(&both);
+    assert_eq!(both.len(), 2, "{both:?}");
+    assert!(both[1].ends_with("the gateway has no account on the cluster; remove `reviewer`"), "{both:?}");
+    let odd = faults(&bearer.replace("identity: bearer", "identity: baerer"));
+    assert!(odd[0].contains("clusters[0].identity: `baerer`") && odd[0].contains("`bearer`"), "{odd:?}");
+}

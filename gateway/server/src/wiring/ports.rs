@@ -1,4 +1,4 @@
-//! What providers are given: clock, tasks, the store of local people, and HTTP.
+//! What providers are given: clock, tasks, the store of local people, and HTTP. And what clusters are given: who signs.
 
 use std::io;
 use std::sync::{Arc, OnceLock};
@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use auth_core::{InstanceId, PasswordHash, Ports, StoreError, StoredGroup, StoredPage, StoredUser, UserStore};
 
 use super::http::ProviderHttp;
+use super::mint::{LateMint, Signs};
 use super::{ProviderTasks, SystemClock};
 
 /// Makes the ports of each provider instance.
@@ -15,6 +16,7 @@ use super::{ProviderTasks, SystemClock};
 #[derive(Clone, Debug, Default)]
 pub struct ProviderPorts {
     users: Arc<LateUsers>,
+    mint: Arc<LateMint>,
 }
 
 impl ProviderPorts {
@@ -26,6 +28,17 @@ impl ProviderPorts {
         let tasks = ProviderTasks::start(instance.as_str())?;
         let ports = Ports::new(Arc::new(SystemClock), tasks, Arc::clone(&self.users) as Arc<dyn UserStore>);
         Ok(ports.with_http(Arc::new(ProviderHttp::default())))
+    }
+
+    /// Who signs tokens for clusters that trust the issuer.
+    #[must_use]
+    pub fn mint(&self) -> Arc<LateMint> {
+        Arc::clone(&self.mint)
+    }
+
+    /// Gives the clusters who signs. A second one is ignored.
+    pub(crate) fn open_mint(&self, signs: Arc<dyn Signs>) {
+        self.mint.open(signs);
     }
 
     /// Gives the providers the store. A second one is ignored.

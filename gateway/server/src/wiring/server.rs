@@ -358,7 +358,9 @@ async fn control(loaded: &mut Loaded, providers: &ProviderPorts) -> Result<(Arc<
     let registry = reload::registry(config, std::mem::take(&mut loaded.providers));
     let issuer = config.issuer.clone();
     let parts = ControlParts { store, keys, registry, clock: Arc::new(SystemClock), issuer, settings };
-    Ok((Control::start(parts).await.map_err(failed)?, copied))
+    let control = Control::start(parts).await.map_err(failed)?;
+    providers.open_mint(Arc::clone(&control) as _);
+    Ok((control, copied))
 }
 
 async fn serve_operations(listener: tokio::net::TcpListener, operations: Operations, end: CancellationToken) {

@@ -3,16 +3,20 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use anyhow::{Context as _, Result, ensure};
 use e2e::{AuditLog, Kubectl, Skipped};
+use kube_wire::UserInfo;
+use kube_wire::audit::Event;
 use tempfile::TempDir;
 use testbed::{Cluster, ClusterOptions, SiteIssuer, Slapd, netns};
 
 use crate::gate::{Gate, Plan};
+use crate::issuer::CONSOLE;
 use crate::people;
 
 /// The pod that every case may look at, and none may change.
@@ -22,18 +26,38 @@ pub(crate) const IMPERSONATOR: &str = "system:serviceaccount:gatewarden:gateward
 /// What a person without a grant is told.
 pub(crate) const WHOM_TO_ASK: &str = "Ask the platform team.";
 
-/// The shared servers.
+/// The shared servers, and one gateway in front of them.
 #[derive(Debug)]
 pub(crate) struct Bed {
     // In stop order: fields are dropped from top to bottom.
+    bearer: OnceLock<Box<Self>>,
     gate: Option<Gate>,
+    kubectls: Mutex<BTreeMap<String, Kubectl>>,
+    servers: Arc<Servers>,
+}
+
+/// All behind a gateway.
+#[derive(Debug)]
+pub(crate) struct Servers {
     directory: Slapd,
     site: SiteIssuer,
     clusters: BTreeMap<&'static str, Cluster>,
     root: PathBuf,
     count: AtomicU32,
-    kubectls: Mutex<BTreeMap<String, Kubectl>>,
+    opening: Mutex<()>,
+    trusted: Mutex<Trusted>,
     _own: Option<TempDir>,
+}
+
+/// The issuers that each cluster trusts, as their gateways print them.
+type Trusted = BTreeMap<String, Vec<String>>;
+
+impl Deref for Bed {
+    type Target = Servers;
+
+    fn deref(&self) -> &Servers {
+        &self.servers
+    }
 }
 
 impl Bed {
@@ -43,7 +67,7 @@ impl Bed {
         let given = std::env::var_os(netns::RUN_DIR).map(PathBuf::from);
         let root = own.as_ref().map(|dir| dir.path().to_owned()).or(given).context("a folder")?;
         let (east, west, directory, site) = std::thread::scope(|scope| {
-            let start = |id: &'static str| cluster(root.join(id));
+            let start = |id: &'static str| cluster(&root, id);
             let east = scope.spawn(move || start("east"));
             let west = scope.spawn(move || start("west"));
             let directory = Slapd::start(&root.join("directory"));
@@ -55,21 +79,49 @@ impl Bed {
         east.admin().apply(people::EAST)?;
         west.admin().apply(people::WEST)?;
         east.kubectl(&["apply", "-f", &manifest("impersonate-serviceaccounts.yaml")])?;
-        let mut bed = Self {
-            gate: None,
+        let servers = Servers {
             directory: directory.context("directory")?,
             site: site.context("site issuer")?,
             clusters: BTreeMap::from([("east", east), ("west", west)]),
             root,
             count: AtomicU32::new(0),
-            kubectls: Mutex::default(),
+            opening: Mutex::default(),
+            trusted: Mutex::default(),
             _own: own,
         };
-        bed.start_pods()?;
-        let gate = Gate::start(&bed, &Plan::default())?;
+        servers.start_pods()?;
+        Self::with_gate(Arc::new(servers), &Plan::default(), |_, _| Ok(()))
+    }
+
+    fn with_gate(
+        servers: Arc<Servers>,
+        plan: &Plan<'_>,
+        prepare: impl FnOnce(&Self, &Gate) -> Result<()>,
+    ) -> Result<Self> {
+        let mut bed = Self { bearer: OnceLock::new(), gate: None, kubectls: Mutex::default(), servers };
+        let gate = Gate::start(&bed, plan)?;
+        prepare(&bed, &gate)?;
         gate.wait_until_proven()?;
         bed.gate = Some(gate);
         Ok(bed)
+    }
+
+    /// The same servers behind a gateway whose clusters read tokens. It starts with the first case that wants it.
+    pub(crate) fn bearer(&self) -> Result<&Self> {
+        let _alone = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bed) = self.bearer.get() {
+            return Ok(bed);
+        }
+        self.needs_a_node()?; // and with it the right to give an API server names of its own
+        let plan = Plan { bearer: true, ..Plan::default() };
+        let bed = Self::with_gate(Arc::clone(&self.servers), &plan, |bed, gate| {
+            for id in ["east", "west"] {
+                // As an operator does it; the API server reads the file again by itself.
+                bed.trust(id, &gate.ok(&["cluster", "authentication-config", id])?)?;
+            }
+            Ok(())
+        })?;
+        Ok(self.bearer.get_or_init(|| Box::new(bed)))
     }
 
     /// The shared gateway.
@@ -89,6 +141,23 @@ impl Bed {
         Ok(kubectl)
     }
 
+    /// Whether the gateway's clusters read tokens, and know no account of the gateway's.
+    pub(crate) fn by_token(&self) -> bool {
+        self.gate().by_token()
+    }
+
+    /// Who asked, by a record of the cluster's own, for somebody who acted as nobody else.
+    pub(crate) fn asker<'e>(&self, event: &'e Event<'static>) -> Result<&'e UserInfo> {
+        if self.by_token() {
+            ensure!(event.impersonated_user.is_none(), "{event:?}");
+            return Ok(&event.user);
+        }
+        ensure!(event.user.username == IMPERSONATOR, "{event:?}");
+        event.impersonated_user.as_deref().context("nobody was impersonated")
+    }
+}
+
+impl Servers {
     /// kubectl of the cluster's administrator, not through a gateway.
     pub(crate) fn admin(&self, cluster: &str) -> Result<Kubectl> {
         Ok(Kubectl::new(self.cluster(cluster)?.admin().kubeconfig()).flags(&["-n", "dev"]))
@@ -177,6 +246,20 @@ impl Bed {
         testbed::nodes_unsupported().map_or(Ok(()), |reason| Err(Skipped(format!("no pod can run: {reason}")).into()))
     }
 
+    /// Says whose tokens a cluster's API server reads: an issuer's entry as the gateway prints it, beside the others'.
+    pub(crate) fn trust(&self, id: &str, config: &str) -> Result<()> {
+        let (_, entry) = config.split_once("jwt:\n").context("no issuer in it")?;
+        let mut trusted = self.trusted.lock().unwrap_or_else(PoisonError::into_inner);
+        let issuer = |entry: &str| entry.lines().find(|line| line.contains(" url:")).map(str::to_owned);
+        let others = trusted.entry(id.to_owned()).or_default();
+        others.retain(|other| issuer(other) != issuer(entry));
+        others.push(entry.to_owned());
+        let file = self.root.join(format!("{id}-authentication.yaml"));
+        let next = file.with_extension("next");
+        std::fs::write(&next, TRUSTS_NOBODY.replace(" []", &format!("\n{}", others.concat())))?;
+        Ok(std::fs::rename(next, file)?)
+    }
+
     fn start_pods(&self) -> Result<()> {
         for cluster in self.clusters.values() {
             cluster.admin().apply(&people::pod(POD))?;
@@ -192,11 +275,20 @@ impl Bed {
     }
 }
 
-fn cluster(dir: PathBuf) -> Result<Cluster> {
-    let cluster = Cluster::start(
-        &dir,
-        ClusterOptions { node: testbed::nodes_unsupported().is_none(), ..ClusterOptions::default() },
-    )?;
+/// Nobody's tokens, until a case says whose.
+const TRUSTS_NOBODY: &str = "apiVersion: apiserver.config.k8s.io/v1\nkind: AuthenticationConfiguration\njwt: []\n";
+
+fn cluster(root: &Path, id: &str) -> Result<Cluster> {
+    let mut options = ClusterOptions::default();
+    // Whoever may run a node may also give an API server names of its own.
+    if testbed::nodes_unsupported().is_none() {
+        let trust = root.join(format!("{id}-authentication.yaml"));
+        std::fs::write(&trust, TRUSTS_NOBODY)?;
+        options.node = true;
+        options.apiserver_flags = vec![format!("--authentication-config={}", trust.display())];
+        options.loopback_names = vec![CONSOLE.to_owned()];
+    }
+    let cluster = Cluster::start(&root.join(id), options)?;
     for name in ["constrained.yaml", "reviewer.yaml", "reviewer-flowschema.yaml"] {
         let applied = cluster.kubectl(&["apply", "-f", &manifest(name)])?;
         ensure!(applied.contains("created"), "{applied}");

@@ -11,7 +11,7 @@ use e2e::{Answer, AuditLog, Https, Kubectl, Protocol};
 use http::request::Builder;
 use serde_json::json;
 use testbed::pki::Leaf;
-use testbed::{Gateway, Output, Place, SiteIssuer, Slapd};
+use testbed::{Gateway, Output, Place, SiteIssuer, Slapd, wait};
 
 use crate::bed::{Bed, WHOM_TO_ASK};
 use crate::issuer::CONSOLE;
@@ -24,6 +24,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) west: Option<SocketAddr>,
     /// Reach the directory here.
     pub(crate) directory: Option<SocketAddr>,
+    /// The clusters read tokens.
+    pub(crate) bearer: bool,
     /// Another site's issuer.
     pub(crate) site: Option<&'a SiteIssuer>,
     /// Only these grants, as YAML list items.
@@ -53,6 +55,7 @@ pub(crate) struct Plan<'a> {
 pub(crate) struct Gate {
     place: Place,
     server: Mutex<Gateway>,
+    by_token: bool,
     sessions: Mutex<BTreeMap<String, Session>>,
 }
 
@@ -95,7 +98,12 @@ impl Gate {
         place.write("directory-password", Slapd::SERVICE_PASSWORD)?;
         place.write("site-secret", SiteIssuer::SECRET)?;
         let server = Gateway::start(&place, &config(bed, &place, plan)?)?;
-        Ok(Self { place, server: Mutex::new(server), sessions: Mutex::default() })
+        Ok(Self { place, server: Mutex::new(server), by_token: plan.bearer, sessions: Mutex::default() })
+    }
+
+    /// Whether its clusters read tokens.
+    pub(crate) const fn by_token(&self) -> bool {
+        self.by_token
     }
 
     /// Waits until the gateway has proven both clusters; before, it answers 503.
@@ -106,7 +114,8 @@ impl Gate {
     /// The same by somebody who is logged in already.
     pub(crate) fn wait_until_proven_for(&self, session: &Session) -> Result<()> {
         for cluster in ["east", "west"] {
-            e2e::eventually(cluster, || {
+            // An API server that has to read whom it trusts takes its time.
+            wait::until(cluster, wait::START, || {
                 let answer = self.get(Protocol::Http2, &format!("/k8s/clusters/{cluster}/version"), session)?;
                 Ok((answer.status != 503).then_some(()))
             })?;
@@ -298,10 +307,8 @@ const GRANTS: &str = r#"- { subjects: ["group:corp:dev", "user:corp:erin", "grou
 fn config(bed: &Bed, place: &Place, plan: &Plan<'_>) -> Result<String> {
     let directory = plan.directory.unwrap_or_else(|| bed.directory_addr()).port();
     let west = plan.west.unwrap_or_else(|| bed.cluster_addr("west"));
-    let impersonator = |id| Ok::<_, anyhow::Error>(bed.cluster(id)?.dir().join("impersonator.token"));
-    let west_impersonator = plan.west_impersonator.map_or_else(|| impersonator("west"), |path| Ok(path.to_owned()))?;
-    let east = cluster(bed, "east", bed.cluster_addr("east"), &impersonator("east")?)?;
-    let west = cluster(bed, "west", west, &west_impersonator)?;
+    let east = cluster(bed, "east", bed.cluster_addr("east"), &accounts(bed, "east", plan, None)?)?;
+    let west = cluster(bed, "west", west, &accounts(bed, "west", plan, plan.west_impersonator)?)?;
     Ok(format!(
         r#"apiVersion: gatewarden/v1
 listeners:
@@ -378,13 +385,21 @@ fn tls((leaf, ca): (&Leaf, &Path)) -> String {
     format!(", tls: {{ certificateFile: {certificate}, keyFile: {key}, caFile: {ca} }}")
 }
 
-fn cluster(bed: &Bed, id: &str, addr: SocketAddr, impersonator: &Path) -> Result<String> {
-    let cluster = bed.cluster(id)?;
-    let dir = cluster.dir().display();
+fn cluster(bed: &Bed, id: &str, addr: SocketAddr, accounts: &str) -> Result<String> {
+    let ca = bed.cluster(id)?.ca_file();
+    Ok(format!("  - id: {id}\n    server: https://{addr}\n    caFile: {}\n{accounts}", ca.display()))
+}
+
+/// How a cluster learns who asks.
+fn accounts(bed: &Bed, id: &str, plan: &Plan<'_>, impersonator: Option<&Path>) -> Result<String> {
+    if plan.bearer {
+        return Ok("    identity: bearer\n".to_owned());
+    }
+    let dir = bed.cluster(id)?.dir();
+    let impersonator = impersonator.map_or_else(|| dir.join("impersonator.token"), Path::to_owned);
     Ok(format!(
-        "  - id: {id}\n    server: https://{addr}\n    caFile: {ca}\n    \
-         impersonator: {{ tokenFile: {impersonator} }}\n    reviewer: {{ tokenFile: {dir}/reviewer.token }}\n",
-        ca = cluster.ca_file().display(),
-        impersonator = impersonator.display(),
+        "    impersonator: {{ tokenFile: {} }}\n    reviewer: {{ tokenFile: {} }}\n",
+        impersonator.display(),
+        dir.join("reviewer.token").display()
     ))
 }

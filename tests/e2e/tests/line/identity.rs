@@ -74,8 +74,7 @@ pub(crate) fn the_cluster_recorded_the_person_and_our_audit_id(bed: &Bed) -> Res
     ensure!(!id.is_empty(), "{:?}", answer.headers);
     let theirs = bed.audit("east").wait_for("our audit id", |event| event.audit_id == id)?;
     ensure!(theirs.request_uri == path && theirs.verb == "get", "{theirs:?}");
-    ensure!(theirs.user.username == IMPERSONATOR, "{theirs:?}");
-    let person = theirs.impersonated_user.as_ref().context("nobody was impersonated")?;
+    let person = bed.asker(&theirs)?;
     ensure!(person.username == "corp:alice");
     whole(person)?;
     let ours = bed.gate().audit().wait_for("the same call", |event| event.audit_id == id)?;

@@ -8,7 +8,7 @@
 /// Makes cases of a module's functions, named as the functions are.
 macro_rules! facts {
     ($($fact:ident),+ $(,)?) => {
-        vec![$(Case { name: concat!(module_path!(), "::", stringify!($fact)), prove: $fact }),+]
+        vec![$(Case::new(concat!(module_path!(), "::", stringify!($fact)), $fact)),+]
     };
 }
 
@@ -39,6 +39,7 @@ mod reads;
 mod refusals;
 mod revocation;
 mod streams;
+mod trust;
 mod writes;
 
 use std::process::ExitCode;
@@ -63,6 +64,7 @@ fn cases() -> Vec<Case<Bed>> {
         monitoring::facts(),
         openid::facts(),
         probes::facts(),
+        trust::facts(),
         explain::facts(),
         providers::facts(),
         plugin::facts(),
@@ -81,5 +83,19 @@ fn cases() -> Vec<Case<Bed>> {
         refusals::facts(),
         protocols::facts(),
     ];
-    modules.into_iter().flatten().collect()
+    modules.into_iter().flatten().chain(by_token()).collect()
+}
+
+/// What kubectl does, once more through a gateway whose clusters read tokens instead of impersonation headers.
+fn by_token() -> impl Iterator<Item = Case<Bed>> {
+    let modules = [
+        streams::facts(),
+        reads::facts(),
+        writes::facts(),
+        identity::facts(),
+        impersonation::facts(),
+        isolation::facts(),
+        protocols::facts(),
+    ];
+    modules.into_iter().flatten().map(|case| case.on("bearer", Bed::bearer))
 }

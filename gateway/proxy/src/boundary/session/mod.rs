@@ -1,11 +1,15 @@
 //! One login, with its identity rendered once into the bytes that every request reuses.
 
+mod carried;
+
 use std::collections::HashSet;
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 use kube_wire::UserInfo;
 use kube_wire::header;
+
+pub(crate) use carried::Carried;
 
 /// A login: who it is, and the header lines that say so.
 ///
@@ -18,6 +22,7 @@ pub struct Session {
     session_id: HeaderValue,
     provider: HeaderValue,
     principal: HeaderValue,
+    carried: Carried,
 }
 
 /// What a [`Session`] is made of.
@@ -85,6 +90,7 @@ impl Session {
             principal: value("principal", &parts.principal)?,
             lines,
             parts,
+            carried: Carried::default(),
         })
     }
 
@@ -122,6 +128,11 @@ impl Session {
     #[must_use]
     pub fn subjects(&self) -> &[String] {
         &self.parts.subjects
+    }
+
+    /// Its tokens at clusters that take such.
+    pub(crate) fn carried(&self) -> &Carried {
+        &self.carried
     }
 
     pub(crate) fn rendered(&self) -> Identity<'_> {

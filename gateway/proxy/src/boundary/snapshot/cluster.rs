@@ -33,10 +33,12 @@ fn extra_key(config: &ClusterConfig, name: &str) -> String {
 }
 
 impl ExtraNames {
-    /// The extra keys that requests to this cluster may carry: our account needs a right to each of them.
+    /// The extra keys that requests to this cluster may carry: our account needs a right to each of them. Where there is
+    /// no account of ours, nobody acts in another's place.
     pub(crate) fn keys(config: &ClusterConfig) -> Vec<String> {
         let session = config.send_session_extra.then_some(SESSION_ID);
-        [PROVIDER, PRINCIPAL, ORIGINAL_USER].into_iter().chain(session).map(|name| extra_key(config, name)).collect()
+        let original = config.carrier.mint().is_none().then_some(ORIGINAL_USER);
+        [PROVIDER, PRINCIPAL].into_iter().chain(original).chain(session).map(|name| extra_key(config, name)).collect()
     }
 }
 

@@ -20,7 +20,8 @@ use crate::upstream::{self, Pool};
 
 const SELF_ACCESS: &str = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
 const SELF_RULES: &str = "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews";
-const SELF: &str = "/apis/authentication.k8s.io/v1/selfsubjectreviews";
+pub(super) const VERSION: &str = "/version";
+pub(super) const SELF: &str = "/apis/authentication.k8s.io/v1/selfsubjectreviews";
 
 /// Questions at once: a burst of all would look like an attack to the API server's own limits.
 const AT_ONCE: usize = 6;
@@ -43,16 +44,8 @@ pub(super) struct Asking<'a> {
 impl Asking<'_> {
     /// Asks everything.
     pub(super) async fn report(&self) -> ProbeReport {
-        let mut report = ProbeReport {
-            cluster: self.runtime.cluster().id().to_owned(),
-            version: None,
-            mode: None,
-            impersonator: None,
-            reviewer: None,
-            checks: Vec::new(),
-            unanswered: None,
-        };
-        match self.version().await {
+        let mut report = ProbeReport::of(self.runtime.cluster().id());
+        match self.version(Own::get(Role::Impersonator, VERSION)).await {
             Ok((version, mode)) => {
                 report.version = Some(version);
                 report.mode = Some(mode);
@@ -96,10 +89,10 @@ impl Asking<'_> {
         rights.chain(rules).chain(identity).chain(masters)
     }
 
-    async fn version(&self) -> Result<(String, Mode), String> {
-        let (status, body) = self.ask(Own::get(Role::Impersonator, "/version")).await?;
+    pub(super) async fn version(&self, own: Own) -> Result<(String, Mode), String> {
+        let (status, body) = self.ask(own).await?;
         if status != StatusCode::OK {
-            return Err(format!("/version answered {status}; is the impersonator's credential valid there?"));
+            return Err(format!("/version answered {status}; is the gateway's credential valid there?"));
         }
         let found: Value = serde_json::from_slice(&body).map_err(|_| "/version answered no JSON".to_owned())?;
         let text = |key: &str| found.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -109,8 +102,7 @@ impl Asking<'_> {
 
     /// Whom the API server takes an account for. It may be too old to say, and nothing rests on it.
     async fn account(&self, role: Role) -> Option<String> {
-        let review = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"});
-        let (status, body) = self.ask(Own::post(role, SELF, Bytes::from(review.to_string()))).await.ok()?;
+        let (status, body) = self.ask(Own::post(role, SELF, self_review())).await.ok()?;
         (status == StatusCode::CREATED).then(|| user(&body).ok()).flatten().map(|user| user.username)
     }
 
@@ -183,7 +175,7 @@ impl Asking<'_> {
     }
 
     /// An identity of the shape that callers have, and that no cluster gives rights to.
-    fn somebody(&self) -> UserInfo {
+    pub(super) fn somebody(&self) -> UserInfo {
         let keys = ExtraNames::keys(self.runtime.cluster().config());
         UserInfo {
             username: "gatewarden:probe".to_owned(),
@@ -194,8 +186,7 @@ impl Asking<'_> {
     }
 
     fn as_somebody(&self, sent: &UserInfo) -> Own {
-        let review = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"});
-        let mut own = Own::post(Role::Impersonator, SELF, Bytes::from(review.to_string()))
+        let mut own = Own::post(Role::Impersonator, SELF, self_review())
             .with(header::IMPERSONATE_USER, &sent.username)
             .with(header::IMPERSONATE_UID, sent.uid.as_deref().unwrap_or_default());
         for group in &sent.groups {
@@ -210,7 +201,7 @@ impl Asking<'_> {
         own
     }
 
-    async fn ask(&self, own: Own) -> Result<(StatusCode, Bytes), String> {
+    pub(super) async fn ask(&self, own: Own) -> Result<(StatusCode, Bytes), String> {
         let (status, body) = upstream::ask(self.pool, self.runtime, own).await.map_err(|fault| fault.chain())?;
         if status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() {
             return Err(format!("the API server answered {status}"));
@@ -230,13 +221,17 @@ fn identity_check(mode: Mode, sent: &UserInfo, found: String, ok: bool) -> Check
     }
 }
 
-fn user(body: &[u8]) -> Result<UserInfo, String> {
+pub(super) fn self_review() -> Bytes {
+    Bytes::from(json!({"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}).to_string())
+}
+
+pub(super) fn user(body: &[u8]) -> Result<UserInfo, String> {
     let mut found: Value = serde_json::from_slice(body).map_err(|_| "a self review answered no JSON".to_owned())?;
     let user = found.pointer_mut("/status/userInfo").map(Value::take).ok_or("a self review names no user")?;
     serde_json::from_value(user).map_err(|_| "a self review names no user".to_owned())
 }
 
-fn brief(user: &UserInfo) -> String {
+pub(super) fn brief(user: &UserInfo) -> String {
     let keys: Vec<&str> = user.extra.keys().map(String::as_str).collect();
     let uid = user.uid.as_deref().unwrap_or("none");
     format!("user {}, uid {uid}, groups {}, extra {}", user.username, user.groups.join(" "), keys.join(" "))

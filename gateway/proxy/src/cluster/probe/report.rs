@@ -58,6 +58,8 @@ pub enum Mend {
     Apply(&'static str),
     /// Something else is bound to the account than it needs.
     Unbind(Account),
+    /// The API server has to read our tokens as the gateway writes them.
+    Trust,
 }
 
 /// One of the gateway's two accounts on a cluster.
@@ -83,6 +85,9 @@ impl fmt::Display for Mend {
         match self {
             Self::Apply(manifest) => write!(f, "apply `gatewarden cluster manifest {manifest}`"),
             Self::Unbind(Account::Impersonator) => f.write_str("remove what else is bound to the impersonator"),
+            Self::Trust => f.write_str(
+                "start the API server with `--authentication-config`, a file that `gatewarden cluster authentication-config` prints",
+            ),
             Self::Unbind(Account::Reviewer) => f.write_str("remove what else is bound to the reviewer"),
         }
     }
@@ -100,6 +105,19 @@ pub(super) enum Weight {
 }
 
 impl ProbeReport {
+    /// Of a cluster that was not asked yet.
+    pub(super) fn of(cluster: &str) -> Self {
+        Self {
+            cluster: cluster.to_owned(),
+            version: None,
+            mode: None,
+            impersonator: None,
+            reviewer: None,
+            checks: Vec::new(),
+            unanswered: None,
+        }
+    }
+
     /// Whether the cluster may be opened without a `dangerous` setting, and everything else is as it should be.
     #[must_use]
     pub fn is_good(&self) -> bool {
@@ -116,6 +134,7 @@ impl ProbeReport {
                     format!("gatewarden cluster manifest {manifest} --cluster {} | kubectl apply -f -", self.cluster)
                 }
                 Mend::Unbind(account) => self.bindings_of(account),
+                Mend::Trust => format!("gatewarden cluster authentication-config {}", self.cluster),
             };
             if !commands.contains(&command) {
                 commands.push(command);

@@ -85,8 +85,10 @@ async fn find_out(path: &Path, user: &str, explain: &Explain) -> Result<Story, C
     let registry = wiring::registry(&loaded.config, std::mem::take(&mut loaded.providers));
     let context = Context::new(SystemClock.monotonic() + PATIENCE, "explain");
     let explained = Admin::new(opened.clone()).explain(&registry, user, &context).await;
+    let minting = store::open_mint(&loaded.config, &ports, &opened).await;
     opened.close().await;
     let explained = explained?;
+    minting?;
     let carried = carried(&explained)?;
     let request = match (cluster, &carried) {
         (Some(cluster), Some(carried)) => {

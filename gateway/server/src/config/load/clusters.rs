@@ -1,12 +1,12 @@
 //! A cluster's CA, address and accounts.
 
-use gatewarden_proxy::{Account, ClusterConfig};
+use gatewarden_proxy::{Account, Carrier, ClusterConfig};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
 use super::Loading;
 use crate::config::kubeconfig::{Kubeconfig, Place};
-use crate::config::sections::{AccountSource, Cluster, ClusterSource, KubeconfigRef};
+use crate::config::sections::{AccountSource, CarrierSource, Cluster, ClusterSource, KubeconfigRef};
 
 const FILE: &str = "name a PEM file that the gateway's user can read";
 const TOKEN: &str = "name a file that holds the account's token and that the gateway's user can read";
@@ -21,8 +21,7 @@ pub(super) fn load(loading: &mut Loading<'_>, cluster: &Cluster) -> Option<Clust
         endpoints: found.place.endpoints,
         ca_pem: found.place.ca_pem,
         tls_server_name: cluster.tls_server_name.clone().or(found.place.tls_server_name),
-        impersonator: found.impersonator,
-        reviewer: found.reviewer,
+        carrier: found.carrier,
         hosts: cluster.hosts.clone(),
         dangerous_privileged_account: cluster.dangerous_privileged_account,
         reserved: cluster.reserved.clone(),
@@ -33,8 +32,7 @@ pub(super) fn load(loading: &mut Loading<'_>, cluster: &Cluster) -> Option<Clust
 
 struct Materials {
     place: Place,
-    impersonator: Account,
-    reviewer: Account,
+    carrier: Carrier,
 }
 
 /// What the cluster's source gives: its place and, where it has one, the account that impersonates.
@@ -55,12 +53,20 @@ impl Found<'_, '_> {
         if let Some(place) = &given.place {
             self.check_ca(&place.ca_pem, &cluster.source);
         }
-        let impersonator = match &cluster.impersonator {
-            Some(source) => self.account("impersonator", source),
-            None => given.account,
+        let carrier = self.carrier(cluster, given.account);
+        Some(Materials { place: given.place?, carrier: carrier? })
+    }
+
+    fn carrier(&mut self, cluster: &Cluster, given: Option<Account>) -> Option<Carrier> {
+        let CarrierSource::Impersonation { impersonator, reviewer } = &cluster.carrier else {
+            return Some(Carrier::Bearer(self.loading.ports.mint()));
         };
-        let reviewer = self.account("reviewer", &cluster.reviewer);
-        Some(Materials { place: given.place?, impersonator: impersonator?, reviewer: reviewer? })
+        let impersonator = match impersonator {
+            Some(source) => self.account("impersonator", source),
+            None => given,
+        };
+        let reviewer = self.account("reviewer", reviewer);
+        Some(Carrier::Impersonation { impersonator: impersonator?, reviewer: reviewer? })
     }
 
     fn source(&mut self, cluster: &Cluster) -> Given {
@@ -71,7 +77,7 @@ impl Found<'_, '_> {
                 let place = ca.map(|ca_pem| Place { endpoints: urls.clone(), ca_pem, tls_server_name: None });
                 Given { place, account: None }
             }
-            ClusterSource::Kubeconfig(reference) => self.kubeconfig(reference, cluster.impersonator.is_none()),
+            ClusterSource::Kubeconfig(reference) => self.kubeconfig(reference, cluster.carrier.takes_the_given()),
             ClusterSource::InCluster => {
                 let pod = self.loading.pod;
                 let ca = self.loading.sources.bytes(&pod.folder.join("ca.crt"));

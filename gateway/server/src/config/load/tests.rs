@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use gatewarden_proxy::Carrier;
 use tempfile::TempDir;
 
 use super::*;
@@ -214,7 +215,8 @@ fn a_pod_finds_its_own_cluster_and_account() {
     let config = loaded.snapshot.cluster("east").unwrap().config().clone();
     assert_eq!(config.endpoints, ["https://[fd00::1]:443/"]);
     assert_eq!(config.ca_pem, CA.as_bytes());
-    assert_eq!(config.impersonator, gatewarden_proxy::Account::TokenFile(folder.path().join("token")));
+    let Carrier::Impersonation { impersonator, .. } = config.carrier else { panic!("{config:?}") };
+    assert_eq!(impersonator, gatewarden_proxy::Account::TokenFile(folder.path().join("token")));
 }
 
 #[test]

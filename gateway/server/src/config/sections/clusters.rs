@@ -19,10 +19,8 @@ pub struct Cluster {
     pub source: ClusterSource,
     /// The name that its certificate carries, when it is not that of the address.
     pub tls_server_name: Option<String>,
-    /// The account that impersonates. Absent: the one of the kubeconfig, or of the pod.
-    pub impersonator: Option<AccountSource>,
-    /// The account that asks for reviews.
-    pub reviewer: AccountSource,
+    /// How it learns who asks.
+    pub carrier: CarrierSource,
     /// Host names that lead to this cluster without a path prefix.
     pub hosts: Vec<String>,
     /// Serve although the impersonator may do more than impersonate.
@@ -53,6 +51,27 @@ pub enum ClusterSource {
     },
     /// The cluster that this pod runs in.
     InCluster,
+}
+
+/// How a cluster learns who asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CarrierSource {
+    /// By impersonation headers.
+    Impersonation {
+        /// The account that impersonates. Absent: the one of the kubeconfig, or of the pod.
+        impersonator: Option<AccountSource>,
+        /// The account that asks for reviews.
+        reviewer: AccountSource,
+    },
+    /// By a token of the gateway's own issuer, which the cluster trusts.
+    Bearer,
+}
+
+impl CarrierSource {
+    /// Whether the account comes with the address.
+    pub(in crate::config) const fn takes_the_given(&self) -> bool {
+        matches!(self, Self::Impersonation { impersonator: None, .. })
+    }
 }
 
 /// A kubeconfig file and a context in it.
@@ -88,6 +107,7 @@ pub(in crate::config) const KEYS: &[&str] = &[
     "caFile",
     "inCluster",
     "tlsServerName",
+    "identity",
     "impersonator",
     "reviewer",
     "hosts",
@@ -100,7 +120,7 @@ pub(in crate::config) const KEYS: &[&str] = &[
 pub(in crate::config) fn read(file: &Section<'_>, names: &Hosts) -> Vec<Cluster> {
     let Some(field) = file.optional("clusters") else { return Vec::new() };
     let clusters: Vec<Cluster> =
-        field.list().iter().enumerate().filter_map(|(index, field)| cluster(field, index)).collect();
+        field.list().iter().enumerate().filter_map(|(index, field)| cluster(field, index, names)).collect();
     let mut ids: BTreeMap<&str, u64> = BTreeMap::new();
     let mut hosts: BTreeMap<&str, String> = names
         .clusters
@@ -129,18 +149,11 @@ pub(in crate::config) fn read(file: &Section<'_>, names: &Hosts) -> Vec<Cluster>
     clusters
 }
 
-fn cluster(field: &Field<'_>, index: usize) -> Option<Cluster> {
+fn cluster(field: &Field<'_>, index: usize, names: &Hosts) -> Option<Cluster> {
     let section = field.section(KEYS)?;
     let id = section.required("id", "east").and_then(|field| id(&field));
     let source = source(&section);
-    let impersonator_field = section.optional("impersonator");
-    let impersonator = impersonator_field.as_ref().and_then(account);
-    if impersonator_field.is_none() && matches!(source, Some(ClusterSource::Endpoints { .. })) {
-        section.required("impersonator", "{ tokenFile: /etc/gatewarden/east/impersonator.token }");
-    }
-    let reviewer = section
-        .required("reviewer", "{ tokenFile: /etc/gatewarden/east/reviewer.token }")
-        .and_then(|field| account(&field));
+    let carrier = carrier(&section, source.as_ref(), names);
     let flag = |key, default| section.optional(key).and_then(|field| field.flag()).unwrap_or(default);
     Some(Cluster {
         tls_server_name: section.optional("tlsServerName").and_then(|field| host(&field)),
@@ -160,11 +173,46 @@ fn cluster(field: &Field<'_>, index: usize) -> Option<Cluster> {
         send_session_extra: flag("sendSessionExtra", true),
         id: id?,
         source: source?,
-        impersonator,
-        reviewer: reviewer?,
+        carrier: carrier?,
         spot: field.node.spot,
         index,
     })
+}
+
+fn carrier(section: &Section<'_>, source: Option<&ClusterSource>, names: &Hosts) -> Option<CarrierSource> {
+    let Some(identity) = section.optional("identity") else { return impersonation(section, source) };
+    match identity.word(&[("impersonation", false), ("bearer", true)])? {
+        true => bearer(section, &identity, names),
+        false => impersonation(section, source),
+    }
+}
+
+fn impersonation(section: &Section<'_>, source: Option<&ClusterSource>) -> Option<CarrierSource> {
+    let impersonator_field = section.optional("impersonator");
+    let impersonator = impersonator_field.as_ref().and_then(account);
+    if impersonator_field.is_none() && matches!(source, Some(ClusterSource::Endpoints { .. })) {
+        section.required("impersonator", "{ tokenFile: /etc/gatewarden/east/impersonator.token }");
+    }
+    let reviewer = section
+        .required("reviewer", "{ tokenFile: /etc/gatewarden/east/reviewer.token }")
+        .and_then(|field| account(&field));
+    Some(CarrierSource::Impersonation { impersonator, reviewer: reviewer? })
+}
+
+/// An account that lies about unused is one that somebody may steal.
+fn bearer(section: &Section<'_>, identity: &Field<'_>, names: &Hosts) -> Option<CarrierSource> {
+    if names.console.is_none() {
+        identity.fault(
+            "there is no issuer whose tokens the cluster could trust: `hosts.console` is missing",
+            "write `hosts: { console: login.example.org, … }`",
+        );
+    }
+    for key in ["impersonator", "reviewer", "dangerousPrivilegedAccount"] {
+        if let Some(field) = section.optional(key) {
+            field.fault("with `identity: bearer` the gateway has no account on the cluster", format!("remove `{key}`"));
+        }
+    }
+    Some(CarrierSource::Bearer)
 }
 
 /// What an id is, only the data plane says: it reads ids in paths.

@@ -11,7 +11,7 @@ pub(super) mod providers;
 pub(super) mod sessions;
 pub(super) mod store;
 
-pub use clusters::{AccountSource, Cluster, ClusterSource, KubeconfigRef};
+pub use clusters::{AccountSource, CarrierSource, Cluster, ClusterSource, KubeconfigRef};
 pub use grants::Grant;
 pub use hosts::Hosts;
 pub use issuer::SecretOfClient;
