@@ -75,6 +75,7 @@ impl Session {
             },
             None => {
                 let held = self.folder.lock()?.take(WAIT, how != How::Never)?;
+                self.folder.put_aside(&held)?;
                 // Whoever waited shares what it came to: twenty processes must not fail one after the other.
                 if let Some(failure) = self.folder.failure_since(now)? {
                     return Err(failure);
@@ -89,12 +90,14 @@ impl Session {
     /// Logs in, whatever is known.
     pub(crate) fn log_in(&self, how: How) -> Result<Access, Failure> {
         let held = self.folder.lock()?.take(WAIT, true)?;
+        self.folder.put_aside(&held)?;
         self.anew(&held, how)
     }
 
     /// Keeps a token that came in another way.
     pub(crate) fn keep_token(&self, access: &Access) -> Result<(), Failure> {
-        let _held = self.folder.lock()?.take(WAIT, true)?;
+        let held = self.folder.lock()?.take(WAIT, true)?;
+        self.folder.put_aside(&held)?;
         self.folder.keep_gateway(&self.gateway)?;
         self.folder.forget_tokens()?;
         self.folder.keep_access(access)
@@ -152,10 +155,16 @@ impl Session {
 
     /// Ends the login, at the gateway as far as it answers, and here in any case.
     pub(crate) fn log_out(&self) -> Result<(), Failure> {
-        let _held = self.folder.lock()?.take(WAIT, true)?;
+        let held = self.folder.lock()?.take(WAIT, true)?;
+        let lost = self.folder.put_aside(&held)? && self.folder.refresh()?.is_none();
         let ended = self.end_at_gateway();
         self.folder.forget_tokens()?;
-        ended
+        match ended {
+            Ok(()) if lost => Err(Failure::other(
+                "a login could not be read, and may go on at the gateway: log in, and end it by `kubectl gatewarden sessions`",
+            )),
+            ended => ended,
+        }
     }
 
     fn end_at_gateway(&self) -> Result<(), Failure> {

@@ -2,11 +2,12 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
-use std::path::Path;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 use std::process;
 
 use rustix::fs::OFlags;
+use rustix::io::Errno;
 use rustix::process::geteuid;
 
 use crate::failure::Failure;
@@ -14,26 +15,70 @@ use crate::failure::Failure;
 /// Far more than any token takes.
 const MOST: u64 = 256 * 1024;
 
-/// The bytes of a file; `None` when there is none.
-pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, Failure> {
-    let opened = OpenOptions::new().read(true).custom_flags(no_follow()).open(path);
-    let file = match opened {
+/// What is found in place of a file.
+#[derive(Debug)]
+pub(super) enum Found {
+    Nothing,
+    Bytes(Vec<u8>),
+    /// What nobody should read for our own; why.
+    Unfit(&'static str),
+}
+
+/// Reads a file that nobody else can have written or read.
+pub(super) fn read(path: &Path) -> Result<Found, Failure> {
+    let file = match OpenOptions::new().read(true).custom_flags(no_follow()).open(path) {
         Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(refused(path, &error.to_string(), "remove it")),
+        Err(error) => return unopened(path, &error),
     };
     // Asked of the open file: the path could lead elsewhere by now.
     let facts = file.metadata()?;
     if !facts.is_file() {
-        return Err(refused(path, "it is no file", "remove it"));
+        return Ok(Found::Unfit("is no file"));
     }
-    check_owner(path, &facts)?;
+    if !is_ours(&facts) {
+        return Ok(Found::Unfit("belongs to somebody else"));
+    }
     if facts.mode() & 0o077 != 0 {
-        return Err(refused(path, "others may read it", &format!("run chmod 600 {}", path.display())));
+        return Ok(Found::Unfit("could be read by others"));
     }
     let mut bytes = Vec::new();
     file.take(MOST).read_to_end(&mut bytes)?;
-    Ok(Some(bytes))
+    Ok(Found::Bytes(bytes))
+}
+
+fn unopened(path: &Path, error: &io::Error) -> Result<Found, Failure> {
+    match (error.kind(), Errno::from_io_error(error)) {
+        (io::ErrorKind::NotFound, _) => Ok(Found::Nothing),
+        (_, Some(Errno::LOOP)) => Ok(Found::Unfit("leads elsewhere")),
+        (_, Some(Errno::ACCESS)) => Ok(Found::Unfit("cannot be opened by you")),
+        (_, Some(Errno::NXIO)) => Ok(Found::Unfit("is no file")),
+        _ => Err(refused(path, &error.to_string(), "try again")),
+    }
+}
+
+/// Gives what stands there a name of its own beside it, and answers which. A link is moved, not followed.
+pub(super) fn put_aside(path: &Path) -> Result<PathBuf, Failure> {
+    let aside = (1..).map(|number| named(path, &format!("{ASIDE}{number}"))).find(|path| !is_there(path));
+    let aside = aside.ok_or_else(|| Failure::other("no name is free"))?;
+    fs::rename(path, &aside).map_err(|error| refused(path, &error.to_string(), "remove it"))?;
+    if fs::symlink_metadata(&aside)?.is_file() {
+        // Somebody else's file is closed by the folder alone.
+        let _ = fs::set_permissions(&aside, fs::Permissions::from_mode(0o600));
+    }
+    Ok(aside)
+}
+
+const ASIDE: &str = "aside-";
+
+fn named(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".");
+    name.push(ending);
+    name.into()
+}
+
+fn is_there(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok()
 }
 
 /// Puts a file in place of the old one: whoever reads sees the one or the other, also after a power cut.
@@ -43,7 +88,8 @@ pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft).and_then(|mut file| {
         file.write_all(bytes)?;
         file.sync_all()?;
-        fs::rename(&draft, path)
+        fs::rename(&draft, path)?;
+        path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
     });
     if written.is_err() {
         let _ = fs::remove_file(&draft);
@@ -58,11 +104,18 @@ pub(super) fn remove(path: &Path) -> Result<(), Failure> {
     }
 }
 
-/// Removes what a writer left that was killed: it may hold a token.
-pub(super) fn remove_drafts(folder: &Path) -> Result<(), Failure> {
+/// Removes what a writer left that was killed, and what was put aside: both may hold a token. What is no file is left.
+pub(super) fn remove_leftovers(folder: &Path) -> Result<(), Failure> {
     let Ok(entries) = fs::read_dir(folder) else { return Ok(()) };
-    let drafts = entries.filter_map(Result::ok).map(|entry| entry.path());
-    drafts.filter(|path| path.extension().is_some_and(|ending| ending == "new")).try_for_each(|path| remove(&path))
+    let left = |path: &Path| {
+        let ending = path.extension().unwrap_or_default().to_string_lossy();
+        (ending == "new" || ending.starts_with(ASIDE)) && fs::symlink_metadata(path).is_ok_and(|facts| facts.is_file())
+    };
+    entries
+        .filter_map(Result::ok)
+        .map(|entry| entry.path())
+        .filter(|path| left(path))
+        .try_for_each(|path| remove(&path))
 }
 
 /// Makes the folder where there is none, and looks whose it is.
@@ -73,7 +126,10 @@ pub(super) fn private_folder(path: &Path) -> Result<(), Failure> {
     if !facts.is_dir() {
         return Err(refused(path, "it leads elsewhere", "remove it"));
     }
-    check_owner(path, &facts)?;
+    if !is_ours(&facts) {
+        let advice = "remove it, or set XDG_CACHE_HOME to a folder of your own";
+        return Err(refused(path, "it belongs to somebody else", advice));
+    }
     if facts.mode() & 0o077 != 0 {
         return Err(refused(path, "others may enter it", &format!("run chmod 700 {}", path.display())));
     }
@@ -87,11 +143,8 @@ pub(super) fn lock_file(path: &Path) -> Result<File, Failure> {
     opened.map_err(|error| refused(path, &error.to_string(), "remove it"))
 }
 
-fn check_owner(path: &Path, facts: &fs::Metadata) -> Result<(), Failure> {
-    if facts.uid() == geteuid().as_raw() {
-        return Ok(());
-    }
-    Err(refused(path, "it belongs to somebody else", "remove it, or set XDG_CACHE_HOME to a folder of your own"))
+fn is_ours(facts: &fs::Metadata) -> bool {
+    facts.uid() == geteuid().as_raw()
 }
 
 fn no_follow() -> i32 {

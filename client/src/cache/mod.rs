@@ -6,6 +6,7 @@
 //! | `access.json` | the access token and its end: all that the usual case reads |
 //! | `refresh.json` | the refresh token |
 //! | `failed.json` | why the last login or refresh came to nothing, for those who waited for it |
+//! | `*.aside-1` | what stood in place of one of these and could not be trusted or understood, until a logout |
 //! | `lock` | held by the one process that refreshes or logs in |
 
 mod file;
@@ -61,6 +62,32 @@ struct Failed {
     text: String,
 }
 
+/// What is found of one of these.
+enum Kept<T> {
+    Nothing,
+    Good(T),
+    /// It is not to be trusted, or not to be understood; why.
+    Unfit(String),
+}
+
+impl<T> Kept<T> {
+    fn good(self) -> Option<T> {
+        if let Self::Good(value) = self { Some(value) } else { None }
+    }
+
+    fn fault(self) -> Option<String> {
+        if let Self::Unfit(why) = self { Some(why) } else { None }
+    }
+}
+
+const GATEWAY: &str = "gateway.json";
+const ACCESS: &str = "access.json";
+const REFRESH: &str = "refresh.json";
+const FAILED: &str = "failed.json";
+
+/// The name of a file that is not to be trusted or not to be understood, and why.
+pub(crate) type Unfit = (&'static str, String);
+
 /// The folder of one gateway.
 #[derive(Debug, Clone)]
 pub(crate) struct Folder {
@@ -83,61 +110,95 @@ impl Folder {
         let root = environment::cache_folder()?;
         let Ok(entries) = fs::read_dir(root) else { return Ok(Vec::new()) };
         let folders = entries.filter_map(Result::ok).map(|entry| Self { path: entry.path() });
-        // One that cannot be read is an error: to leave it out would say that it is not there.
-        let known: Result<Vec<Option<Gateway>>, Failure> = folders.map(|folder| folder.gateway()).collect();
+        let known: Result<Vec<Option<Gateway>>, Failure> = folders.map(|folder| folder.known()).collect();
         let mut known: Vec<Gateway> = known?.into_iter().flatten().collect();
         known.sort_by(|one, other| one.url.cmp(&other.url));
         Ok(known)
     }
 
+    /// One that cannot be read is an error: to leave it out would say that it is not there.
+    fn known(&self) -> Result<Option<Gateway>, Failure> {
+        match self.look(GATEWAY)? {
+            Kept::Nothing => Ok(None),
+            Kept::Good(gateway) => Ok(Some(gateway)),
+            Kept::Unfit(why) => Err(Failure::other(format!(
+                "{} {why}; say which gateway you mean, by --gateway",
+                self.path.join(GATEWAY).display()
+            ))),
+        }
+    }
+
     pub(crate) fn gateway(&self) -> Result<Option<Gateway>, Failure> {
-        self.read("gateway.json")
+        self.look(GATEWAY).map(Kept::good)
     }
 
     pub(crate) fn access(&self) -> Result<Option<Access>, Failure> {
-        self.read("access.json")
+        self.look(ACCESS).map(Kept::good)
     }
 
     pub(crate) fn refresh(&self) -> Result<Option<Refresh>, Failure> {
-        self.read("refresh.json")
+        self.look(REFRESH).map(Kept::good)
+    }
+
+    /// Each file that is not to be trusted or not to be understood, and why.
+    pub(crate) fn unfit(&self) -> Result<Vec<Unfit>, Failure> {
+        let found = [
+            (GATEWAY, self.look::<Gateway>(GATEWAY)?.fault()),
+            (ACCESS, self.look::<Access>(ACCESS)?.fault()),
+            (REFRESH, self.look::<Refresh>(REFRESH)?.fault()),
+            (FAILED, self.look::<Failed>(FAILED)?.fault()),
+        ];
+        Ok(found.into_iter().filter_map(|(name, why)| Some((name, why?))).collect())
+    }
+
+    /// Puts each such file aside, and says so: a login then mends it, and nothing is lost. Only the holder of the lock may,
+    /// or it could move what another has just written. Answers whether a token is among them.
+    pub(crate) fn put_aside(&self, _: &Held) -> Result<bool, Failure> {
+        let unfit = self.unfit()?;
+        for (name, why) in &unfit {
+            let path = self.path.join(name);
+            let aside = file::put_aside(&path)?;
+            eprint(&format!("{} {why}; it was put aside as {}", path.display(), aside.display()));
+        }
+        Ok(unfit.iter().any(|(name, _)| [ACCESS, REFRESH].contains(name)))
     }
 
     pub(crate) fn keep_gateway(&self, gateway: &Gateway) -> Result<(), Failure> {
-        self.write("gateway.json", gateway)
+        self.write(GATEWAY, gateway)
     }
 
     pub(crate) fn keep_access(&self, access: &Access) -> Result<(), Failure> {
-        self.write("access.json", access)
+        self.write(ACCESS, access)
     }
 
     pub(crate) fn keep_refresh(&self, refresh: &Refresh) -> Result<(), Failure> {
-        self.write("refresh.json", refresh)
+        self.write(REFRESH, refresh)
     }
 
     /// Forgets the tokens, and keeps which gateway it is.
     pub(crate) fn forget_tokens(&self) -> Result<(), Failure> {
-        file::remove(&self.path.join("access.json"))?;
-        file::remove(&self.path.join("refresh.json"))?;
-        file::remove_drafts(&self.path)
+        file::remove(&self.path.join(ACCESS))?;
+        file::remove(&self.path.join(REFRESH))?;
+        file::remove_leftovers(&self.path)
     }
 
     pub(crate) fn forget_refresh(&self) -> Result<(), Failure> {
-        file::remove(&self.path.join("refresh.json"))
+        file::remove(&self.path.join(REFRESH))
     }
 
     /// What whoever held the lock came to since then, when it came to nothing.
     pub(crate) fn failure_since(&self, then: Timestamp) -> Result<Option<Failure>, Failure> {
-        let failed = self.read::<Failed>("failed.json")?.filter(|failed| failed.at >= then);
+        let failed = self.look::<Failed>(FAILED)?.good().filter(|failed| failed.at >= then);
         Ok(failed.map(|failed| Failure::of(failed.kind, failed.text)))
     }
 
     /// Notes what a login or refresh came to.
     pub(crate) fn keep_failure(&self, failure: Option<&Failure>) -> Result<(), Failure> {
         match failure {
-            None => file::remove(&self.path.join("failed.json")),
+            None => file::remove(&self.path.join(FAILED)),
             Some(failure) => {
                 let failed = Failed { at: environment::now(), kind: failure.kind(), text: failure.to_string() };
-                self.write("failed.json", &failed)
+                self.write(FAILED, &failed)
             }
         }
     }
@@ -151,23 +212,16 @@ impl Folder {
         &self.path
     }
 
-    /// What a file holds. One that cannot be understood is put aside: a login mends it, and nothing is lost.
-    fn read<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, Failure> {
-        let path = self.path.join(name);
-        let Some(bytes) = file::read(&path)? else { return Ok(None) };
-        match serde_json::from_slice(&bytes) {
-            Ok(value) => Ok(Some(value)),
-            Err(error) => {
-                let aside = path.with_extension("broken");
-                fs::rename(&path, &aside)?;
-                eprint(&format!(
-                    "{} cannot be read ({error}) and was put aside as {}",
-                    path.display(),
-                    aside.display()
-                ));
-                Ok(None)
-            }
-        }
+    fn look<T: DeserializeOwned>(&self, name: &str) -> Result<Kept<T>, Failure> {
+        Ok(match file::read(&self.path.join(name))? {
+            file::Found::Nothing => Kept::Nothing,
+            file::Found::Unfit(why) => Kept::Unfit(why.to_owned()),
+            file::Found::Bytes(bytes) => match serde_json::from_slice(&bytes) {
+                Ok(value) => Kept::Good(value),
+                // What is wrong, and not the text: it may hold a token.
+                Err(error) => Kept::Unfit(format!("cannot be understood (line {})", error.line())),
+            },
+        })
     }
 
     fn write(&self, name: &str, value: &impl Serialize) -> Result<(), Failure> {
@@ -187,67 +241,4 @@ pub(crate) fn eprint(line: &str) {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::os::unix::fs::{PermissionsExt, symlink};
-
-    use super::*;
-
-    fn folder() -> (tempfile::TempDir, Folder) {
-        let root = tempfile::tempdir().unwrap();
-        let folder = Folder::inside(root.path(), "https://gw.test:8443");
-        (root, folder)
-    }
-
-    fn access() -> Access {
-        Access { token: "secret".to_owned(), expires_at: Timestamp::UNIX_EPOCH }
-    }
-
-    #[test]
-    fn what_is_kept_is_for_its_owner_alone_and_comes_back() {
-        let (_root, folder) = folder();
-        assert!(folder.access().unwrap().is_none());
-        folder.keep_access(&access()).unwrap();
-        assert_eq!(folder.access().unwrap().unwrap().token, "secret");
-        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-        assert_eq!((mode(folder.path()), mode(&folder.path().join("access.json"))), (0o700, 0o600));
-        let names: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-        assert_eq!(names, ["access.json"], "no draft stays behind");
-        fs::write(folder.path().join("refresh.123.new"), "a token").unwrap();
-        folder.forget_tokens().unwrap();
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "nothing stays behind");
-        folder.forget_tokens().unwrap();
-    }
-
-    #[test]
-    fn a_file_that_others_may_read_or_that_leads_elsewhere_is_refused() {
-        let (root, folder) = folder();
-        folder.keep_access(&access()).unwrap();
-        let file = folder.path().join("access.json");
-        fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
-        assert!(folder.access().err().unwrap().to_string().contains("chmod 600"));
-        fs::rename(&file, root.path().join("elsewhere")).unwrap();
-        fs::set_permissions(root.path().join("elsewhere"), fs::Permissions::from_mode(0o600)).unwrap();
-        symlink(root.path().join("elsewhere"), &file).unwrap();
-        assert!(folder.access().is_err(), "a link");
-        folder.keep_access(&access()).unwrap();
-        assert!(folder.access().unwrap().is_some(), "what is written takes the place of a link");
-        assert!(!fs::symlink_metadata(&file).unwrap().is_symlink());
-    }
-
-    #[test]
-    fn a_folder_that_leads_elsewhere_is_refused() {
-        let (root, folder) = folder();
-        fs::create_dir(root.path().join("elsewhere")).unwrap();
-        symlink(root.path().join("elsewhere"), folder.path()).unwrap();
-        assert!(folder.keep_access(&access()).is_err());
-    }
-
-    #[test]
-    fn a_broken_file_is_put_aside() {
-        let (_root, folder) = folder();
-        folder.keep_access(&access()).unwrap();
-        fs::write(folder.path().join("access.json"), "{\"token\":").unwrap();
-        assert!(folder.access().unwrap().is_none());
-        assert_eq!(fs::read_to_string(folder.path().join("access.broken")).unwrap(), "{\"token\":");
-    }
-}
+mod tests;

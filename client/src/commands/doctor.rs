@@ -45,8 +45,12 @@ fn told(http: Result<&Http, &Failure>, check: impl FnOnce(&Http) -> Found) -> Fo
 
 fn files(session: &Session) -> Found {
     let folder = session.folder();
-    let read = folder.gateway().and(folder.access().map(drop)).and(folder.refresh().map(drop));
-    read.map(|()| folder.path().display().to_string()).map_err(|error| error.to_string())
+    let unfit = folder.unfit().map_err(|error| error.to_string())?;
+    if unfit.is_empty() {
+        return Ok(folder.path().display().to_string());
+    }
+    let unfit: Vec<String> = unfit.iter().map(|(name, why)| format!("{name} {why}")).collect();
+    Err(format!("{}: {}; the next login puts it aside", folder.path().display(), unfit.join(", ")))
 }
 
 fn lock(session: &Session) -> Found {

@@ -21,6 +21,7 @@ pub(crate) fn facts() -> Vec<Case<Bed>> {
         nobody_there_to_log_in_is_told_in_one_line,
         a_gateway_that_is_down_fails_all_who_wait_at_once,
         a_login_that_cannot_be_found_is_no_logout,
+        what_cannot_be_read_is_kept_aside_and_somebody_logs_in_anew,
     ]
 }
 
@@ -268,13 +269,37 @@ pub(crate) fn a_login_that_cannot_be_found_is_no_logout(bed: &Bed) -> Result<()>
     let mut command = machine.command(Machine::program()?, &["logout", "--all"])?;
     command.env_remove("GATEWARDEN_GATEWAY");
     let told = Output::from(bounded::run(command, b"", bounded::LIMIT)?);
-    ensure!(told.code == Some(1) && told.stderr.contains("chmod 600"), "{told:?}");
-    std::fs::set_permissions(machine.file("gateway.json")?, std::fs::Permissions::from_mode(0o600))?;
+    ensure!(told.code == Some(1) && told.stderr.contains("by --gateway"), "{told:?}");
     machine.run(&["logout"])?.ok()?;
     // What only asks begins no login where nobody is there to go on with it.
     for command in [&["whoami"][..], &["clusters"], &["sessions", "list"]] {
         let told = machine.run(command)?;
         ensure!(told.code == Some(3) && told.stdout.is_empty(), "{command:?}: {told:?}");
     }
+    Ok(())
+}
+
+pub(crate) fn what_cannot_be_read_is_kept_aside_and_somebody_logs_in_anew(bed: &Bed) -> Result<()> {
+    let (machine, person) = (Machine::new(bed, bed.gate()), bed.new_person("spoilt", &["dev"])?);
+    log_in(&machine, &person)?;
+    let whole = std::fs::read_to_string(machine.file("refresh.json")?)?;
+    let half = whole.get(..whole.len() / 2).context("a half")?;
+    std::fs::write(machine.file("refresh.json")?, half)?;
+    std::fs::remove_file(machine.file("access.json")?)?;
+    std::os::unix::fs::symlink("/etc/hostname", machine.file("access.json")?)?;
+    let again = machine.get_token(SOMEBODY)?;
+    let code = e2e::eventually("a code", || Ok(shown(&again)))?;
+    log_in_elsewhere(machine.gate, &code, &person)?;
+    let told = ends_well(again, TOKEN)?;
+    for name in ["access.json", "refresh.json"] {
+        ensure!(told.contains(&format!("{name}.aside-1")), "{told}");
+    }
+    ensure!(std::fs::read_to_string(machine.file("refresh.json.aside-1")?)? == half, "the old one is kept");
+    ensure!(machine.file("access.json.aside-1")?.is_symlink() && !machine.file("access.json")?.is_symlink());
+    ends_well(machine.get_token(NOBODY)?, TOKEN)?;
+    // What cannot be read cannot be ended at the gateway, and that is said.
+    std::fs::write(machine.file("refresh.json")?, half)?;
+    let told = machine.run(&["logout"])?;
+    ensure!(told.code == Some(1) && told.stderr.contains("may go on at the gateway"), "{told:?}");
     Ok(())
 }
