@@ -2,7 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "the one place that reads the environment and the clock")]
 
 use std::env;
-use std::io::{IsTerminal, stdin};
+use std::io::{IsTerminal, stderr, stdin};
 use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -63,6 +63,11 @@ pub(crate) fn has_browser() -> bool {
 /// Whether somebody sits at this terminal.
 pub(crate) fn is_terminal() -> bool {
     stdin().is_terminal()
+}
+
+/// Whether somebody sees what is told to people.
+pub(crate) fn is_seen() -> bool {
+    stderr().is_terminal()
 }
 
 /// What this machine is called, for the page that asks whose device it is.

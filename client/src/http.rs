@@ -33,7 +33,7 @@ pub(crate) struct Answer {
 }
 
 /// Longer than the gateway waits for its provider: an answer that is given up may have spent a refresh token.
-const TIMEOUT: Duration = Duration::from_secs(20);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(20);
 const MOST: u64 = 1024 * 1024;
 
 impl Http {

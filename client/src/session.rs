@@ -28,8 +28,6 @@ impl How {
     }
 }
 
-/// Somebody may take minutes to log in; those who wait for a refresh are let go sooner by whoever does it.
-const WAIT: Duration = Duration::from_mins(2);
 /// A token is renewed this long before its end, each process a little earlier or later than another.
 const EARLY: Duration = Duration::from_secs(60);
 const JITTER: Duration = Duration::from_secs(60);
@@ -74,7 +72,7 @@ impl Session {
                 Err(_busy) => Ok(access),
             },
             None => {
-                let held = self.folder.lock()?.take(WAIT, how != How::Never)?;
+                let held = self.folder.lock()?.take()?;
                 self.folder.put_aside(&held)?;
                 // Whoever waited shares what it came to: twenty processes must not fail one after the other.
                 if let Some(failure) = self.folder.failure_since(now)? {
@@ -89,14 +87,14 @@ impl Session {
 
     /// Logs in, whatever is known.
     pub(crate) fn log_in(&self, how: How) -> Result<Access, Failure> {
-        let held = self.folder.lock()?.take(WAIT, true)?;
+        let held = self.folder.lock()?.take()?;
         self.folder.put_aside(&held)?;
         self.anew(&held, how)
     }
 
     /// Keeps a token that came in another way.
     pub(crate) fn keep_token(&self, access: &Access) -> Result<(), Failure> {
-        let held = self.folder.lock()?.take(WAIT, true)?;
+        let held = self.folder.lock()?.take()?;
         self.folder.put_aside(&held)?;
         self.folder.keep_gateway(&self.gateway)?;
         self.folder.forget_tokens()?;
@@ -130,7 +128,7 @@ impl Session {
         }
     }
 
-    fn anew(&self, _: &Held, how: How) -> Result<Access, Failure> {
+    fn anew(&self, held: &Held, how: How) -> Result<Access, Failure> {
         if how == How::Never {
             let command = format!("kubectl gatewarden login --gateway {}", self.gateway.url);
             return Err(Failure::LoginNeeded(format!("you are not logged in: run `{command}`")));
@@ -138,7 +136,7 @@ impl Session {
         let http = self.http()?;
         let issuer = Issuer::find(&http, &self.gateway.url)?;
         let by_browser = how == How::AsItFits && environment::has_browser();
-        let tokens = if by_browser { issuer.by_browser(&http)? } else { issuer.by_device(&http)? };
+        let tokens = if by_browser { issuer.by_browser(&http, held)? } else { issuer.by_device(&http, held)? };
         self.keep(tokens)
     }
 
@@ -155,7 +153,7 @@ impl Session {
 
     /// Ends the login, at the gateway as far as it answers, and here in any case.
     pub(crate) fn log_out(&self) -> Result<(), Failure> {
-        let held = self.folder.lock()?.take(WAIT, true)?;
+        let held = self.folder.lock()?.take()?;
         let lost = self.folder.put_aside(&held)? && self.folder.refresh()?.is_none();
         let ended = self.end_at_gateway();
         self.folder.forget_tokens()?;

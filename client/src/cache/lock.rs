@@ -1,15 +1,19 @@
 //! One process refreshes or logs in; the others wait for what it brings.
 //!
-//! The lock is the operating system's, so a holder that is killed gives it back. The file says who holds it.
+//! The lock is the operating system's, so a holder that is killed gives it back. The file says who holds it, what for and
+//! until when at the latest: a code may be typed for ten minutes, and whoever waits must not give up before.
 
+use std::fmt;
 use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::Path;
 use std::process;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::{eprint, file};
-use crate::environment::{Deadline, pause};
+use crate::environment::{self, Deadline, pause};
 use crate::failure::Failure;
 
 /// The lock of one gateway, not yet taken.
@@ -18,11 +22,25 @@ pub(crate) struct Lock(File);
 
 /// The lock, held until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Held(#[expect(dead_code, reason = "held, not read")] File);
+pub(crate) struct Held(File);
+
+/// Who holds it, as the file says.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Holder {
+    pid: u32,
+    until: Timestamp,
+    what: String,
+}
 
 const LOOK: Duration = Duration::from_millis(25);
 /// Longer than a refresh takes; a wait that is shorter says nothing.
 const QUIET: Duration = Duration::from_secs(2);
+/// What a refresh takes at most: three requests to a gateway that does not answer.
+const REFRESH: Duration = Duration::from_secs(60);
+/// How much longer than it said a holder is waited for.
+const SPARE: Duration = Duration::from_secs(5);
+/// Whatever a file says: nobody waits longer.
+const LONGEST: Duration = Duration::from_mins(30);
 
 impl Lock {
     pub(super) fn open(path: &Path) -> Result<Self, Failure> {
@@ -32,52 +50,84 @@ impl Lock {
     /// Takes it if nobody has it.
     pub(crate) fn try_take(self) -> Result<Result<Held, Self>, Failure> {
         match self.0.try_lock() {
-            Ok(()) => self.taken().map(Ok),
+            Ok(()) => {
+                let held = Held(self.0);
+                held.promise("renews the login", REFRESH)?;
+                Ok(Ok(held))
+            }
             Err(TryLockError::WouldBlock) => Ok(Err(self)),
             Err(TryLockError::Error(error)) => Err(error.into()),
         }
     }
 
-    /// Waits for it, no longer than this. `tells`: say once whom we wait for.
-    pub(crate) fn take(self, wait: Duration, tells: bool) -> Result<Held, Failure> {
-        let (until, mut quiet) = (Deadline::after(wait), tells.then(|| Deadline::after(QUIET)));
+    /// Waits for it, as long as those who hold it may need. Where somebody sees it, says once whom it waits for.
+    pub(crate) fn take(self) -> Result<Held, Failure> {
+        let (began, end) = (environment::now(), Deadline::after(LONGEST));
+        let mut quiet = environment::is_seen().then(|| Deadline::after(QUIET));
         let mut lock = self;
         loop {
             lock = match lock.try_take()? {
                 Ok(held) => return Ok(held),
                 Err(lock) => lock,
             };
-            if until.is_over() {
-                let holder = lock.holder();
-                let advice = "log in there, or end that process, and try again";
+            let holder = lock.holder();
+            if end.is_over() || environment::now() > patience(holder.as_ref(), began) {
+                let holder = named(holder.as_ref());
                 return Err(Failure::LoginNeeded(format!(
-                    "{holder} still logs in after {} s; {advice}",
-                    wait.as_secs()
+                    "{holder} still logs in, longer than it may; end that process, and try again"
                 )));
             }
             if quiet.is_some_and(Deadline::is_over) {
                 quiet = None;
-                eprint(&format!("waiting for {}, which logs in", lock.holder()));
+                eprint(&format!("waiting for {}", named(holder.as_ref())));
             }
             pause(LOOK);
         }
     }
 
-    fn taken(mut self) -> Result<Held, Failure> {
-        self.0.set_len(0)?;
-        self.0.rewind()?;
-        write!(self.0, "{}", process::id())?;
-        Ok(Held(self.0))
-    }
-
-    fn holder(&mut self) -> String {
+    /// Who holds it. While somebody writes it down, nobody.
+    pub(crate) fn holder(&mut self) -> Option<Holder> {
         let mut text = String::new();
-        let read = self.0.rewind().and_then(|()| self.0.read_to_string(&mut text));
-        match read.ok().and_then(|_| text.trim().parse::<u32>().ok()) {
-            Some(pid) => format!("another kubectl-gatewarden (pid {pid})"),
-            None => "another kubectl-gatewarden".to_owned(),
-        }
+        self.0.rewind().and_then(|()| self.0.read_to_string(&mut text)).ok()?;
+        Holder::read(&text)
     }
+}
+
+impl Held {
+    /// Tells those who wait what the lock is held for, and how long at most.
+    pub(crate) fn promise(&self, what: &str, wait: Duration) -> Result<(), Failure> {
+        let until = environment::now().saturating_add(wait).unwrap_or(Timestamp::MAX);
+        let text = format!("{} {until} {what}", process::id());
+        let mut file = &self.0;
+        file.set_len(0)?;
+        file.rewind()?;
+        Ok(file.write_all(text.as_bytes())?)
+    }
+}
+
+impl Holder {
+    fn read(text: &str) -> Option<Self> {
+        let mut parts = text.trim().splitn(3, ' ');
+        let (pid, until, what) = (parts.next()?, parts.next()?, parts.next()?);
+        Some(Self { pid: pid.parse().ok()?, until: until.parse().ok()?, what: what.to_owned() })
+    }
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let until = self.until.strftime("%H:%M:%S UTC");
+        write!(out, "another kubectl-gatewarden (pid {}), which {}, until {until} at the latest", self.pid, self.what)
+    }
+}
+
+fn named(holder: Option<&Holder>) -> String {
+    holder.map_or_else(|| "another kubectl-gatewarden".to_owned(), ToString::to_string)
+}
+
+/// When whoever waits since then gives up on this holder.
+fn patience(holder: Option<&Holder>, began: Timestamp) -> Timestamp {
+    let until = holder.map_or_else(|| began.saturating_add(REFRESH), |holder| Ok(holder.until));
+    until.and_then(|until| until.saturating_add(SPARE)).unwrap_or(Timestamp::MAX)
 }
 
 #[cfg(test)]
@@ -89,10 +139,35 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let open = || Lock::open(&folder.path().join("lock")).unwrap();
         let held = open().try_take().unwrap().unwrap();
-        let refused = open().take(Duration::ZERO, false).unwrap_err();
-        assert!(refused.to_string().contains(&format!("pid {}", process::id())), "{refused}");
-        assert!(matches!(refused, Failure::LoginNeeded(_)));
+        held.promise("waits for a code", Duration::ZERO).unwrap();
+        let said = open().holder().unwrap().to_string();
+        assert!(said.contains(&format!("pid {}), which waits for a code, until", process::id())), "{said}");
         drop(held);
         assert!(open().try_take().unwrap().is_ok(), "given back");
+    }
+
+    #[test]
+    fn whoever_waits_gives_up_on_one_that_holds_it_longer_than_it_may() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = || Lock::open(&folder.path().join("lock")).unwrap();
+        let held = open().try_take().unwrap().unwrap();
+        let mut file = &held.0;
+        file.set_len(0).unwrap();
+        file.rewind().unwrap();
+        file.write_all(b"7 2020-01-01T00:00:00Z waits for a code").unwrap();
+        let refused = open().take().unwrap_err();
+        assert!(refused.to_string().contains("(pid 7)"), "{refused}");
+        assert!(matches!(refused, Failure::LoginNeeded(_)));
+    }
+
+    #[test]
+    fn a_login_is_waited_for_as_long_as_it_may_take() {
+        let began: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+        let code = Holder::read("7 2026-01-01T00:10:20Z waits for a code").unwrap();
+        assert_eq!(patience(Some(&code), began).to_string(), "2026-01-01T00:10:25Z");
+        assert_eq!(patience(None, began).to_string(), "2026-01-01T00:01:05Z");
+        for torn in ["", "7", "7 2026", "7 2026-01-01T00:10:20Z", "x 2026-01-01T00:10:20Z y"] {
+            assert_eq!(Holder::read(torn), None, "{torn:?}");
+        }
     }
 }

@@ -56,7 +56,10 @@ fn files(session: &Session) -> Found {
 fn lock(session: &Session) -> Found {
     match session.folder().lock().and_then(Lock::try_take) {
         Ok(Ok(_held)) => Ok("free".to_owned()),
-        Ok(Err(_busy)) => Err("another process logs in or refreshes; wait, or end it".to_owned()),
+        Ok(Err(mut busy)) => match busy.holder() {
+            Some(holder) => Err(format!("held by {holder}; wait, or end it")),
+            None => Err("another process logs in or refreshes; wait, or end it".to_owned()),
+        },
         Err(error) => Err(error.to_string()),
     }
 }

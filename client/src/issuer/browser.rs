@@ -7,10 +7,10 @@ use std::time::Duration;
 use url::Url;
 
 use super::{CLIENT, Issuer, SCOPE, Tokens, challenge, random};
-use crate::cache::eprint;
+use crate::cache::{Held, eprint};
 use crate::environment::{Deadline, pause};
 use crate::failure::Failure;
-use crate::http::Http;
+use crate::http::{Http, TIMEOUT};
 
 /// How long somebody may take.
 const PATIENCE: Duration = Duration::from_mins(5);
@@ -20,12 +20,13 @@ const SLOW: Duration = Duration::from_secs(5);
 /// Longer than any address that we sent it.
 const LONGEST_LINE: u64 = 8 * 1024;
 
-pub(super) fn log_in(issuer: &Issuer, http: &Http) -> Result<Tokens, Failure> {
+pub(super) fn log_in(issuer: &Issuer, http: &Http, held: &Held) -> Result<Tokens, Failure> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     listener.set_nonblocking(true)?;
     let callback = format!("http://127.0.0.1:{}/callback", listener.local_addr()?.port());
     let (state, verifier) = (random()?, random()?);
     let page = page(issuer, &callback, &state, &verifier)?;
+    held.promise("waits for somebody to log in in a browser", PATIENCE + TIMEOUT)?;
     // What a browser prints goes nowhere: standard output belongs to kubectl.
     match webbrowser::open(page.as_str()) {
         Ok(()) => eprint(&format!("Log in in the browser that opens. If none does: {page}")),

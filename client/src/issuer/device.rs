@@ -7,16 +7,16 @@ use qrcode::render::unicode::Dense1x2;
 use serde_json::Value;
 
 use super::{CLIENT, Issuer, SCOPE, Tokens};
-use crate::cache::eprint;
+use crate::cache::{Held, eprint};
 use crate::environment::{Deadline, pause};
 use crate::failure::Failure;
-use crate::http::Http;
+use crate::http::{Http, TIMEOUT};
 
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
 /// How often to ask where the issuer does not say (RFC 8628 §3.2).
 const INTERVAL: u64 = 5;
 
-pub(super) fn log_in(issuer: &Issuer, http: &Http) -> Result<Tokens, Failure> {
+pub(super) fn log_in(issuer: &Issuer, http: &Http, held: &Held) -> Result<Tokens, Failure> {
     let begun = http.post_form(&issuer.device, &[("client_id", CLIENT), ("scope", SCOPE)])?;
     let begun = begun.ok("no login can be begun")?;
     let text = |key: &str| begun.get(key).and_then(Value::as_str).unwrap_or_default();
@@ -28,7 +28,9 @@ pub(super) fn log_in(issuer: &Issuer, http: &Http) -> Result<Tokens, Failure> {
         text("user_code"),
         drawn(complete)
     ));
-    let until = Deadline::after(Duration::from_secs(number("expires_in", 600)));
+    let life = Duration::from_secs(number("expires_in", 600));
+    let until = Deadline::after(life);
+    held.promise(&format!("waits for the code {} to be typed", text("user_code")), life + TIMEOUT)?;
     let mut interval = Duration::from_secs(number("interval", INTERVAL).clamp(1, 60));
     let fields = [("client_id", CLIENT), ("grant_type", GRANT), ("device_code", text("device_code"))];
     loop {

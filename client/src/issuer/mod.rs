@@ -11,6 +11,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use serde_json::Value;
 
+use crate::cache::Held;
 use crate::environment;
 use crate::failure::Failure;
 use crate::http::{Answer, Http};
@@ -69,13 +70,13 @@ impl Issuer {
     }
 
     /// Logs somebody in by the browser of this machine.
-    pub(crate) fn by_browser(&self, http: &Http) -> Result<Tokens, Failure> {
-        browser::log_in(self, http)
+    pub(crate) fn by_browser(&self, http: &Http, held: &Held) -> Result<Tokens, Failure> {
+        browser::log_in(self, http, held)
     }
 
     /// Logs somebody in by a code that they type elsewhere.
-    pub(crate) fn by_device(&self, http: &Http) -> Result<Tokens, Failure> {
-        device::log_in(self, http)
+    pub(crate) fn by_device(&self, http: &Http, held: &Held) -> Result<Tokens, Failure> {
+        device::log_in(self, http, held)
     }
 
     /// New tokens for a refresh token, which is then spent.

@@ -11,7 +11,7 @@ use crate::programs::say;
 
 /// A package of Debian and its kin, and the program by which its presence is known elsewhere too. One that brings modules
 /// alone, in a folder that differs by architecture, is known by its name.
-const PACKAGES: [(&str, &str); 22] = [
+const PACKAGES: [(&str, &str); 23] = [
     ("containerd", "containerd"),
     ("runc", "runc"),
     ("iptables", "iptables"),
@@ -20,6 +20,7 @@ const PACKAGES: [(&str, &str); 22] = [
     ("kmod", "modprobe"),
     ("iproute2", "ip"),
     ("util-linux", "unshare"),
+    ("bsdutils", "script"),
     ("slapd", "slapd"),
     ("ldap-utils", "ldapadd"),
     ("curl", "curl"),
