@@ -7,6 +7,7 @@ use outdated::Outdated;
 #[cfg(test)]
 pub(crate) use sweep::sweep;
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -101,6 +102,7 @@ pub struct Control {
     issuer: Option<Issuer>,
     secrets: Seals,
     registry: RwLock<Arc<Registry>>,
+    clusters: RwLock<Arc<BTreeSet<String>>>,
     clock: Arc<dyn Clock>,
     settings: Settings,
     lookups: Semaphore,
@@ -137,6 +139,7 @@ impl Control {
             issuer,
             secrets,
             registry: RwLock::new(Arc::new(parts.registry)),
+            clusters: RwLock::default(),
             clock: parts.clock,
             settings: parts.settings,
             lookups: Semaphore::new(LOOKUPS),
@@ -184,6 +187,15 @@ impl Control {
             }
         }
         ended
+    }
+
+    /// Says which clusters there are: tokens are made for no others. At first there are none.
+    pub fn know_clusters(&self, ids: impl IntoIterator<Item = String>) {
+        *self.clusters.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(ids.into_iter().collect());
+    }
+
+    pub(crate) fn clusters(&self) -> Arc<BTreeSet<String>> {
+        Arc::clone(&self.clusters.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Stops the background tasks and waits for those that run, then closes the store.

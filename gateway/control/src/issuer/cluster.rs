@@ -21,7 +21,7 @@ use crate::store::Store;
 const LIFE: Duration = Duration::from_mins(10);
 /// What names and extra may take. With the signature and base64 it stays within what servers read of one header.
 const MOST: usize = 8 * 1024;
-const SCHEME: &str = "/k8s/clusters/";
+pub(super) const SCHEME: &str = "/k8s/clusters/";
 
 /// Whom a token is about.
 #[derive(Debug, Clone, Copy)]

@@ -46,6 +46,10 @@ pub(crate) enum GrantError {
     Expired,
     #[error("the session is not known to be good now")]
     Unavailable,
+    #[error("{0}")]
+    Target(&'static str),
+    #[error("this is for clients whose tokens open clusters")]
+    NotForClient,
     #[error(transparent)]
     Store(#[from] StoreFault),
     #[error(transparent)]
@@ -191,10 +195,12 @@ impl Control {
                 let held = refresh_token::find(connection, &presented.name, &presented.hash).await?;
                 held.filter(|held| held.client == client.id).map(|held| held.session)
             }
-            // Of what is over, or was only to say who somebody is, copies lie about in logs: they end nothing.
+            // Of what is over, or was only to say who somebody is, copies lie about in logs: they end nothing. Nor does
+            // a token for one cluster, which is given to whoever should not hold a whole login.
             None => jwt::verify(&issuer.keys().all(), self.store().now(), token)
                 .filter(|(kind, claims)| *kind == Kind::Access && claims.client_id == client.id)
                 .filter(|(_, claims)| claims.exp > self.store().now().as_second())
+                .filter(|(_, claims)| issuer.cluster_of(&claims.aud).is_none())
                 .and_then(|(_, claims)| claims.sid.parse().ok()),
         };
         let Some(session) = session else { return Ok(()) };

@@ -6,6 +6,7 @@
 //! | What is under way? | `authorization.rs`: the code flow (RFC 6749 with RFC 7636) and the device flow (RFC 8628) |
 //! | What does a cluster get that trusts us? | `cluster.rs` |
 //! | What does a client get? | `exchange.rs`: `jwt.rs` signed by `signing.rs`, and a `refresh_token.rs` |
+//! | How does one get a token for a single cluster? | `narrow.rs` (RFC 8693) |
 //! | How do people end it? | `logout.rs` |
 //! | What is a token worth now? | `introspect.rs` |
 //! | What speaks HTTP? | `http/`: the protocol, and the pages that people see |
@@ -19,6 +20,7 @@ mod http;
 mod introspect;
 mod jwt;
 pub(crate) mod logout;
+mod narrow;
 mod refresh_token;
 mod secret;
 mod signing;
@@ -37,7 +39,7 @@ use jiff::Timestamp;
 
 use crate::control::Control;
 use crate::keys::{KeyFile, Macs};
-use crate::tokens::Tokens;
+use crate::tokens::{TokenScope, Tokens};
 pub(crate) use jwt::Claims;
 use jwt::Kind;
 
@@ -104,16 +106,17 @@ impl Issuer {
     }
 
     /// What a text says that opens clusters: an access token for this gateway, or an ID token of a client whose tokens
-    /// are credentials. Whether its time is over is for the caller to say.
-    pub(crate) fn credential(&self, text: &str, now: Timestamp) -> Option<Claims> {
+    /// are credentials. Whether its time is over is for the caller to say. Behind the claims is how far it reaches.
+    pub(crate) fn credential(&self, text: &str, now: Timestamp) -> Option<(Claims, TokenScope)> {
         let (kind, claims) = jwt::verify(&self.keys.all(), now, text)?;
         let client = self.client(&claims.client_id).filter(|client| client.kubectl)?;
-        let audience = match kind {
-            Kind::Access => self.resource(),
-            Kind::Id => &client.id,
-            Kind::Cluster => return None,
+        let scope = match kind {
+            Kind::Access if claims.aud == self.resource() => TokenScope::default(),
+            Kind::Access => TokenScope::only_cluster(self.cluster_of(&claims.aud)?),
+            Kind::Id if claims.aud == client.id => TokenScope::default(),
+            Kind::Id | Kind::Cluster => return None,
         };
-        (claims.iss == self.url() && claims.aud == audience).then_some(claims)
+        (claims.iss == self.url()).then_some((claims, scope))
     }
 }
 

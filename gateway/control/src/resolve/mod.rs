@@ -122,7 +122,7 @@ impl Control {
         let rejected = |why| ResolveError::Unauthenticated(why);
         let issuer = self.issuer().ok_or(rejected(Rejected::Malformed))?;
         let now = self.store().now();
-        let claims = issuer.credential(presented, now).ok_or(rejected(Rejected::Malformed))?;
+        let (claims, scope) = issuer.credential(presented, now).ok_or(rejected(Rejected::Malformed))?;
         let expires_at = Timestamp::from_second(claims.exp).unwrap_or(Timestamp::MIN);
         if expires_at <= now {
             return Err(rejected(Rejected::Expired));
@@ -134,7 +134,7 @@ impl Control {
         let standing = standing.ok_or(rejected(Rejected::Unknown))?;
         let expires_at = expires_at.min(moment(standing.session_expires_at));
         self.holds(&standing, expires_at, false)?;
-        read(claims.jti, &standing, expires_at, TokenScope::default()).map_err(unavailable)
+        read(claims.jti, &standing, expires_at, scope).map_err(unavailable)
     }
 
     pub(crate) async fn standing(&self, session: &SessionId) -> Result<Option<Standing>, StoreFault> {

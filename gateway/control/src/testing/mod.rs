@@ -165,6 +165,7 @@ pub(crate) const SECRET: &str = "not-a-secret-0123456789abcdef012";
 /// An issuer that the shipped plugin may ask, a page of somebody else that only wants to know who people are, a wiki
 /// that holds a secret, and a service that gets other clients' tokens.
 fn issuer() -> IssuerConfig {
+    let kubelogin = Client { id: "kubelogin".to_owned(), ..Client::plugin() };
     let page = Client {
         id: "page".to_owned(),
         name: "A page".to_owned(),
@@ -185,7 +186,7 @@ fn issuer() -> IssuerConfig {
     IssuerConfig {
         url: "https://console.test/oidc".to_owned(),
         resource: "https://gw.test".to_owned(),
-        clients: vec![Client::plugin(), page, wiki, service],
+        clients: vec![Client::plugin(), kubelogin, page, wiki, service],
     }
 }
 
@@ -225,6 +226,7 @@ impl Site {
             settings,
         };
         let control = Control::start(parts).await.expect("started");
+        control.know_clusters(["east", "west"].map(str::to_owned));
         Self { folder, clock, corp, control, keys }
     }
 

@@ -147,6 +147,16 @@ pub struct TokenScope {
     /// Whether it may only look.
     #[serde(default)]
     pub read_only: bool,
+    /// Whether the gateway's own API is not among what it reaches.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub clusters_only: bool,
+}
+
+impl TokenScope {
+    /// One cluster, and nothing else.
+    pub(crate) fn only_cluster(id: &str) -> Self {
+        Self { upstreams: Some(vec![id.to_owned()]), read_only: false, clusters_only: true }
+    }
 }
 
 #[cfg(test)]

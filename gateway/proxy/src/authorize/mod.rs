@@ -116,6 +116,9 @@ fn enter(snapshot: &Snapshot, caller: &Caller, place: &Place, admitted: &Admitte
 
 // A token that was narrowed for a machine must not become a way to wider ones. Ending itself is always allowed.
 fn check_management(scope: &Scope, method: &Method, path: &str) -> Result<(), Refusal> {
+    if scope.clusters_only {
+        return Err(Refusal::OutOfScope("the token is for a cluster alone"));
+    }
     let narrowed = scope.read_only || scope.upstreams.is_some();
     let reads = matches!(*method, Method::GET | Method::HEAD);
     let ends_itself = *method == Method::DELETE && path == "/api/v1/tokens/current";

@@ -85,7 +85,7 @@ async fn a_reload_that_takes_a_grant_away_acts_at_once() {
 
 #[tokio::test]
 async fn a_scope_narrows_what_a_grant_gives() {
-    let world = scoped(Scope { upstreams: Some(vec!["west".to_owned()]), read_only: false });
+    let world = scoped(Scope { upstreams: Some(vec!["west".to_owned()]), read_only: false, ..Scope::default() });
     for id in ["east", "west"] {
         assert!(refused(&world, request(&format!("/k8s/clusters/{id}/api"))).await.is_some(), "{id}");
     }
@@ -93,7 +93,7 @@ async fn a_scope_narrows_what_a_grant_gives() {
 
 #[tokio::test]
 async fn read_only_access_reads_and_opens_nothing() {
-    let world = scoped(Scope { upstreams: None, read_only: true });
+    let world = scoped(Scope { upstreams: None, read_only: true, ..Scope::default() });
     let ask = |method: &str, path: &str| request(&format!("/k8s/clusters/east{path}")).method(method);
     for (method, path) in [
         ("GET", "/api/v1/pods"),
@@ -134,11 +134,23 @@ async fn read_only_access_reads_and_opens_nothing() {
 
 #[tokio::test]
 async fn a_narrowed_token_only_reads_the_management_api_and_may_end_itself() {
-    let world = scoped(Scope { upstreams: Some(vec!["east".to_owned()]), read_only: false });
+    let world = scoped(Scope { upstreams: Some(vec!["east".to_owned()]), ..Scope::default() });
     assert!(refused(&world, request("/api/v1/me")).await.is_none());
     assert!(refused(&world, request("/api/v1/tokens/current").method("DELETE")).await.is_none());
     assert!(refused(&world, request("/api/v1/tokens").method("POST")).await.is_some());
     assert!(refused(&world, request("/api/v1/tokens/other").method("DELETE")).await.is_some());
+}
+
+#[tokio::test]
+async fn a_token_for_a_cluster_reaches_that_cluster_and_neither_another_nor_the_api() {
+    let scope = Scope { upstreams: Some(vec!["east".to_owned()]), read_only: false, clusters_only: true };
+    let world = scoped(scope);
+    assert!(refused(&world, request("/k8s/clusters/east/api")).await.is_none());
+    assert!(refused(&world, request("/k8s/clusters/west/api")).await.is_some());
+    for (method, path) in [("GET", "/api/v1/me"), ("GET", "/api/v1/clusters"), ("DELETE", "/api/v1/tokens/current")] {
+        let refusal = refused(&world, request(path).method(method)).await;
+        assert!(matches!(refusal, Some(Refusal::OutOfScope(_))), "{method} {path}");
+    }
 }
 
 #[tokio::test]

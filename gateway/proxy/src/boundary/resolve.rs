@@ -70,6 +70,8 @@ pub struct Scope {
     pub upstreams: Option<Vec<String>>,
     /// Only get, list, watch and reviews of oneself.
     pub read_only: bool,
+    /// Whether the gateway's own API is out of reach.
+    pub clusters_only: bool,
 }
 
 /// Why nobody stands behind a credential.

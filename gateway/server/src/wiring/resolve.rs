@@ -81,7 +81,7 @@ fn resolved(found: ResolvedToken) -> Result<Resolved, ResolveError> {
         session: Arc::new(session),
         token: name,
         expires_at: expires_at.into(),
-        scope: Scope { upstreams: scope.upstreams, read_only: scope.read_only },
+        scope: Scope { upstreams: scope.upstreams, read_only: scope.read_only, clusters_only: scope.clusters_only },
     })
 }
 

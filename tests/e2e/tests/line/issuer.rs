@@ -18,6 +18,7 @@ pub(crate) fn facts() -> Vec<Case<Bed>> {
         a_terminal_logs_in_by_a_code_and_an_administrator_ends_it,
         a_login_survives_a_kill_and_its_group_does_not_survive_the_refresh,
         the_pages_and_the_clusters_never_share_a_host,
+        a_token_for_one_cluster_opens_no_other_and_not_the_api,
     ]
 }
 
@@ -186,6 +187,41 @@ pub(crate) fn a_person_of_the_directory_logs_in_on_the_page_and_kubectl_works(be
         Ok((https.send(Protocol::Http2, asked.body(Bytes::new())?)?.status == 401).then_some(()))
     })?;
     ensure!(error_of(&browser.refresh(&tokens.refresh)?)? == "invalid_grant");
+    Ok(())
+}
+
+pub(crate) fn a_token_for_one_cluster_opens_no_other_and_not_the_api(bed: &Bed) -> Result<()> {
+    let gate = bed.gate();
+    let mut client = Visitor::of(gate)?;
+    let wide = client.tokens("alice")?;
+    let fields = [
+        CLIENT,
+        ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"),
+        ("subject_token", &wide.access),
+        ("subject_token_type", "urn:ietf:params:oauth:token-type:access_token"),
+    ];
+    let exchange = |client: &mut Visitor, cluster: &str| {
+        let fields: Vec<_> = fields.iter().copied().chain([("audience", cluster)]).collect();
+        client.post("/oidc/token", &fields)
+    };
+    ensure!(error_of(&exchange(&mut client, "nowhere")?)? == "invalid_target");
+    let answer = exchange(&mut client, "east")?;
+    ensure!(answer.status == 200, "{} {}", answer.status, answer.text());
+    let narrow = answer.json()?["access_token"].as_str().context("a token")?.to_owned();
+    gate.kubectl_with_token(&narrow, "east")?.ok(&["get", "pods"])?;
+    let https = gate.https()?;
+    for (path, status) in [
+        ("/k8s/clusters/east/api/v1/namespaces/dev/pods", 200),
+        ("/k8s/clusters/west/api/v1/namespaces/dev/pods", 403),
+        ("/api/v1/me", 403),
+        ("/api/v1/clusters", 403),
+    ] {
+        for (token, expected) in [(&narrow, status), (&wide.access, 200)] {
+            let asked = Request::get(path).header("authorization", format!("Bearer {token}")).body(Bytes::new())?;
+            let answer = https.send(Protocol::Http2, asked)?;
+            ensure!(answer.status == expected, "{path}: {} {}", answer.status, answer.text());
+        }
+    }
     Ok(())
 }
 

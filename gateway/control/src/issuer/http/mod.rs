@@ -11,6 +11,7 @@ mod discovery;
 mod introspect;
 mod login;
 mod logout;
+mod narrow;
 mod pages;
 mod params;
 mod texts;

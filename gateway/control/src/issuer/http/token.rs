@@ -11,6 +11,7 @@ use secrecy::ExposeSecret;
 use serde_json::json;
 
 use super::client_auth::client;
+use super::narrow;
 use super::params::Params;
 use crate::api::Entered;
 use crate::control::Control;
@@ -21,7 +22,7 @@ const CODE: &str = "authorization_code";
 const REFRESH: &str = "refresh_token";
 const DEVICE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 /// What may be exchanged for tokens.
-pub(super) const GRANTS: [&str; 3] = [CODE, REFRESH, DEVICE];
+pub(super) const GRANTS: [&str; 4] = [CODE, REFRESH, DEVICE, narrow::GRANT];
 
 /// An answer to a client that did something wrong, or must wait.
 pub(super) struct Wrong {
@@ -33,6 +34,11 @@ pub(super) struct Wrong {
 impl Wrong {
     pub(super) fn new(error: &'static str, why: impl Into<String>) -> Self {
         Self { status: StatusCode::BAD_REQUEST, error, why: why.into() }
+    }
+
+    /// The same under another word.
+    pub(super) fn called(self, error: &'static str) -> Self {
+        Self { error, ..self }
     }
 
     pub(super) const fn with(mut self, status: StatusCode) -> Self {
@@ -75,6 +81,7 @@ pub(super) async fn token(
         }
         Some(DEVICE) => control.redeem_device(issuer, client, params.get("device_code").unwrap_or_default()).await,
         Some(REFRESH) => control.refresh_tokens(issuer, client, params.get("refresh_token").unwrap_or_default()).await,
+        Some(narrow::GRANT) => return narrow::exchange(&control, (issuer, client), &params, &entered).await,
         _ => {
             return Err(Wrong::new(
                 "unsupported_grant_type",
@@ -134,6 +141,8 @@ pub(super) fn refused(error: &GrantError, client: &Client, entered: &Entered) ->
         GrantError::Pending => Wrong::new("authorization_pending", "nobody has logged in yet"),
         GrantError::SlowDown => Wrong::new("slow_down", "ask less often"),
         GrantError::Denied => Wrong::new("access_denied", "the person said no"),
+        GrantError::Target(_) => Wrong::new("invalid_target", "no token for that cluster comes of this one"),
+        GrantError::NotForClient => Wrong::new("unauthorized_client", "only clients of clusters may ask for this"),
         GrantError::Expired => Wrong::new("expired_token", "nobody logged in in time; begin again"),
         GrantError::Unavailable | GrantError::Store(_) => {
             Wrong::new("temporarily_unavailable", "try again later").with(StatusCode::SERVICE_UNAVAILABLE)

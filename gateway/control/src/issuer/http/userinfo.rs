@@ -28,6 +28,10 @@ pub(super) async fn show(State(control): State<Arc<Control>>, headers: HeaderMap
             return Err(wrong.with(StatusCode::SERVICE_UNAVAILABLE).into_response());
         }
     };
+    if issuer.cluster_of(&claims.aud).is_some() {
+        // It is for that cluster, and whoever holds it is not told more than that cluster sees.
+        return Err(challenge());
+    }
     let user = SessionIdentity::read(&standing.identity).map_err(|fault| {
         tracing::error!(session = claims.sid, why = %auth_core::with_causes(&fault), "a stored identity cannot be read");
         Wrong::new("server_error", "log in again").with(StatusCode::INTERNAL_SERVER_ERROR).into_response()

@@ -2,6 +2,7 @@
 
 mod introspection;
 mod logout;
+mod narrowing;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
