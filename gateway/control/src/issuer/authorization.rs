@@ -58,6 +58,8 @@ pub(crate) struct Authorization {
     pub(crate) session: Option<SessionId>,
     pub(crate) denied: bool,
     pub(crate) redeemed: bool,
+    /// Whether its person agreed to what a client of somebody else's asks for.
+    pub(crate) consented: bool,
     /// The provider that its browser was sent to.
     pub(crate) trip: Option<String>,
     polled_at: Option<Timestamp>,
@@ -145,6 +147,7 @@ struct Row {
     denied_at: Option<i64>,
     redeemed_at: Option<i64>,
     trip_provider: Option<String>,
+    consented_at: Option<i64>,
 }
 
 /// By what one is found.
@@ -202,6 +205,7 @@ impl Row {
             session: self.session_id.map(|id| sessions::parse_id(&id)).transpose()?,
             denied: self.denied_at.is_some(),
             redeemed: self.redeemed_at.is_some(),
+            consented: self.consented_at.is_some(),
             trip: self.trip_provider,
             polled_at: self.polled_at.map(moment),
         })
@@ -270,6 +274,14 @@ pub(crate) async fn approve(
     .execute(write.connection())
     .await?;
     Ok(done.rows_affected() == 1)
+}
+
+/// Notes that its person agreed. `false`: it was over in the meantime.
+pub(crate) async fn consent(write: &mut Write, id: &str) -> Result<bool, StoreFault> {
+    let at = millis(write.at());
+    let sql = "UPDATE authorizations SET consented_at = ?1 \
+               WHERE id = ?2 AND session_id IS NULL AND denied_at IS NULL AND expires_at > ?1";
+    Ok(sqlx::query(sql).bind(at).bind(id).execute(write.connection()).await?.rows_affected() == 1)
 }
 
 /// Ends it without a login.

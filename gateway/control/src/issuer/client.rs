@@ -20,6 +20,8 @@ pub struct Client {
     pub kubectl: bool,
     /// Where browsers may go when somebody logged out, byte for byte.
     pub post_logout_redirect_uris: Vec<String>,
+    /// Whether it is the site's own. For others people are asked whether they agree to what it learns.
+    pub first_party: bool,
     /// What it proves itself by, where it can keep a secret.
     pub secret: Option<ClientSecret>,
     /// Whether people's access tokens are presented to it, so that it may ask what those of any client are worth.
@@ -39,6 +41,7 @@ impl Client {
             redirect_uris: ["http://127.0.0.1/callback", "http://[::1]/callback"].map(str::to_owned).into(),
             kubectl: true,
             post_logout_redirect_uris: Vec::new(),
+            first_party: true,
             secret: None,
             resource_server: false,
         }

@@ -165,6 +165,14 @@ pub(crate) const SECRET: &str = "not-a-secret-0123456789abcdef012";
 /// An issuer that the shipped plugin may ask, a page of somebody else that only wants to know who people are, a wiki
 /// that holds a secret, and a service that gets other clients' tokens.
 fn issuer() -> IssuerConfig {
+    let guest = Client {
+        id: "guest".to_owned(),
+        name: "A guest".to_owned(),
+        redirect_uris: vec!["https://guest.test/cb".to_owned()],
+        first_party: false,
+        kubectl: false,
+        ..Client::plugin()
+    };
     let kubelogin = Client { id: "kubelogin".to_owned(), ..Client::plugin() };
     let page = Client {
         id: "page".to_owned(),
@@ -186,7 +194,7 @@ fn issuer() -> IssuerConfig {
     IssuerConfig {
         url: "https://console.test/oidc".to_owned(),
         resource: "https://gw.test".to_owned(),
-        clients: vec![Client::plugin(), kubelogin, page, wiki, service],
+        clients: vec![Client::plugin(), guest, kubelogin, page, wiki, service],
     }
 }
 

@@ -26,7 +26,7 @@ pub(super) struct Visit<'a> {
     pub(super) issuer: &'a Issuer,
     pub(super) texts: &'static Texts,
     pub(super) arrival: &'a Arrival,
-    browser: Random,
+    pub(super) browser: Random,
     pub(super) found: Authorization,
 }
 
@@ -38,6 +38,7 @@ pub(super) async fn show(
 ) -> Response {
     let params = Params::read(query.unwrap_or_default().as_bytes()).unwrap_or_default();
     match Visit::find(&control, &entered, &headers, params.get("flow")).await {
+        Ok(visit) if visit.must_ask() => visit.ask(),
         Ok(visit) => visit.page("", "", None),
         Err(refused) => refused,
     }
@@ -60,6 +61,8 @@ pub(super) async fn submit(
     }
     match params.get("answer") {
         Some("no") => visit.stop().await,
+        Some("yes") if visit.must_ask() => visit.agree().await,
+        _ if visit.must_ask() => visit.ask(),
         _ => visit.log_in(&params).await,
     }
 }

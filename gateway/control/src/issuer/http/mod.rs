@@ -6,6 +6,7 @@
 mod authorize;
 mod browser;
 mod client_auth;
+mod consent;
 mod device;
 mod discovery;
 mod introspect;

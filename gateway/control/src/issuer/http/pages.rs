@@ -59,6 +59,20 @@ pub(super) struct DevicePage<'a> {
     pub(super) problem: Option<&'a str>,
 }
 
+/// The page that asks whether somebody lets a program know them.
+#[derive(Debug, Template)]
+#[template(path = "consent.html")]
+pub(super) struct ConsentPage<'a> {
+    pub(super) texts: &'a Texts,
+    pub(super) client: &'a str,
+    /// What it will know or may do, in words.
+    pub(super) wants: Vec<&'a str>,
+    /// The address that is told, or the code of the device.
+    pub(super) goes_to: &'a str,
+    pub(super) flow: &'a str,
+    pub(super) form_code: &'a str,
+}
+
 /// The page that asks whether somebody wants to log out.
 #[derive(Debug, Template)]
 #[template(path = "logout.html")]

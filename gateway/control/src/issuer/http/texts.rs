@@ -37,6 +37,13 @@ pub(super) struct Texts {
     pub(super) unavailable: &'static str,
     pub(super) over: &'static str,
     pub(super) foreign_form: &'static str,
+    pub(super) consent_title: &'static str,
+    pub(super) consent: &'static str,
+    pub(super) consent_goes_to: &'static str,
+    pub(super) agree: &'static str,
+    pub(super) refuse: &'static str,
+    pub(super) wants_clusters: &'static str,
+    wants: &'static [(&'static str, &'static str)],
     pub(super) log_out: &'static str,
     pub(super) log_out_hint: &'static str,
     pub(super) stay: &'static str,
@@ -82,6 +89,17 @@ const ENGLISH: Texts = Texts {
     unavailable: "The gateway cannot do this now. Try again later.",
     over: "This login is over, or belongs to another browser. Start again in the program that sent you here.",
     foreign_form: "This form was not sent from this page. Start again in the program that sent you here.",
+    consent_title: "Do you agree?",
+    consent: "is not one of your site's own programs. It wants to know or do this:",
+    consent_goes_to: "The answer goes to",
+    agree: "Agree and log in",
+    refuse: "Refuse",
+    wants_clusters: "act as you in clusters",
+    wants: &[
+        ("openid", "your user name here"),
+        ("groups", "your groups"),
+        ("offline_access", "stay logged in as you until this login ends"),
+    ],
     log_out: "Log out",
     log_out_hint: "This ends what is below, on every machine and in every program that uses it.",
     stay: "Stay logged in",
@@ -139,6 +157,17 @@ const KOREAN: Texts = Texts {
     unavailable: "지금은 처리할 수 없습니다. 잠시 뒤 다시 시도하세요.",
     over: "이 로그인은 만료되었거나 다른 브라우저에서 시작되었습니다. 원래 프로그램에서 다시 시작하세요.",
     foreign_form: "이 페이지에서 보낸 양식이 아닙니다. 원래 프로그램에서 다시 시작하세요.",
+    consent_title: "동의하시겠습니까?",
+    consent: "– 우리 기관의 프로그램이 아닙니다. 다음을 요청합니다:",
+    consent_goes_to: "응답을 받는 곳:",
+    agree: "동의하고 로그인",
+    refuse: "거부",
+    wants_clusters: "클러스터에서 내 권한으로 작업",
+    wants: &[
+        ("openid", "내 사용자 이름"),
+        ("groups", "내가 속한 그룹"),
+        ("offline_access", "이 로그인이 끝날 때까지 로그인 상태 유지"),
+    ],
     log_out: "로그아웃",
     log_out_hint: "아래 로그인이 모든 장치와 프로그램에서 끝납니다.",
     stay: "로그인 유지",
@@ -176,6 +205,11 @@ impl Texts {
         wanted.split(',').find_map(known).unwrap_or(&ENGLISH)
     }
 
+    /// What a client wants by a scope, in words.
+    pub(super) fn wanted_by(&self, scope: &str) -> Option<&'static str> {
+        self.wants.iter().find(|(known, _)| *known == scope).map(|(_, text)| *text)
+    }
+
     /// Why a login did not work, by the word for it.
     pub(super) fn problem(&self, code: &str) -> &'static str {
         self.problems.iter().find(|(known, _)| *known == code).map_or(self.other_problem, |(_, text)| text)
@@ -203,5 +237,7 @@ mod tests {
     fn every_language_has_a_text_for_the_same_problems() {
         let words = |texts: &Texts| texts.problems.iter().map(|(word, _)| *word).collect::<Vec<_>>();
         assert_eq!(words(&ENGLISH), words(&KOREAN));
+        let scopes = |texts: &Texts| texts.wants.iter().map(|(scope, _)| *scope).collect::<Vec<_>>();
+        assert_eq!(scopes(&ENGLISH), scopes(&KOREAN));
     }
 }

@@ -32,6 +32,9 @@ pub(super) async fn depart(
         Ok(visit) => visit,
         Err(refused) => return refused,
     };
+    if visit.must_ask() {
+        return see_other(&format!("/login?flow={}", visit.found.id));
+    }
     let provider = params.get("provider").unwrap_or_default();
     let registry = control.registry();
     let Some(entry) = registry.entry(provider) else {

@@ -11,7 +11,7 @@ use crate::config::yaml::{Field, Node, Section};
 
 pub(in crate::config) const KEYS: &[&str] = &["url", "resource", "clients"];
 const CLIENT: &[&str] =
-    &["id", "name", "redirectUris", "kubectl", "secret", "resourceServer", "postLogoutRedirectUris"];
+    &["id", "name", "redirectUris", "kubectl", "secret", "resourceServer", "postLogoutRedirectUris", "firstParty"];
 /// What the issuer's identifier ends with.
 const PATH: &str = "/oidc";
 
@@ -96,6 +96,7 @@ fn client(field: &Field<'_>, secrets: &mut Vec<SecretOfClient>) -> Option<Client
     let name = section.optional("name").and_then(|field| field.text());
     let flag = |key| section.optional(key).and_then(|field| field.flag()).unwrap_or(false);
     let (kubectl, resource_server) = (flag("kubectl"), flag("resourceServer"));
+    let first_party = section.optional("firstParty").and_then(|field| field.flag()).unwrap_or(true);
     let written = section.optional("secret");
     if resource_server && written.is_none() {
         section
@@ -111,7 +112,16 @@ fn client(field: &Field<'_>, secrets: &mut Vec<SecretOfClient>) -> Option<Client
         path: field.path,
     }));
     let name = name.unwrap_or_else(|| id.clone());
-    Some(Client { post_logout_redirect_uris, name, id, redirect_uris, kubectl, resource_server, ..Client::plugin() })
+    Some(Client {
+        first_party,
+        post_logout_redirect_uris,
+        name,
+        id,
+        redirect_uris,
+        kubectl,
+        resource_server,
+        ..Client::plugin()
+    })
 }
 
 /// A resource server logs nobody in, so it needs none.
