@@ -39,7 +39,7 @@ test: lint everything ## Everything that must pass before a change is merged
 	$(TESTBED) run -- $(CARGO) test --locked --offline --workspace --no-fail-fast
 	tests/fuzz/run 5
 
-fuzz: ## Look for inputs that break a promise, TIME=60 seconds for each of seven targets
+fuzz: ## Look for inputs that break a promise, TIME=60 seconds for each of eight targets
 	tests/fuzz/run build
 	tests/fuzz/run $(or $(TIME),60)
 

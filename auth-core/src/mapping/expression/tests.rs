@@ -125,8 +125,15 @@ fn what_could_not_be_told_at_a_login_is_a_fault_at_the_start() {
             faults[0]
         );
     }
-    let long = serde_json::json!({ "groups": { "expression": format!("'{}'", "x".repeat(4_096)) } }).to_string();
-    assert!(compile(&long).unwrap_err()[0].message.contains("4098 bytes are more"));
+    for (expression, why) in [
+        (format!("'{}'", "x".repeat(4_096)), "4098 bytes are more"),
+        (format!("{}1{}", "[".repeat(25), "]".repeat(25)), "more than 24 brackets stand within each other"),
+        (format!("claims.login{}", ".trim()".repeat(49)), "more than 48 steps stand within each other"),
+    ] {
+        let json = serde_json::json!({ "groups": { "expression": expression } }).to_string();
+        let faults = compile(&json).unwrap_err();
+        assert!(faults[0].message.contains(why), "{}", faults[0]);
+    }
 }
 
 #[test]

@@ -16,9 +16,6 @@ pub(super) const ROUNDS: &str = "@rounds";
 /// Of a value of fixed size, and of each element of a list: an allocation, a pointer and a length.
 pub(super) const VALUE: u64 = 32;
 
-/// Values within values, which the nesting of expressions bounds well below this.
-const DEPTH_MAX: usize = 128;
-
 /// A budget. Once it is overdrawn it stays empty, whatever the evaluation makes of the error.
 #[derive(Debug)]
 pub(super) struct Meter {
@@ -88,15 +85,13 @@ fn paying(meter: &Arc<Meter>, price: Price) -> Function {
 /// What a value takes, or something more than `most`: a value that nobody can pay for is not measured to its end.
 pub(super) fn size(value: &dyn Val, most: u64) -> u64 {
     let mut size = 0;
-    add(&mut size, value, most, 0);
+    add(&mut size, value, most);
     size
 }
 
-fn add(size: &mut u64, value: &dyn Val, most: u64, depth: usize) {
+/// Values nest no deeper than the expression that makes them.
+fn add(size: &mut u64, value: &dyn Val, most: u64) {
     *size = size.saturating_add(VALUE);
-    if depth > DEPTH_MAX {
-        *size = u64::MAX;
-    }
     if *size > most {
         return;
     }
@@ -105,13 +100,13 @@ fn add(size: &mut u64, value: &dyn Val, most: u64, depth: usize) {
     } else if let Some(bytes) = value.downcast_ref::<CelBytes<'_>>() {
         *size = size.saturating_add(bytes.inner().len() as u64);
     } else if let Some(list) = value.downcast_ref::<CelList<'_>>() {
-        list.inner().iter().for_each(|item| add(size, item.as_ref(), most, depth + 1));
+        list.inner().iter().for_each(|item| add(size, item.as_ref(), most));
     } else if let Some(map) = value.downcast_ref::<CelMap<'_>>() {
         for (key, item) in map.inner() {
-            add(size, key.inner(), most, depth + 1);
-            add(size, item.as_ref(), most, depth + 1);
+            add(size, key.inner(), most);
+            add(size, item.as_ref(), most);
         }
     } else if let Some(inner) = value.downcast_ref::<CelOptional<'_>>().and_then(CelOptional::inner) {
-        add(size, inner, most, depth + 1);
+        add(size, inner, most);
     }
 }

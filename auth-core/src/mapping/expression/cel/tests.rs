@@ -133,6 +133,17 @@ fn more_is_said_of_a_person_than_an_expression_may_see() {
     });
 }
 
+#[test]
+fn an_answer_has_a_size() {
+    with_groups(5_000, |facts| {
+        for text in
+            ["claims.groups.map(g, g + g + g + g + g + g)", "claims.groups.map(g, g + g + g + g + g + g).join('')"]
+        {
+            assert_eq!(refusal(&program(text), facts), "it gives more than 1048576 bytes", "{text}");
+        }
+    });
+}
+
 /// Texts that nest as deep as their length lets them.
 fn deep(bytes: usize) -> Vec<String> {
     let fill = |before: &str, middle: &str, after: &str| {
