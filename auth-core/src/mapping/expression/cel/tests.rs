@@ -1,10 +1,11 @@
 //! What the worst expressions may do: end within the budget, on the stack that there is, and hurt nobody else.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
+use cel::common::types::{CelMap, CelMapKey, Type};
 use cel::context::VariableResolver;
 
 use super::*;
@@ -13,6 +14,9 @@ use crate::mapping::claims::Claims;
 
 /// Steps that a budget pays for at most: each is at least a look-up.
 const STEPS_MAX: u64 = BUDGET / 10;
+
+/// Copies of one value that a budget pays for at most.
+const COPIES_MAX: u64 = BUDGET / meter::VALUE;
 
 /// Counts how often an evaluation asks for a variable, without knowing of any payment.
 #[derive(Default)]
@@ -23,6 +27,28 @@ impl VariableResolver for Steps {
         let steps = self.0.fetch_add(1, Ordering::Relaxed);
         assert!(steps <= STEPS_MAX, "more steps than any budget pays for");
         None
+    }
+}
+
+static COUNTED: Type = Type::new_unspecified_type("counted");
+
+/// A value that counts how often it is copied.
+#[derive(Debug)]
+struct Counted(Arc<AtomicU64>);
+
+impl Val for Counted {
+    fn get_type(&self) -> &Type {
+        &COUNTED
+    }
+
+    fn cel_type() -> &'static Type {
+        &COUNTED
+    }
+
+    fn clone_as_boxed<'v>(&self) -> Box<dyn Val + 'v> {
+        let copies = self.0.fetch_add(1, Ordering::Relaxed);
+        assert!(copies <= COPIES_MAX, "more copies than any budget pays for");
+        Box::new(Self(Arc::clone(&self.0)))
     }
 }
 
@@ -48,18 +74,15 @@ fn with_groups<T>(count: usize, check: impl FnOnce(Facts<'_>) -> T) -> T {
 }
 
 /// The evaluation as a login makes it, with somebody who counts along.
-fn steps(program: &Program, facts: Facts<'_>) -> u64 {
+fn evaluate_counted(program: &Program, claims: Box<dyn Val + '_>) {
     let steps = Steps::default();
     let meter = Arc::new(Meter::new(BUDGET));
-    let (name, value) = facts::variable(facts);
     let mut context = Context::with_env(Arc::clone(&program.library));
     context.set_variable_resolver(&steps);
-    context.add_variable_as_val(name, value);
+    context.add_variable_as_val("claims", claims);
     meter.lend_to(&mut context).unwrap();
     meter.take(program.cost).unwrap();
     let _ = Value::resolve_val(&program.code, &context);
-    drop(context);
-    steps.0.load(Ordering::Relaxed)
 }
 
 fn costly() -> Vec<String> {
@@ -71,11 +94,13 @@ fn costly() -> Vec<String> {
             .to_owned(),
         // Errors that are swallowed give no more time, and no answer.
         "claims.groups.all(a, claims.groups.all(b, claims.groups.all(c, c != claims.name)) || true)".to_owned(),
+        "claims.groups.all(a, claims.groups.all(b, claims.groups.all(c, c != claims.name))) || true".to_owned(),
         "claims.groups.all(a, claims.groups.all(b, claims.groups.exists(c, c == claims.name) || true) || true)"
             .to_owned(),
         "claims.groups.exists_one(a, claims.groups.exists_one(b, claims.groups.exists_one(c, c == claims.name)))"
             .to_owned(),
         "claims.groups.filter(a, claims.groups.filter(b, b in claims.groups).size() > 0)".to_owned(),
+        format!("claims.groups.all(a, claims.groups.all(b, {}))", vec!["has(claims.name)"; 200].join(" && ")),
         // Values that grow.
         doubled("[claims.groups]", ".map(x, [x, x])", 40),
         doubled("[claims.groups]", ".map(x, x + x)", 40),
@@ -90,8 +115,10 @@ fn costly() -> Vec<String> {
         "[claims.?groups].map(o, claims.groups.map(x, [o.a, o.b, claims]))".to_owned(),
         "claims.groups.all(x, claims == claims)".to_owned(),
         "claims.groups.map(x, claims.groups.join('-').split(''))".to_owned(),
-        format!("claims.groups.map(x, claims.groups.join('{}'))", "-".repeat(2_000)),
-        format!("claims.groups.join('').replace('', '{0}').replace('', '{0}').size()", "-".repeat(1_000)),
+        // Results that are longer than what they are made of.
+        format!("claims.groups.join('{}')", "-".repeat(2_000)),
+        format!("claims.groups.join('').replace('', '{}')", "-".repeat(1_000)),
+        "claims.groups.map(x, x + x + x + x + x + x).join('').split('')".to_owned(),
         format!("claims.groups.map(x, claims.groups.join('').indexOf('{}'))", "c".repeat(2_000)),
     ]
 }
@@ -103,10 +130,41 @@ fn the_worst_expressions_end_within_their_budget_and_give_nothing() {
             let program = program(&text);
             let refused = refusal(&program, facts);
             assert_eq!(refused, "it costs more than an expression may", "{text}");
-            let steps = stack::of_its_own(|| steps(&program, facts)).unwrap();
-            assert!(steps <= STEPS_MAX, "{text}");
+            let counted = stack::of_its_own(|| evaluate_counted(&program, facts::variable(facts).1));
+            assert!(counted.is_ok(), "{text}");
         }
     });
+}
+
+/// What is copied when the budget is spent already, in rounds whose errors are swallowed, is copied for nothing.
+#[test]
+fn nothing_is_copied_that_was_not_paid_for() {
+    let claims = vec!["claims"; 20].join(",");
+    let entries: Vec<_> = (0..20).map(|key| format!("{key}: claims")).collect();
+    for copying in [
+        format!("[{claims}] == 1"),
+        format!("{{{}}} == 1", entries.join(",")),
+        format!("{{{}}}[7] == 1", entries.join(",")),
+        "claims.groups + claims.groups == 1".to_owned(),
+        "claims.?groups.hasValue() && false".to_owned(),
+        "claims[?'groups'].hasValue() && false".to_owned(),
+        "claims.groups[1.5] == 1".to_owned(),
+        "claims.?groups.orValue([]) == 1".to_owned(),
+        "claims.?groups.optMap(g, g).hasValue() && false".to_owned(),
+        "[optional.of(claims)].all(o, o.groups.hasValue() && o.groups.hasValue() && false)".to_owned(),
+        "[claims.?groups].map(o, o)[0] == 1".to_owned(),
+        "(true ? claims : claims).groups == 1".to_owned(),
+        "claims.groups.filter(y, true) == 1".to_owned(),
+    ] {
+        let program = program(&format!("claims.groups.all(x, {copying} || true)"));
+        let copies = Arc::new(AtomicU64::new(0));
+        let groups = (0..5_000).map(|_| Box::new(Counted(Arc::clone(&copies))) as Box<dyn Val>).collect::<Vec<_>>();
+        let groups: Box<dyn Val> = Box::new(CelList::from(groups));
+        let claims = CelMap::from(HashMap::from([(CelMapKey::from("groups"), groups)]));
+        let counted = stack::of_its_own(|| evaluate_counted(&program, Box::new(claims)));
+        assert!(counted.is_ok(), "{copying}");
+        assert!(copies.load(Ordering::Relaxed) >= 5_000, "{copying}: not every round was taken");
+    }
 }
 
 #[test]
