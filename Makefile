@@ -53,8 +53,8 @@ soak: everything ## Kill, break and reload TIMES=20 as often as `make test` does
 	GATEWARDEN_SOAK=$(or $(TIMES),20) $(TESTBED) run -- $(CARGO) test --locked --offline --package e2e --test line -- \
 		kills:: faults:: nothing_fails_while
 
-demo: ## See it work: a directory, two clusters, the gateway, and a person who runs kubectl
-	$(CARGO) build --locked --package gatewarden --package testbed
+demo: ## See it work: a directory, a portal, two clusters, the gateway, and people who run kubectl
+	$(CARGO) build --locked --package gatewarden --package kubectl-gatewarden --package testbed
 	@$(TESTBED) demo
 
 demo-down: ## Stop the demo and delete what it made

@@ -45,6 +45,15 @@ pub fn get(url: &str) -> Result<Response> {
     exchange(connect(&url)?, &render(&url, "GET", &[], None))
 }
 
+/// Any request to a plain-HTTP address, with a JSON body or without.
+///
+/// # Errors
+/// When nobody answers there.
+pub fn send(method: &str, url: &str, body: Option<&Value>) -> Result<Response> {
+    let url = Url::parse(url)?;
+    exchange(connect(&url)?, &render(&url, method, &[], body.map(Value::to_string).as_deref()))
+}
+
 impl Client {
     /// Trusts the CA in a PEM file and nobody else.
     ///
@@ -165,11 +174,28 @@ fn exchange(mut stream: impl Read + Write, message: &str) -> Result<Response> {
     stream.write_all(message.as_bytes())?;
     stream.flush()?;
     let mut bytes = Vec::new();
-    // A peer that closes without TLS' goodbye has still said all it had to say.
-    if let Err(error) = stream.read_to_end(&mut bytes) {
-        ensure!(!bytes.is_empty(), "no answer: {error}");
+    let mut buffer = [0; 16 * 1024];
+    // Not every server closes when it is asked to.
+    while !is_whole(&bytes) {
+        match stream.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(count) => bytes.extend_from_slice(buffer.get(..count).unwrap_or_default()),
+            // A peer that closes without TLS' goodbye has still said all it had to say.
+            Err(error) => {
+                ensure!(!bytes.is_empty(), "no answer: {error}");
+                break;
+            }
+        }
     }
     Response::parse(&bytes)
+}
+
+/// Whether all of an answer is there that says its length.
+fn is_whole(bytes: &[u8]) -> bool {
+    let Ok(response) = Response::parse(bytes) else { return false };
+    let length = response.header("content-length").and_then(|length| length.parse::<usize>().ok());
+    let head = bytes.windows(4).position(|window| window == b"\r\n\r\n").unwrap_or_default() + 4;
+    length.is_some_and(|length| bytes.len() >= head + length)
 }
 
 fn join_chunks(mut rest: &[u8]) -> Result<Vec<u8>> {
@@ -203,6 +229,14 @@ mod tests {
     fn an_answer_cut_off_is_an_error() {
         assert!(Response::parse(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nabc").is_err());
         assert!(Response::parse(b"HTTP/1.1 200 OK\r\n").is_err());
+    }
+
+    #[test]
+    fn an_answer_is_whole_when_its_length_is_there() {
+        let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+        assert!(is_whole(answer));
+        assert!(!is_whole(&answer[..answer.len() - 1]));
+        assert!(!is_whole(b"HTTP/1.1 200 OK\r\n\r\nok"), "only its end tells");
     }
 
     #[test]

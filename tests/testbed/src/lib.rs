@@ -32,6 +32,7 @@ pub mod reaper;
 mod state;
 
 mod apiserver;
+pub mod chromium;
 mod controller_manager;
 mod etcd;
 mod node;

@@ -45,6 +45,15 @@ enum Task {
     Demo,
     /// Stop the demo and delete its folder.
     DemoDown,
+    /// Be the browser of the demo's person: log in at this address.
+    #[command(hide = true)]
+    Browse {
+        /// The folder of the demo.
+        #[arg(long)]
+        dir: PathBuf,
+        /// The address that the plugin opens.
+        url: String,
+    },
     /// The inner half of `run`.
     #[command(hide = true)]
     Inside {
@@ -75,6 +84,7 @@ fn run(task: Task) -> Result<i32> {
         Task::Run { command } => return netns::run(&command),
         Task::Demo => demo::run()?,
         Task::DemoDown => demo::down()?,
+        Task::Browse { dir, url } => demo::browse(&dir, &url)?,
         Task::Inside { command } => return netns::inside(&command),
         Task::Reap => reaper::serve(io::stdin().lock())?,
     }

@@ -1,4 +1,4 @@
-//! What the distribution provides: container runtime, network plug-ins, directories, Prometheus, Node.js, and tools that look on.
+//! What the distribution provides: container runtime, network plug-ins, directories, Prometheus, Node.js, a browser, and tools that look on.
 
 use std::env;
 use std::fs;
@@ -11,7 +11,7 @@ use crate::programs::say;
 
 /// A package of Debian and its kin, and the program by which its presence is known elsewhere too. One that brings modules
 /// alone, in a folder that differs by architecture, is known by its name.
-const PACKAGES: [(&str, &str); 23] = [
+const PACKAGES: [(&str, &str); 27] = [
     ("containerd", "containerd"),
     ("runc", "runc"),
     ("iptables", "iptables"),
@@ -34,6 +34,11 @@ const PACKAGES: [(&str, &str); 23] = [
     ("prometheus", "prometheus"),
     ("nodejs", "node"),
     ("npm", "npm"),
+    ("chromium", "chromium"),
+    ("chromium-driver", "chromedriver"),
+    ("libnss3-tools", "certutil"),
+    // Pages in Korean need its letters.
+    ("fonts-nanum", "package:fonts-nanum"),
     // libFuzzer is C++.
     ("g++", "g++"),
 ];

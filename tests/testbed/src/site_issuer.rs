@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::pki::Ca;
 use crate::process::Process;
 use crate::state::StateDir;
-use crate::{npm, packages, ports, wait};
+use crate::{npm, packages, ports, reaper, wait};
 
 const NAME: &str = "site-issuer";
 const SCRIPT: &str = include_str!("../data/site-issuer.mjs");
@@ -121,6 +121,14 @@ impl SiteIssuer {
         .with_context(|| process.log_tail(8))?;
         self.process = Some(process);
         Ok(())
+    }
+
+    /// Leaves it running when this value goes; [`crate::down()`] stops it.
+    pub fn detach(mut self) {
+        reaper::forget(self.state.root());
+        if let Some(process) = &mut self.process {
+            process.detach();
+        }
     }
 
     /// Written beside and renamed, because it is read at any moment.

@@ -2,11 +2,19 @@
 
 use std::path::Path;
 
-use crate::{Place, Slapd};
+use crate::{Place, SiteIssuer, Slapd};
 
 use super::member::Member;
 
-pub(super) fn render(place: &Place, directory: &Slapd, password: &Path, members: &[Member]) -> String {
+/// Where people are known.
+pub(super) struct Providers<'a> {
+    pub(super) directory: &'a Slapd,
+    pub(super) password: &'a Path,
+    pub(super) portal: &'a SiteIssuer,
+    pub(super) secret: &'a Path,
+}
+
+pub(super) fn render(place: &Place, providers: &Providers<'_>, members: &[Member]) -> String {
     let clusters: String = members.iter().map(cluster).collect();
     format!(
         r#"apiVersion: gatewarden/v1
@@ -25,20 +33,32 @@ providers:
       bind: {{ dn: "{dn}", password: {{ file: {password} }} }}
       users: {{ base: "ou=people,{base}" }}
       groups: {{ base: "ou=groups,{base}", strategy: nested }}
+  - id: portal
+    kind: oidc
+    displayName: Example Portal
+    config:
+      issuer: {issuer}
+      clientId: {client}
+      clientSecret: {{ file: {secret} }}
+      certificateAuthority: {{ file: {portal_ca} }}
 clusters:
 {clusters}grants:                                       # nobody enters a cluster without one
-  - {{ subjects: ["group:corp:dev"], clusters: ["*"] }}
+  - {{ subjects: ["group:corp:dev", "group:portal:dev"], clusters: ["*"] }}
 whomToAsk: Ask the platform team (platform@example.org).
 audit: {{ file: {audit} }}
 "#,
         port = place.port,
         operations = place.operations_port,
         state = place.path("state").display(),
-        ldaps = directory.ldaps_url(),
-        ca = directory.ca_file().display(),
+        ldaps = providers.directory.ldaps_url(),
+        ca = providers.directory.ca_file().display(),
         dn = Slapd::SERVICE_DN,
         base = Slapd::BASE,
-        password = password.display(),
+        password = providers.password.display(),
+        issuer = providers.portal.url(),
+        client = SiteIssuer::CLIENT,
+        secret = providers.secret.display(),
+        portal_ca = providers.portal.ca_file().display(),
         audit = place.path("audit.log").display(),
     )
 }

@@ -2,6 +2,7 @@
 //!
 //! Its servers run in the machine's own network and stay until `down`, so that whoever watched can go on by hand.
 
+mod browser;
 mod configuration;
 mod member;
 mod narrator;
@@ -17,13 +18,19 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 
 use crate::state::write_private;
-use crate::{Gateway, Place, Slapd, programs};
+pub use browser::browse;
+
+use crate::{Gateway, Place, SiteIssuer, Slapd, npm, programs};
 
 use member::Member;
 use narrator::Narrator;
 
 /// Names the kubeconfig of the one cluster to use instead of two new ones.
 const OWN: &str = "DEMO_KUBECONFIG";
+
+/// What a demo before somebody's own cluster needs of the distribution.
+const OWN_NEEDS: [&str; 8] =
+    ["slapd", "ldap-utils", "curl", "nodejs", "npm", "chromium", "chromium-driver", "libnss3-tools"];
 
 /// The clusters of a demo, and what has to stay alive for them.
 struct Stage {
@@ -44,25 +51,30 @@ fn perform(dir: &Path) -> Result<()> {
     let own = env::var_os(OWN).filter(|path| !path.is_empty()).map(PathBuf::from);
     stop(dir)?;
     match own {
-        Some(_) => crate::packages::install(&["slapd", "ldap-utils", "curl"])?,
+        Some(_) => {
+            crate::packages::install(&OWN_NEEDS)?;
+            npm::fetch()?;
+        }
         None => programs::fetch()?,
     }
     fs::create_dir_all(dir)?;
     let mut narrator = Narrator::new(dir);
-    narrator.title("Gatewarden: one directory, one gateway, kubectl as yourself in every cluster");
+    narrator.title("Gatewarden: a directory, a portal, one gateway, kubectl as yourself in every cluster");
     narrator.tell(&format!("D={}", dir.display()));
 
     let directory = start_directory(&mut narrator, dir)?;
+    let portal = start_portal(&mut narrator, dir)?;
     let stage = match own {
         Some(kubeconfig) => own::stage(&mut narrator, dir, &kubeconfig)?,
         None => pair::stage(&mut narrator, dir)?,
     };
-    let gateway = start_gateway(&mut narrator, dir, &directory, &stage.members)?;
+    let gateway = start_gateway(&mut narrator, dir, (&directory, &portal), &stage.members)?;
     story::tell(&mut narrator, &stage, gateway.place())?;
     finish(&mut narrator, dir, &stage, gateway.place())?;
 
     gateway.detach();
     directory.detach();
+    portal.detach();
     if let Some(pair) = stage.pair {
         pair.detach();
     }
@@ -101,11 +113,26 @@ fn start_directory(narrator: &mut Narrator, dir: &Path) -> Result<Slapd> {
     Ok(directory)
 }
 
-fn start_gateway(narrator: &mut Narrator, dir: &Path, directory: &Slapd, members: &[Member]) -> Result<Gateway> {
+fn start_portal(narrator: &mut Narrator, dir: &Path) -> Result<SiteIssuer> {
+    narrator.step("A portal, as many sites have one: an OpenID Connect issuer with a login page of its own");
+    let portal = SiteIssuer::start(&dir.join("portal"))?;
+    portal.add(browser::PERSON, &browser::password(), &["dev"])?;
+    narrator.tell(&format!("oidc-provider answers at {}; mina is known there, in the group dev.", portal.url()));
+    Ok(portal)
+}
+
+fn start_gateway(
+    narrator: &mut Narrator,
+    dir: &Path,
+    (directory, portal): (&Slapd, &SiteIssuer),
+    members: &[Member],
+) -> Result<Gateway> {
     narrator.step("The gateway: who may come in, and where the clusters are");
     let place = Place::new(&dir.join("gateway"))?;
     let password = place.write("directory.password", Slapd::SERVICE_PASSWORD)?;
-    let config = configuration::render(&place, directory, &password, members);
+    let secret = place.write("portal.secret", SiteIssuer::SECRET)?;
+    let providers = configuration::Providers { directory, password: &password, portal, secret: &secret };
+    let config = configuration::render(&place, &providers, members);
     let file = place.write("gatewarden.yaml", &config)?;
     narrator.show_file(&file)?;
     narrator.tell("Is it right? --live also asks the clusters whether the two accounts may do enough, and not more.");

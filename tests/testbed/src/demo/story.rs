@@ -1,5 +1,7 @@
 //! What people do with it.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -7,15 +9,20 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
 use crate::state::write_private;
-use crate::{Cluster, Kubectl, Place, packages};
+use crate::{Cluster, Kubectl, Place, packages, reaper, wait};
 
 use super::Stage;
+use super::browser::seen;
 use super::member::Member;
 use super::narrator::Narrator;
 
 /// One who logged in.
 struct Person {
     kubectl: Kubectl,
+    /// What her shell has beside ours.
+    environment: Vec<(&'static str, String)>,
+    /// What stands behind a cluster's id in the name of her context.
+    at: String,
 }
 
 pub(super) fn tell(narrator: &mut Narrator, stage: &Stage, place: &Place) -> Result<()> {
@@ -36,6 +43,11 @@ pub(super) fn tell(narrator: &mut Narrator, stage: &Stage, place: &Place) -> Res
     narrator.step("Dave has a password, too, but no group that may enter");
     let dave = log_in(narrator, place, "dave")?;
     narrator.be_refused(dave.at(first, &["auth", "can-i", "--list"])?, "platform team")?;
+
+    narrator.step("Mina is known at the portal: she logs in there, in her browser, and kubectl has it");
+    let mina = log_in_in_a_browser(narrator, place)?;
+    narrator.succeed(mina.at(first, &["auth", "whoami"])?)?;
+    narrator.succeed(mina.at(first, &["get", "configmaps"])?)?;
 
     if stage.pair.is_some() {
         narrator.step(&format!("The audit log of {} knows who it was", first.id));
@@ -63,7 +75,11 @@ pub(super) fn next(first: &Member, place: &Place) -> Vec<String> {
 impl Person {
     /// kubectl as this person in one cluster.
     fn at(&self, member: &Member, arguments: &[&str]) -> Result<Command> {
-        self.kubectl.command(&[&["--context", &member.id, "-n", member.namespace], arguments].concat())
+        let context = format!("{}{}", member.id, self.at);
+        let words = [&["--context", &context, "-n", member.namespace], arguments].concat();
+        let mut command = self.kubectl.command(&words)?;
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        Ok(command)
     }
 }
 
@@ -87,7 +103,52 @@ fn log_in(narrator: &Narrator, place: &Place, name: &str) -> Result<Person> {
     let mut command = place.command(&["cluster", "kubeconfig", "--all", "--token-file"])?;
     command.arg(&token_file);
     narrator.keep(command, &kubeconfig)?;
-    Ok(Person { kubectl: Kubectl::new(kubeconfig) })
+    Ok(Person { kubectl: Kubectl::new(kubeconfig), environment: Vec::new(), at: String::new() })
+}
+
+/// By the plugin, which opens a browser. Where there is no display, one without a window does what she would do.
+fn log_in_in_a_browser(narrator: &Narrator, place: &Place) -> Result<Person> {
+    let dir = place.path("..").canonicalize()?;
+    let testbed = std::env::current_exe()?;
+    let browser = dir.join("browse");
+    fs::write(
+        &browser,
+        format!(
+            "#!/bin/sh\nexec {} browse --dir {dir} \"$1\" >{dir}/browse.log 2>&1\n",
+            testbed.display(),
+            dir = dir.display()
+        ),
+    )?;
+    fs::set_permissions(&browser, fs::Permissions::from_mode(0o755))?;
+    let gateway = ["--gateway", &place.url(), "--certificate-authority", &place.path("state/ca.crt").to_string_lossy()]
+        .map(str::to_owned);
+    let plugin = |words: &[&str]| {
+        let mut command = Command::new(reaper::sibling("kubectl-gatewarden").context("the plugin is not built")?);
+        command.args(words).args(&gateway).env("XDG_CACHE_HOME", dir.join("mina")).env("BROWSER", &browser);
+        for name in ["SSH_CONNECTION", "SSH_TTY"] {
+            command.env_remove(name);
+        }
+        Ok::<_, anyhow::Error>(command)
+    };
+    let logged_in = narrator.succeed(plugin(&["login"])?);
+    logged_in.with_context(|| fs::read_to_string(dir.join("browse.log")).unwrap_or_default())?;
+    narrator.tell("What she saw, and the pictures of it:");
+    // The plugin has its answer before the browser shows the last page.
+    let seen =
+        wait::until("the last page", wait::START, || Ok(seen(&dir).ok().filter(|seen| seen.contains("3-done"))))?;
+    seen.lines().for_each(|line| narrator.tell(&format!("  {line}")));
+    let kubeconfig = dir.join("mina.kubeconfig");
+    narrator.keep(plugin(&["kubeconfig"])?, &kubeconfig)?;
+    let path = std::env::var("PATH").unwrap_or_default();
+    let beside = testbed.parent().context("a folder")?.display().to_string();
+    Ok(Person {
+        kubectl: Kubectl::new(kubeconfig),
+        at: format!("@localhost:{}", place.port),
+        environment: vec![
+            ("PATH", format!("{beside}:{path}")),
+            ("XDG_CACHE_HOME", dir.join("mina").display().to_string()),
+        ],
+    })
 }
 
 /// The answer as it came, but for the one thing that must not be read over a shoulder.
