@@ -1,6 +1,7 @@
 //! The gateway's OpenID Connect issuer, as this client meets it.
 
 mod browser;
+mod callback;
 mod device;
 
 use std::time::Duration;

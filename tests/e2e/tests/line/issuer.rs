@@ -59,7 +59,7 @@ impl Visitor {
     }
 
     /// Fills in the form of a login page.
-    fn log_in(&mut self, page: &Answer, person: &str) -> Result<Answer> {
+    pub(crate) fn log_in(&mut self, page: &Answer, person: &str) -> Result<Answer> {
         ensure!(page.status == 200, "{} {}", page.status, page.text());
         let (flow, form, password) = (field(page, "flow")?, field(page, "form")?, people::password(person));
         let fields = [

@@ -1,5 +1,7 @@
 //! The kubectl plugin, as a person on a jump host uses it: no display, no browser, many kubectls at once.
 
+mod browser;
+
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -13,7 +15,7 @@ use crate::issuer::Visitor;
 
 /// What is proven here.
 pub(crate) fn facts() -> Vec<Case<Bed>> {
-    facts![
+    let own = facts![
         twenty_plugins_with_nothing_kept_are_one_login,
         a_token_that_is_over_is_refreshed_once_for_all,
         a_login_that_is_killed_holds_up_nobody,
@@ -22,7 +24,8 @@ pub(crate) fn facts() -> Vec<Case<Bed>> {
         a_gateway_that_is_down_fails_all_who_wait_at_once,
         a_login_that_cannot_be_found_is_no_logout,
         what_cannot_be_read_is_kept_aside_and_somebody_logs_in_anew,
-    ]
+    ];
+    own.into_iter().chain(browser::facts()).collect()
 }
 
 const CROWD: usize = 20;
