@@ -42,6 +42,11 @@ pub(crate) fn exec_info() -> Result<Option<ExecInfo>, Failure> {
     read.map(Some).map_err(|error| Failure::Usage(format!("KUBERNETES_EXEC_INFO is no ExecCredential: {error}")))
 }
 
+/// What a variable says; nothing when it says nothing.
+pub(crate) fn given(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.is_empty())
+}
+
 /// The folder for what may be lost: `$XDG_CACHE_HOME`, or the one that the system has for it.
 pub(crate) fn cache_folder() -> Result<PathBuf, Failure> {
     let given = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);

@@ -12,14 +12,19 @@ use ureq::http::{Response, Uri};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
-use ureq::{Agent, Body};
+use ureq::{Agent, Body, RequestBuilder};
+use url::Url;
 
 use crate::environment;
 use crate::failure::Failure;
+use crate::proxy::{self, Proxies, is_local};
 
 /// A client that trusts one authority, or what the system trusts.
 #[derive(Debug)]
-pub(crate) struct Http(Agent);
+pub(crate) struct Http {
+    agent: Agent,
+    proxies: Proxies,
+}
 
 /// An answer whose body is JSON, or nothing that we can read.
 #[derive(Debug)]
@@ -57,26 +62,37 @@ impl Http {
             .http_status_as_error(false)
             .timeout_global(Some(TIMEOUT))
             .user_agent(agent)
+            // Each request has its own: what is on this machine is not asked for elsewhere.
+            .proxy(None)
             .build();
-        Ok(Self(Agent::with_parts(config, DefaultConnector::default(), Names)))
+        let agent = Agent::with_parts(config, DefaultConnector::default(), Names);
+        Ok(Self { agent, proxies: proxy::given() })
     }
 
     pub(crate) fn get(&self, url: &str, token: Option<&str>) -> Result<Answer, Failure> {
-        let request = self.0.get(url).header("accept", "application/json");
+        let request = self.on_its_way(self.agent.get(url), url)?.header("accept", "application/json");
         let request = token.into_iter().fold(request, |request, token| request.header("authorization", bearer(token)));
         read(url, request.call())
     }
 
     pub(crate) fn delete(&self, url: &str, token: &str) -> Result<Answer, Failure> {
-        read(url, self.0.delete(url).header("authorization", bearer(token)).call())
+        let request = self.on_its_way(self.agent.delete(url), url)?;
+        read(url, request.header("authorization", bearer(token)).call())
     }
 
     pub(crate) fn post_form(&self, url: &str, fields: &[(&str, &str)]) -> Result<Answer, Failure> {
-        read(url, self.0.post(url).send_form(fields.iter().copied()))
+        read(url, self.on_its_way(self.agent.post(url), url)?.send_form(fields.iter().copied()))
     }
 
     pub(crate) fn post_json(&self, url: &str, body: &Value) -> Result<Answer, Failure> {
-        read(url, self.0.post(url).send_json(body))
+        read(url, self.on_its_way(self.agent.post(url), url)?.send_json(body))
+    }
+
+    /// A request that goes through the proxy of its host, where there is one.
+    fn on_its_way<B>(&self, request: RequestBuilder<B>, url: &str) -> Result<RequestBuilder<B>, Failure> {
+        let parsed = Url::parse(url).map_err(|error| Failure::other(format!("{url}: {error}")))?;
+        let proxy = self.proxies.of(parsed.host_str().unwrap_or_default())?;
+        Ok(request.config().proxy(proxy).build())
     }
 }
 
@@ -147,7 +163,7 @@ struct Names;
 impl Resolver for Names {
     fn resolve(&self, uri: &Uri, config: &Config, timeout: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
         let host = uri.host().unwrap_or_default();
-        if host != "localhost" && !host.ends_with(".localhost") {
+        if !is_local(host) || host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok() {
             return DefaultResolver::default().resolve(uri, config, timeout);
         }
         let mut found = self.empty();

@@ -2,7 +2,7 @@
 //!
 //! kubectl starts this program for each of its own starts, so the usual case is short: read one file, print one token
 //! (`cache/`). Only when the token is over is a lock taken, so that of any number of processes one refreshes or logs in
-//! (`session.rs`), over HTTP (`http.rs`) by the gateway's OpenID Connect issuer (`issuer/`).
+//! (`session.rs`), over HTTP (`http.rs`, `proxy.rs`) by the gateway's OpenID Connect issuer (`issuer/`).
 
 mod arguments;
 mod cache;
@@ -11,6 +11,7 @@ mod environment;
 mod failure;
 mod http;
 mod issuer;
+mod proxy;
 mod session;
 
 use std::process::ExitCode;

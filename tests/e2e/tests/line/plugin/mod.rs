@@ -1,6 +1,7 @@
 //! The kubectl plugin, as a person on a jump host uses it: no display, no browser, many kubectls at once.
 
 mod browser;
+mod proxy;
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -25,7 +26,7 @@ pub(crate) fn facts() -> Vec<Case<Bed>> {
         a_login_that_cannot_be_found_is_no_logout,
         what_cannot_be_read_is_kept_aside_and_somebody_logs_in_anew,
     ];
-    own.into_iter().chain(browser::facts()).collect()
+    own.into_iter().chain(browser::facts()).chain(proxy::facts()).collect()
 }
 
 const CROWD: usize = 20;
