@@ -61,8 +61,8 @@ pub use control::{Control, ControlParts, Settings};
 pub use explain::{Described, Explained, Now};
 pub use identity::{InvalidSubject, SessionIdentity, Subject, WithheldGroup};
 pub use issuer::{
-    CLUSTER_CLAIM, Client, ClientSecret, ClusterSubject, ClusterToken, ClusterTokenError, ClusterTokens, IssuerConfig,
-    console,
+    Alg, CLUSTER_CLAIM, Client, ClientSecret, ClusterSubject, ClusterToken, ClusterTokenError, ClusterTokens,
+    IssuerConfig, console,
 };
 pub use keys::{KeyFault, KeyFile};
 pub use login::{LoginDone, LoginError, LoginRequest};

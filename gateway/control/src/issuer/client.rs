@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use url::{Host, Url};
 
-use super::ClientSecret;
+use super::{Alg, ClientSecret};
 
 /// A program that logs people in through the issuer (RFC 6749 §2), or asks what others' tokens are worth. All prove by
 /// PKCE (RFC 7636) that an answer is theirs; those that run on a server hold a secret besides.
@@ -22,6 +22,8 @@ pub struct Client {
     pub post_logout_redirect_uris: Vec<String>,
     /// Whether it is the site's own. For others people are asked whether they agree to what it learns.
     pub first_party: bool,
+    /// How its ID tokens are signed.
+    pub id_token_alg: Alg,
     /// What it proves itself by, where it can keep a secret.
     pub secret: Option<ClientSecret>,
     /// Whether people's access tokens are presented to it, so that it may ask what those of any client are worth.
@@ -42,6 +44,7 @@ impl Client {
             kubectl: true,
             post_logout_redirect_uris: Vec::new(),
             first_party: true,
+            id_token_alg: Alg::Es256,
             secret: None,
             resource_server: false,
         }

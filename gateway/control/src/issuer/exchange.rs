@@ -313,7 +313,7 @@ impl Issuer {
         let keys = self.keys().all();
         Ok(TokenSet {
             access_token: jwt::sign(&keys, now, Kind::Access, &opens)?,
-            id_token: jwt::sign(&keys, now, Kind::Id, &about_them)?,
+            id_token: jwt::sign_by(&keys, now, (client.id_token_alg, Kind::Id), &about_them)?,
             refresh_token: None,
             expires_in: ends.duration_since(now).try_into().unwrap_or_default(),
             scope: scope.to_owned(),

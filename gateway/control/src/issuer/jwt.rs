@@ -3,12 +3,12 @@
 //! Only our own are read here. So the header is not read but compared, byte for byte, with those that we write: there
 //! is no algorithm to choose, no key to be led to, and one spelling for each token.
 
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::key_pair::Alg;
 use super::signing::{SigningKey, signer};
 use crate::keys::KeyFault;
 
@@ -82,10 +82,23 @@ pub(crate) fn sign(
     kind: Kind,
     claims: &impl Serialize,
 ) -> Result<String, KeyFault> {
-    let key = signer(keys, now).ok_or(KeyFault::Crypto)?;
+    sign_by(keys, now, (Alg::Es256, kind), claims)
+}
+
+/// The same by another algorithm.
+///
+/// # Errors
+/// As [`sign`].
+pub(crate) fn sign_by(
+    keys: &[SigningKey],
+    now: Timestamp,
+    (alg, kind): (Alg, Kind),
+    claims: &impl Serialize,
+) -> Result<String, KeyFault> {
+    let key = signer(keys, alg, now).ok_or(KeyFault::Crypto)?;
     let claims = serde_json::to_vec(claims).map_err(|_| KeyFault::Crypto)?;
     let mut text = format!("{}.{}", header(key, kind), URL_SAFE_NO_PAD.encode(claims));
-    let signature = key.sign(text.as_bytes())?;
+    let signature = key.pair().sign(text.as_bytes())?;
     text.push('.');
     URL_SAFE_NO_PAD.encode_string(signature, &mut text);
     Ok(text)
@@ -103,11 +116,14 @@ pub(crate) fn verify(keys: &[SigningKey], now: Timestamp, text: &str) -> Option<
     let (key, kind) =
         known.flat_map(|key| Kind::READ.map(|kind| (key, kind))).find(|(key, kind)| header(key, *kind) == head)?;
     let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;
-    UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, key.public()).verify(signed.as_bytes(), &signature).ok()?;
+    if !key.pair().verifies(signed.as_bytes(), &signature) {
+        return None;
+    }
     let claims = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).ok()?).ok()?;
     Some((kind, claims))
 }
 
 fn header(key: &SigningKey, kind: Kind) -> String {
-    URL_SAFE_NO_PAD.encode(format!(r#"{{"alg":"ES256","typ":"{}","kid":"{}"}}"#, kind.typ(), key.kid()))
+    let (alg, typ, kid) = (key.alg().name(), kind.typ(), key.kid());
+    URL_SAFE_NO_PAD.encode(format!(r#"{{"alg":"{alg}","typ":"{typ}","kid":"{kid}"}}"#))
 }

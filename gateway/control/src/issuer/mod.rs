@@ -5,7 +5,7 @@
 //! | Who may ask? | `client.rs`, and how it proves itself, `client_secret.rs` |
 //! | What is under way? | `authorization.rs`: the code flow (RFC 6749 with RFC 7636) and the device flow (RFC 8628) |
 //! | What does a cluster get that trusts us? | `cluster.rs` |
-//! | What does a client get? | `exchange.rs`: `jwt.rs` signed by `signing.rs`, and a `refresh_token.rs` |
+//! | What does a client get? | `exchange.rs`: `jwt.rs` signed by `signing.rs` with a `key_pair.rs`, and a `refresh_token.rs` |
 //! | How does one get a token for a single cluster? | `narrow.rs` (RFC 8693) |
 //! | How do people end it? | `logout.rs` |
 //! | What is a token worth now? | `introspect.rs` |
@@ -19,6 +19,7 @@ mod exchange;
 mod http;
 mod introspect;
 mod jwt;
+mod key_pair;
 pub(crate) mod logout;
 mod narrow;
 mod refresh_token;
@@ -29,6 +30,7 @@ pub use client::Client;
 pub use client_secret::ClientSecret;
 pub use cluster::{CLAIM as CLUSTER_CLAIM, ClusterSubject, ClusterToken, ClusterTokenError, ClusterTokens};
 pub use http::router as console;
+pub use key_pair::Alg;
 pub(crate) use secret::Random;
 use signing::SigningKeys;
 
@@ -54,6 +56,13 @@ pub struct IssuerConfig {
     pub clients: Vec<Client>,
 }
 
+impl IssuerConfig {
+    /// Whether anything is signed so.
+    pub(crate) fn signs_by(&self, alg: Alg) -> bool {
+        alg == Alg::Es256 || self.clients.iter().any(|client| client.id_token_alg == alg)
+    }
+}
+
 /// How long a token is good for.
 pub(crate) const TOKEN_LIFE: Duration = Duration::from_mins(15);
 /// How often the keys are looked at.
@@ -72,8 +81,13 @@ pub(crate) struct Issuer {
 impl Issuer {
     pub(crate) fn new(config: IssuerConfig, keys: &KeyFile) -> Self {
         let origin = config.url.strip_suffix(PATH).unwrap_or(&config.url).to_owned();
-        let (signing, forms) = (SigningKeys::new(keys.signing().clone()), keys.forms().clone());
+        let algs = Alg::ALL.into_iter().filter(|alg| config.signs_by(*alg)).collect();
+        let (signing, forms) = (SigningKeys::new(keys.signing().clone(), algs), keys.forms().clone());
         Self { config, origin, keys: signing, refreshes: Tokens::refresh(keys), forms }
+    }
+
+    pub(crate) fn signs_by(&self, alg: Alg) -> bool {
+        self.config.signs_by(alg)
     }
 
     pub(crate) fn url(&self) -> &str {

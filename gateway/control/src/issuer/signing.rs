@@ -1,4 +1,4 @@
-//! The keys by which the issuer signs: ECDSA on P-256 (ES256, RFC 7518 §3.4).
+//! The keys by which the issuer signs, in a row for each algorithm that somebody needs.
 //!
 //! Each signs for [`PERIOD`]. The next is published [`AHEAD`] of its first signature, so that whoever caches our keys
 //! knows it by then, and an old one stays published until its last token is over.
@@ -6,15 +6,11 @@
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use aws_lc_rs::digest::{SHA256, digest};
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use sqlx::FromRow;
 
+use super::key_pair::{Alg, Made, Pair};
 use crate::keys::{KeyFault, Seals};
 use crate::store::{Change, Store, StoreFault, Write, millis, moment};
 
@@ -29,13 +25,15 @@ const BEHIND: Duration = Duration::from_hours(24);
 #[derive(Debug)]
 pub(crate) struct SigningKeys {
     seals: Seals,
+    /// The algorithms that somebody needs: no key is made for others.
+    needed: Vec<Alg>,
     keys: RwLock<Arc<[SigningKey]>>,
 }
 
 /// One key.
 pub(crate) struct SigningKey {
     kid: String,
-    pair: EcdsaKeyPair,
+    pair: Pair,
     signs_at: Timestamp,
     retires_at: Timestamp,
 }
@@ -66,8 +64,8 @@ struct Row {
 }
 
 impl SigningKeys {
-    pub(crate) fn new(seals: Seals) -> Self {
-        Self { seals, keys: RwLock::new(Arc::new([])) }
+    pub(crate) fn new(seals: Seals, needed: Vec<Alg>) -> Self {
+        Self { seals, needed, keys: RwLock::new(Arc::new([])) }
     }
 
     /// Reads the keys, makes the next one when it is due, and forgets those whose tokens are all over.
@@ -75,51 +73,53 @@ impl SigningKeys {
     /// # Errors
     /// As [`SigningFault`] says; the keys that were known stay in use.
     pub(crate) async fn tend(&self, store: &Store) -> Result<(), SigningFault> {
-        let found = self.read(rows(&mut *store.read().await?).await?)?;
-        let now = store.now();
-        if is_due(&found, now) {
-            return self.add(store).await;
+        let mut found = self.read(&mut *store.read().await?).await?;
+        for alg in self.needed.iter().copied() {
+            if is_due(&found, alg, store.now()) {
+                found = self.add(store, alg).await?;
+            }
         }
         self.replace(found);
         Ok(())
     }
 
-    async fn add(&self, store: &Store) -> Result<(), SigningFault> {
+    async fn add(&self, store: &Store, alg: Alg) -> Result<Vec<SigningKey>, SigningFault> {
+        // Before the store is locked: an RSA key takes its time.
+        let Made { pair, pkcs8 } = Pair::make(alg)?;
         let mut write = store.write().await?;
         // Another replica may have been quicker.
-        let mut found = self.read(rows(write.connection()).await?)?;
-        if is_due(&found, write.at()) {
-            let last = found.iter().map(|key| key.signs_at).max();
+        let mut found = self.read(write.connection()).await?;
+        if is_due(&found, alg, write.at()) {
             // The first signs at once; there is nobody yet who could have cached others. So does one that comes late.
-            let next = last.map_or(write.at(), |last| later(last, PERIOD).max(write.at()));
-            let Made { key, pkcs8 } = SigningKey::make(next)?;
+            let next = last(&found, alg).map_or(write.at(), |last| later(last, PERIOD).max(write.at()));
+            let key = SigningKey::new(pair, next);
             insert(&mut write, &key, &self.seals.seal(&key.kid, &pkcs8)?).await?;
             let over = millis(write.at());
-            sqlx::query("DELETE FROM signing_keys WHERE retires_at < ?")
-                .bind(over)
-                .execute(write.connection())
-                .await
-                .map_err(StoreFault::from)?;
+            sqlx::query(forget(alg)).bind(over).execute(write.connection()).await.map_err(StoreFault::from)?;
             write.commit(Change::SigningKeyMade(key.kid.clone())).await?;
             found.push(key);
         }
-        self.replace(found);
-        Ok(())
+        Ok(found)
     }
 
-    fn read(&self, rows: Vec<Row>) -> Result<Vec<SigningKey>, SigningFault> {
-        let open = |row: Row| {
-            let sealed = || SigningFault::Sealed(row.kid.clone());
-            let pkcs8 = self.seals.open(&row.kid, &row.sealed).ok_or_else(sealed)?;
-            let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &pkcs8);
-            Ok(SigningKey {
-                pair: pair.map_err(|_| sealed())?,
-                kid: row.kid,
-                signs_at: moment(row.signs_at),
-                retires_at: moment(row.retires_at),
-            })
-        };
-        rows.into_iter().map(open).collect()
+    async fn read(&self, connection: &mut sqlx::SqliteConnection) -> Result<Vec<SigningKey>, SigningFault> {
+        let mut found = Vec::new();
+        for alg in Alg::ALL {
+            for row in rows(connection, alg).await? {
+                found.push(self.open(alg, row)?);
+            }
+        }
+        Ok(found)
+    }
+
+    fn open(&self, alg: Alg, row: Row) -> Result<SigningKey, SigningFault> {
+        let opened = self.seals.open(&row.kid, &row.sealed).and_then(|pkcs8| Pair::open(alg, &pkcs8));
+        Ok(SigningKey {
+            pair: opened.ok_or_else(|| SigningFault::Sealed(row.kid.clone()))?,
+            kid: row.kid,
+            signs_at: moment(row.signs_at),
+            retires_at: moment(row.retires_at),
+        })
     }
 
     fn replace(&self, keys: Vec<SigningKey>) {
@@ -139,28 +139,48 @@ impl SigningKeys {
     }
 }
 
-/// The key that signs now: the youngest whose time has come.
-pub(crate) fn signer(keys: &[SigningKey], now: Timestamp) -> Option<&SigningKey> {
-    keys.iter().filter(|key| key.signs_at <= now && key.retires_at > now).max_by_key(|key| key.signs_at)
+/// The key that signs now by an algorithm: the youngest whose time has come.
+pub(crate) fn signer(keys: &[SigningKey], alg: Alg, now: Timestamp) -> Option<&SigningKey> {
+    let able = keys.iter().filter(|key| key.alg() == alg && key.signs_at <= now && key.retires_at > now);
+    able.max_by_key(|key| key.signs_at)
 }
 
-fn is_due(keys: &[SigningKey], now: Timestamp) -> bool {
-    let last = keys.iter().map(|key| key.signs_at).max();
-    last.is_none_or(|last| later(last, PERIOD - AHEAD) <= now)
+fn is_due(keys: &[SigningKey], alg: Alg, now: Timestamp) -> bool {
+    last(keys, alg).is_none_or(|last| later(last, PERIOD - AHEAD) <= now)
+}
+
+fn last(keys: &[SigningKey], alg: Alg) -> Option<Timestamp> {
+    keys.iter().filter(|key| key.alg() == alg).map(|key| key.signs_at).max()
 }
 
 fn later(moment: Timestamp, by: Duration) -> Timestamp {
     moment.saturating_add(by).unwrap_or(Timestamp::MAX)
 }
 
-async fn rows(connection: &mut sqlx::SqliteConnection) -> Result<Vec<Row>, StoreFault> {
-    let sql = "SELECT kid, sealed, signs_at, retires_at FROM signing_keys ORDER BY signs_at";
+async fn rows(connection: &mut sqlx::SqliteConnection, alg: Alg) -> Result<Vec<Row>, StoreFault> {
+    let sql = match alg {
+        Alg::Es256 => "SELECT kid, sealed, signs_at, retires_at FROM signing_keys ORDER BY signs_at",
+        Alg::Rs256 => "SELECT kid, sealed, signs_at, retires_at FROM signing_keys_rs256 ORDER BY signs_at",
+    };
     Ok(sqlx::query_as(sql).fetch_all(connection).await?)
 }
 
+const fn forget(alg: Alg) -> &'static str {
+    match alg {
+        Alg::Es256 => "DELETE FROM signing_keys WHERE retires_at < ?",
+        Alg::Rs256 => "DELETE FROM signing_keys_rs256 WHERE retires_at < ?",
+    }
+}
+
 async fn insert(write: &mut Write, key: &SigningKey, sealed: &[u8]) -> Result<(), StoreFault> {
+    let sql = match key.alg() {
+        Alg::Es256 => "INSERT INTO signing_keys (kid, sealed, created_at, signs_at, retires_at) VALUES (?, ?, ?, ?, ?)",
+        Alg::Rs256 => {
+            "INSERT INTO signing_keys_rs256 (kid, sealed, created_at, signs_at, retires_at) VALUES (?, ?, ?, ?, ?)"
+        }
+    };
     let at = millis(write.at());
-    sqlx::query("INSERT INTO signing_keys (kid, sealed, created_at, signs_at, retires_at) VALUES (?, ?, ?, ?, ?)")
+    sqlx::query(sql)
         .bind(&key.kid)
         .bind(sealed)
         .bind(at)
@@ -171,21 +191,17 @@ async fn insert(write: &mut Write, key: &SigningKey, sealed: &[u8]) -> Result<()
     Ok(())
 }
 
-/// A new key, and its private half as it is sealed (PKCS #8).
-struct Made {
-    key: SigningKey,
-    pkcs8: zeroize::Zeroizing<Vec<u8>>,
-}
-
 impl SigningKey {
-    fn make(signs_at: Timestamp) -> Result<Made, KeyFault> {
-        let pkcs8 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new());
-        let pkcs8 = zeroize::Zeroizing::new(pkcs8.map_err(|_| KeyFault::Crypto)?.as_ref().to_vec());
-        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &pkcs8);
-        let pair = pair.map_err(|_| KeyFault::Crypto)?;
-        let retires_at = later(signs_at, PERIOD + BEHIND);
-        let kid = thumbprint(&pair);
-        Ok(Made { key: Self { kid, pair, signs_at, retires_at }, pkcs8 })
+    fn new(pair: Pair, signs_at: Timestamp) -> Self {
+        Self { kid: pair.thumbprint(), pair, signs_at, retires_at: later(signs_at, PERIOD + BEHIND) }
+    }
+
+    pub(crate) const fn alg(&self) -> Alg {
+        self.pair.alg()
+    }
+
+    pub(crate) const fn pair(&self) -> &Pair {
+        &self.pair
     }
 
     pub(crate) fn kid(&self) -> &str {
@@ -196,20 +212,8 @@ impl SigningKey {
         self.retires_at
     }
 
-    /// The public point, uncompressed.
-    pub(crate) fn public(&self) -> &[u8] {
-        self.pair.public_key().as_ref()
-    }
-
-    /// The signature as JOSE has it: r and s, 32 bytes each (RFC 7518 §3.4).
-    pub(crate) fn sign(&self, message: &[u8]) -> Result<Vec<u8>, KeyFault> {
-        let signature = self.pair.sign(&SystemRandom::new(), message).map_err(|_| KeyFault::Crypto)?;
-        Ok(signature.as_ref().to_vec())
-    }
-
     fn jwk(&self) -> Value {
-        let (x, y) = coordinates(&self.pair);
-        json!({ "kty": "EC", "crv": "P-256", "alg": "ES256", "use": "sig", "kid": self.kid, "x": x, "y": y })
+        self.pair.jwk(&self.kid)
     }
 }
 
@@ -219,20 +223,6 @@ impl std::fmt::Debug for SigningKey {
     }
 }
 
-/// The name of a key follows from the key (RFC 7638 §3).
-fn thumbprint(pair: &EcdsaKeyPair) -> String {
-    let (x, y) = coordinates(pair);
-    let text = format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#);
-    URL_SAFE_NO_PAD.encode(digest(&SHA256, text.as_bytes()))
-}
-
-/// x and y as base64url, out of `04 ‖ x ‖ y` (SEC 1 §2.3.3).
-fn coordinates(pair: &EcdsaKeyPair) -> (String, String) {
-    let point = pair.public_key().as_ref();
-    let part = |range| URL_SAFE_NO_PAD.encode(point.get(range).unwrap_or_default());
-    (part(1..33), part(33..65))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -240,13 +230,19 @@ mod tests {
 
     #[tokio::test]
     async fn the_next_key_is_known_before_it_signs_and_the_old_one_while_its_tokens_live() {
-        let site = Site::open().await;
+        for alg in Alg::ALL {
+            rotates(alg).await;
+        }
+    }
+
+    async fn rotates(alg: Alg) {
+        let site = Site::with_an_old_client().await;
         let keys = site.control.issuer().expect("an issuer").keys();
-        let signs = |at| signer(&keys.all(), at).map(|key| key.kid().to_owned()).expect("a signer");
+        let signs = |at| signer(&keys.all(), alg, at).map(|key| key.kid().to_owned()).expect("a signer");
         let shown = || {
             let jwks = keys.jwks(site.control.store().now());
-            let kid = |key: &Value| key["kid"].as_str().expect("a kid").to_owned();
-            jwks["keys"].as_array().expect("keys").iter().map(kid).collect::<Vec<_>>()
+            let of_alg = jwks["keys"].as_array().expect("keys").iter().filter(|key| key["alg"] == alg.name());
+            of_alg.map(|key| key["kid"].as_str().expect("a kid").to_owned()).collect::<Vec<_>>()
         };
         let now = || site.control.store().now();
         let first = signs(now());
@@ -264,16 +260,34 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn no_key_is_made_that_nobody_needs() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let key_file = crate::KeyFile::open_or_create(&folder.path().join("key")).expect("keys");
+        let clock = std::sync::Arc::new(auth_core::testing::ManualClock::new());
+        let store = Store::open(&folder.path().join("db"), clock).await.expect("a store");
+        let algs = |keys: &SigningKeys| keys.all().iter().map(SigningKey::alg).collect::<Vec<_>>();
+        let one = SigningKeys::new(key_file.signing().clone(), vec![Alg::Es256]);
+        one.tend(&store).await.expect("tended");
+        assert_eq!(algs(&one), [Alg::Es256]);
+        let both = SigningKeys::new(key_file.signing().clone(), Alg::ALL.into());
+        both.tend(&store).await.expect("tended");
+        assert_eq!(algs(&both), Alg::ALL, "once a client needs it");
+        one.tend(&store).await.expect("tended");
+        assert_eq!(algs(&one), Alg::ALL, "and what it signed is known when it does not any more");
+    }
+
+    #[tokio::test]
     async fn a_second_replica_has_the_same_keys_and_another_key_file_opens_none() {
         let site = Site::open().await;
         let ours = site.control.issuer().expect("an issuer").keys();
         let key_file = crate::KeyFile::open_or_create(&site.keys).expect("keys");
-        let other = SigningKeys::new(key_file.signing().clone());
+        let other = SigningKeys::new(key_file.signing().clone(), vec![Alg::Es256]);
         other.tend(site.control.store()).await.expect("tended");
         assert_eq!(other.jwks(Timestamp::UNIX_EPOCH), ours.jwks(Timestamp::UNIX_EPOCH));
         let folder = tempfile::tempdir().expect("a folder");
         let stranger = crate::KeyFile::open_or_create(&folder.path().join("key")).expect("keys");
-        let fault = SigningKeys::new(stranger.signing().clone()).tend(site.control.store()).await.expect_err("sealed");
+        let theirs = SigningKeys::new(stranger.signing().clone(), vec![Alg::Es256]);
+        let fault = theirs.tend(site.control.store()).await.expect_err("sealed");
         assert!(fault.to_string().contains("key file"), "{fault}");
     }
 }

@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use tokio_util::task::TaskTracker;
 
 use crate::{
-    Admin, ChangeEvent, Client, ClientSecret, Control, ControlParts, Events, IssuerConfig, KeyFile, LoginDone,
+    Admin, Alg, ChangeEvent, Client, ClientSecret, Control, ControlParts, Events, IssuerConfig, KeyFile, LoginDone,
     LoginError, LoginRequest, ProviderEntry, Registry, Settings, Store,
 };
 
@@ -198,6 +198,21 @@ fn issuer() -> IssuerConfig {
     }
 }
 
+/// An issuer with a client besides that knows RS256 alone. Its key takes a while to make.
+fn issuer_for_an_old_client() -> IssuerConfig {
+    let old = Client {
+        id: "old".to_owned(),
+        redirect_uris: vec!["https://old.test/cb".to_owned()],
+        id_token_alg: Alg::Rs256,
+        secret: ClientSecret::new(SECRET),
+        kubectl: false,
+        ..Client::plugin()
+    };
+    let mut issuer = issuer();
+    issuer.clients.push(old);
+    issuer
+}
+
 /// Everything a test needs, on one temporary folder.
 pub(crate) struct Site {
     pub(crate) folder: tempfile::TempDir,
@@ -213,7 +228,15 @@ impl Site {
         Self::with(AccessPolicy::default(), Settings::default()).await
     }
 
+    pub(crate) async fn with_an_old_client() -> Self {
+        Self::of((AccessPolicy::default(), Settings::default(), issuer_for_an_old_client())).await
+    }
+
     pub(crate) async fn with(policy: AccessPolicy, settings: Settings) -> Self {
+        Self::of((policy, settings, issuer())).await
+    }
+
+    async fn of((policy, settings, issuer): (AccessPolicy, Settings, IssuerConfig)) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let clock = Arc::new(ManualClock::new());
         let people = HashMap::from([
@@ -230,7 +253,7 @@ impl Site {
             keys: KeyFile::open_or_create(&keys).expect("keys"),
             store,
             clock: Arc::<ManualClock>::clone(&clock),
-            issuer: Some(issuer()),
+            issuer: Some(issuer),
             settings,
         };
         let control = Control::start(parts).await.expect("started");

@@ -11,13 +11,14 @@ use serde_json::{Value, json};
 use super::client_auth::{METHODS, SECRET_METHODS};
 use super::issuer;
 use crate::control::Control;
+use crate::issuer::{Alg, Issuer};
 
 /// How long others may keep it: far shorter than a key is known before it signs.
 const KEPT: &str = "public, max-age=3600";
 
 pub(super) async fn configuration(State(control): State<Arc<Control>>) -> Result<impl IntoResponse, StatusCode> {
     let issuer = issuer(&control)?;
-    Ok(([(header::CACHE_CONTROL, KEPT)], Json(described(issuer.url()))))
+    Ok(([(header::CACHE_CONTROL, KEPT)], Json(described(issuer))))
 }
 
 pub(super) async fn jwks(State(control): State<Arc<Control>>) -> Result<impl IntoResponse, StatusCode> {
@@ -25,7 +26,9 @@ pub(super) async fn jwks(State(control): State<Arc<Control>>) -> Result<impl Int
     Ok(([(header::CACHE_CONTROL, KEPT)], Json(jwks)))
 }
 
-fn described(url: &str) -> Value {
+fn described(issuer: &Issuer) -> Value {
+    let url = issuer.url();
+    let algs: Vec<&str> = Alg::ALL.into_iter().filter(|alg| issuer.signs_by(*alg)).map(Alg::name).collect();
     let at = |path: &str| format!("{url}/{path}");
     json!({
         "issuer": url,
@@ -41,7 +44,7 @@ fn described(url: &str) -> Value {
         "response_modes_supported": ["query"],
         "grant_types_supported": super::token::GRANTS,
         "subject_types_supported": ["public"],
-        "id_token_signing_alg_values_supported": ["ES256"],
+        "id_token_signing_alg_values_supported": algs,
         "token_endpoint_auth_methods_supported": METHODS,
         "revocation_endpoint_auth_methods_supported": METHODS,
         "introspection_endpoint_auth_methods_supported": SECRET_METHODS,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use gatewarden_control::{Client, IssuerConfig};
+use gatewarden_control::{Alg, Client, IssuerConfig};
 use url::Url;
 
 use super::hosts::Hosts;
@@ -10,8 +10,17 @@ use super::listeners::Listeners;
 use crate::config::yaml::{Field, Node, Section};
 
 pub(in crate::config) const KEYS: &[&str] = &["url", "resource", "clients"];
-const CLIENT: &[&str] =
-    &["id", "name", "redirectUris", "kubectl", "secret", "resourceServer", "postLogoutRedirectUris", "firstParty"];
+const CLIENT: &[&str] = &[
+    "id",
+    "name",
+    "redirectUris",
+    "kubectl",
+    "secret",
+    "resourceServer",
+    "postLogoutRedirectUris",
+    "firstParty",
+    "idTokenSignedResponseAlg",
+];
 /// What the issuer's identifier ends with.
 const PATH: &str = "/oidc";
 
@@ -96,6 +105,9 @@ fn client(field: &Field<'_>, secrets: &mut Vec<SecretOfClient>) -> Option<Client
     let name = section.optional("name").and_then(|field| field.text());
     let flag = |key| section.optional(key).and_then(|field| field.flag()).unwrap_or(false);
     let (kubectl, resource_server) = (flag("kubectl"), flag("resourceServer"));
+    let algs = [Alg::Es256, Alg::Rs256].map(|alg| (alg.name(), alg));
+    let id_token_alg =
+        section.optional("idTokenSignedResponseAlg").and_then(|field| field.word(&algs)).unwrap_or(Alg::Es256);
     let first_party = section.optional("firstParty").and_then(|field| field.flag()).unwrap_or(true);
     let written = section.optional("secret");
     if resource_server && written.is_none() {
@@ -114,6 +126,7 @@ fn client(field: &Field<'_>, secrets: &mut Vec<SecretOfClient>) -> Option<Client
     let name = name.unwrap_or_else(|| id.clone());
     Some(Client {
         first_party,
+        id_token_alg,
         post_logout_redirect_uris,
         name,
         id,
@@ -203,6 +216,7 @@ mod tests {
             (clients("id: kubectl-gatewarden, redirectUris: [\"https://a.test/\"]"), "shipped plugin"),
             (clients("id: a, redirectUris: [\"https://a.test/\"], secrets: x"), "unknown key"),
             (clients("id: a, resourceServer: true"), "without a secret"),
+            (clients("id: a, redirectUris: [\"https://a.test/\"], idTokenSignedResponseAlg: HS256"), "RS256"),
             (
                 clients("id: a, redirectUris: [\"https://a.test/\"], postLogoutRedirectUris: [\"http://a.test/\"]"),
                 "postLogoutRedirectUris[0]",

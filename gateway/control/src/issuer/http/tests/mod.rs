@@ -4,6 +4,7 @@ mod consent;
 mod introspection;
 mod logout;
 mod narrowing;
+mod rs256;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
