@@ -210,6 +210,12 @@ mod tests {
         // The API takes neither of them there, and nothing else is on that host.
         assert_eq!(told("gw", "/api/v1/providers").await, (200, "nobody accept".to_owned()));
         assert_eq!(told("console.test", "/k8s/clusters/east/api").await.1, "nobody accept,authorization,cookie");
+        // Browsers carry an ID token to one place, and a token of ours to no other.
+        let hint = "id_token_hint=eyJhbGciOiJFUzI1NiIsInR5cCI6IkpXVCJ9.eyJi.c2lnbmF0dXJl";
+        assert!(told("console.test", &format!("/oidc/logout?{hint}")).await.1.starts_with("nobody "));
+        for (host, path) in [("console.test", "/login"), ("console.test", "/oidc/logout/x"), ("gw", "/oidc/logout")] {
+            assert!(!told(host, &format!("{path}?{hint}")).await.1.starts_with("nobody "), "{host} {path}");
+        }
     }
 
     #[tokio::test]

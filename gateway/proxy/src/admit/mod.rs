@@ -69,7 +69,7 @@ pub(crate) fn run(gate: &Gate, incoming: Incoming, record: &mut Record) -> Resul
     record.routed(&target);
     shape::check_headers(&head, snapshot.limits())?;
     let path = target.path();
-    if spill::holds_token(path.as_str().as_bytes()) {
+    if spill::holds_token(path.as_str().as_bytes()) && !is_logout(&target) {
         return Err(Refusal::bad_request(spill::WHERE_IT_BELONGS));
     }
     let info = RequestInfo::parse(&head.method, path.path(), path.query())
@@ -84,6 +84,12 @@ pub(crate) fn run(gate: &Gate, incoming: Incoming, record: &mut Record) -> Resul
     }
     public::pay(&admitted, now)?;
     Ok(Entry::Public(Public::of(admitted)))
+}
+
+/// Whether a browser comes to log out. It brings an ID token in its query (OpenID Connect RP-Initiated Logout 1.0 §2),
+/// and nothing there goes to a cluster. The log hides it all the same.
+fn is_logout(target: &Target) -> bool {
+    matches!(target, Target::Console { path } if path.path() == "/oidc/logout")
 }
 
 impl Admitted {

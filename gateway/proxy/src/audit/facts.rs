@@ -169,10 +169,11 @@ fn hide(query: &str) -> String {
 
 fn is_secret(pair: &str) -> bool {
     let name = pair.split('=').next().unwrap_or_default();
-    const SECRET: [&str; 11] = [
+    const SECRET: [&str; 12] = [
         "access_token",
         "token",
         "id_token",
+        "id_token_hint",
         "refresh_token",
         "code",
         "user_code",

@@ -73,10 +73,14 @@ async fn no_secret_is_on_record() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("audit.log");
     let world = world_with(&config(&path, WhenFull::Refuse));
-    answered(&world, request("/k8s/clusters/west/api?x=1&access_token=hunter2&Token=hunter2&y=2")).await;
+    answered(
+        &world,
+        request("/k8s/clusters/west/api?x=1&access_token=hunter2&Token=hunter2&id_token_hint=hunter2&y=2"),
+    )
+    .await;
     answered(&world, request("/api/v1/me").header("cookie", "hunter2")).await;
     let events = events(&world, &path).await;
-    assert_eq!(events[0].request_uri, "/api?x=1&access_token=hidden&Token=hidden&y=2");
+    assert_eq!(events[0].request_uri, "/api?x=1&access_token=hidden&Token=hidden&id_token_hint=hidden&y=2");
     let text = fs::read_to_string(&path).unwrap();
     assert!(!text.contains("hunter2") && !text.contains("secret"), "{text}");
 }
