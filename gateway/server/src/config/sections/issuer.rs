@@ -108,6 +108,12 @@ fn client(field: &Field<'_>, secrets: &mut Vec<SecretOfClient>) -> Option<Client
     let algs = [Alg::Es256, Alg::Rs256].map(|alg| (alg.name(), alg));
     let id_token_alg =
         section.optional("idTokenSignedResponseAlg").and_then(|field| field.word(&algs)).unwrap_or(Alg::Es256);
+    if kubectl && id_token_alg != Alg::Es256 {
+        section.fault(
+            "ID tokens that open clusters are signed by ES256: in RS256 they could not be told from those of others",
+            "remove `idTokenSignedResponseAlg`, or `kubectl`",
+        );
+    }
     let first_party = section.optional("firstParty").and_then(|field| field.flag()).unwrap_or(true);
     let written = section.optional("secret");
     if resource_server && written.is_none() {
@@ -217,6 +223,10 @@ mod tests {
             (clients("id: a, redirectUris: [\"https://a.test/\"], secrets: x"), "unknown key"),
             (clients("id: a, resourceServer: true"), "without a secret"),
             (clients("id: a, redirectUris: [\"https://a.test/\"], idTokenSignedResponseAlg: HS256"), "RS256"),
+            (
+                clients("id: a, redirectUris: [\"https://a.test/\"], idTokenSignedResponseAlg: RS256, kubectl: true"),
+                "told from those of others",
+            ),
             (
                 clients("id: a, redirectUris: [\"https://a.test/\"], postLogoutRedirectUris: [\"http://a.test/\"]"),
                 "postLogoutRedirectUris[0]",
