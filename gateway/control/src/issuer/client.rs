@@ -60,8 +60,14 @@ fn is_same_but_for_the_port(known: &str, asked: &str) -> bool {
     let Some(free) = Url::parse(known).ok().filter(is_loopback) else { return false };
     let Some(port) = Url::parse(asked).ok().filter(is_loopback).and_then(|url| url.port()) else { return false };
     let mut expected = free;
+    if expected.set_port(Some(port)).is_err() {
+        return false;
+    }
+    // An address without a path is parsed to one with a slash; kubelogin and others send it without.
+    let bare = expected.path() == "/" && expected.query().is_none() && !known.ends_with('/');
+    let expected = if bare { expected.as_str().trim_end_matches('/') } else { expected.as_str() };
     // Byte for byte: what only parses to the same (a user name, an escape, a dot segment) is another address.
-    expected.set_port(Some(port)).is_ok() && expected.as_str() == asked
+    expected == asked
 }
 
 /// Whether only this machine is reached by it. `localhost` counts: old clients can do no other.
@@ -110,6 +116,13 @@ mod tests {
             "",
         ] {
             assert!(!client.may_be_sent_to(bad), "{bad}");
+        }
+        let bare = Client { redirect_uris: vec!["http://localhost:8000".to_owned()], ..Client::plugin() };
+        assert!(bare.may_be_sent_to("http://localhost:8000") && bare.may_be_sent_to("http://localhost:18000"));
+        for bad in
+            ["http://localhost:18000/", "http://localhost:18000//", "http://localhost", "http://localhost:18000?x"]
+        {
+            assert!(!bare.may_be_sent_to(bad), "{bad}");
         }
         assert!(Client::plugin().may_be_sent_to("http://127.0.0.1:40123/callback"));
         assert!(Client::plugin().may_be_sent_to("http://[::1]:40123/callback"));

@@ -173,7 +173,11 @@ fn issuer() -> IssuerConfig {
         kubectl: false,
         ..Client::plugin()
     };
-    let kubelogin = Client { id: "kubelogin".to_owned(), ..Client::plugin() };
+    let kubelogin = Client {
+        id: "kubelogin".to_owned(),
+        redirect_uris: vec!["http://localhost:8000".to_owned()],
+        ..Client::plugin()
+    };
     let page = Client {
         id: "page".to_owned(),
         name: "A page".to_owned(),

@@ -2,6 +2,7 @@
 
 mod consent;
 mod introspection;
+mod kubelogin;
 mod logout;
 mod narrowing;
 mod rs256;
