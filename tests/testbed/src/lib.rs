@@ -41,7 +41,7 @@ mod cluster;
 mod crowd;
 mod gateway;
 mod kubectl;
-mod npm;
+pub mod npm;
 mod samba;
 mod site_issuer;
 mod slapd;

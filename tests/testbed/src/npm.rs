@@ -42,7 +42,7 @@ pub(crate) fn fetch() -> Result<()> {
 ///
 /// # Errors
 /// When they are not installed yet.
-pub(crate) fn link_into(folder: &Path) -> Result<()> {
+pub fn link_into(folder: &Path) -> Result<()> {
     let modules = dir().join("node_modules");
     ensure!(modules.is_dir(), "the npm packages are not installed yet: run `testbed fetch`");
     let link = folder.join("node_modules");

@@ -11,7 +11,7 @@ use crate::programs::say;
 
 /// A package of Debian and its kin, and the program by which its presence is known elsewhere too. One that brings modules
 /// alone, in a folder that differs by architecture, is known by its name.
-const PACKAGES: [(&str, &str); 27] = [
+const PACKAGES: [(&str, &str); 30] = [
     ("containerd", "containerd"),
     ("runc", "runc"),
     ("iptables", "iptables"),
@@ -39,6 +39,10 @@ const PACKAGES: [(&str, &str); 27] = [
     ("libnss3-tools", "certutil"),
     // Pages in Korean need its letters.
     ("fonts-nanum", "package:fonts-nanum"),
+    // Clients of the issuer that others wrote, in the distribution's version.
+    ("oidc-agent-cli", "oidc-gen"),
+    ("python3-authlib", "/usr/lib/python3/dist-packages/authlib/__init__.py"),
+    ("python3-requests", "/usr/lib/python3/dist-packages/requests/__init__.py"),
     // libFuzzer is C++.
     ("g++", "g++"),
 ];

@@ -17,6 +17,7 @@ mod gate;
 mod people;
 
 mod access;
+mod clients;
 mod disk;
 mod explain;
 mod faults;
@@ -63,6 +64,7 @@ fn cases() -> Vec<Case<Bed>> {
         disk::facts(),
         monitoring::facts(),
         openid::facts(),
+        clients::facts(),
         probes::facts(),
         trust::facts(),
         explain::facts(),
