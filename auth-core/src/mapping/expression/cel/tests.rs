@@ -141,29 +141,31 @@ fn the_worst_expressions_end_within_their_budget_and_give_nothing() {
 fn nothing_is_copied_that_was_not_paid_for() {
     let claims = vec!["claims"; 20].join(",");
     let entries: Vec<_> = (0..20).map(|key| format!("{key}: claims")).collect();
-    for copying in [
-        format!("[{claims}] == 1"),
-        format!("{{{}}} == 1", entries.join(",")),
-        format!("{{{}}}[7] == 1", entries.join(",")),
-        "claims.groups + claims.groups == 1".to_owned(),
-        "claims.?groups.hasValue() && false".to_owned(),
-        "claims[?'groups'].hasValue() && false".to_owned(),
-        "claims.groups[1.5] == 1".to_owned(),
-        "claims.?groups.orValue([]) == 1".to_owned(),
-        "claims.?groups.optMap(g, g).hasValue() && false".to_owned(),
-        "[optional.of(claims)].all(o, o.groups.hasValue() && o.groups.hasValue() && false)".to_owned(),
-        "[claims.?groups].map(o, o)[0] == 1".to_owned(),
-        "(true ? claims : claims).groups == 1".to_owned(),
-        "claims.groups.filter(y, true) == 1".to_owned(),
+    let swallowed = |copying: &str| format!("claims.groups.all(x, {copying} || true)");
+    let many = swallowed("o.groups.hasValue() && false");
+    for text in [
+        format!("[optional.of(claims)].all(o, {many})"),
+        swallowed(&format!("[{claims}] == 1")),
+        swallowed(&format!("{{{}}} == 1", entries.join(","))),
+        swallowed(&format!("{{{}}}[7] == 1", entries.join(","))),
+        swallowed("claims.groups + claims.groups == 1"),
+        swallowed("claims.?groups.hasValue() && false"),
+        swallowed("claims[?'groups'].hasValue() && false"),
+        swallowed("claims.groups[1.5] == 1"),
+        swallowed("claims.?groups.orValue([]) == 1"),
+        swallowed("claims.?groups.optMap(g, g).hasValue() && false"),
+        swallowed("[claims.?groups].map(o, o)[0] == 1"),
+        swallowed("(true ? claims : claims).groups == 1"),
+        swallowed("claims.groups.filter(y, true) == 1"),
     ] {
-        let program = program(&format!("claims.groups.all(x, {copying} || true)"));
+        let program = program(&text);
         let copies = Arc::new(AtomicU64::new(0));
         let groups = (0..5_000).map(|_| Box::new(Counted(Arc::clone(&copies))) as Box<dyn Val>).collect::<Vec<_>>();
         let groups: Box<dyn Val> = Box::new(CelList::from(groups));
         let claims = CelMap::from(HashMap::from([(CelMapKey::from("groups"), groups)]));
         let counted = stack::of_its_own(|| evaluate_counted(&program, Box::new(claims)));
-        assert!(counted.is_ok(), "{copying}");
-        assert!(copies.load(Ordering::Relaxed) >= 5_000, "{copying}: not every round was taken");
+        assert!(counted.is_ok(), "{text}");
+        assert!(copies.load(Ordering::Relaxed) >= 5_000, "{text}: not every round was taken");
     }
 }
 
