@@ -1,7 +1,7 @@
 //! The functions that an expression may call. None reads a clock, draws a number or knows the outside.
 //!
-//! Left out is what cannot be paid for by the size of its arguments: `matches` compiles a pattern at each call,
-//! `format` pads to any width, `lists.range` makes a list of any length.
+//! Left out is what cannot be paid for by the size of its arguments: `format` pads to any width, `lists.range` makes a
+//! list of any length. `matches` is ours, because the crate's would compile its pattern at each call.
 
 use cel::common::ast::operators;
 use cel::common::types::LIST_TYPE;
@@ -12,11 +12,12 @@ use cel::{Env, ExecutionError, extensions};
 pub(super) const FUNCTIONS: [&str; 7] = ["size", "string", "int", "double", "bool", "type", "dyn"];
 
 /// What stands behind a value: `x.size()`.
-pub(super) const METHODS: [&str; 19] = [
+pub(super) const METHODS: [&str; 20] = [
     "size",
     "startsWith",
     "endsWith",
     "contains",
+    "matches",
     "lowerAscii",
     "upperAscii",
     "trim",

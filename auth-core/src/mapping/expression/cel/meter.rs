@@ -56,7 +56,8 @@ impl Meter {
     }
 }
 
-type Function =
+/// A function of ours, as a context takes it.
+pub(super) type Function =
     Box<dyn for<'a, 'v> Fn(&mut FunctionContext<'a, 'v>) -> Result<CowVal<'a, 'v>, ExecutionError> + Send + Sync>;
 
 /// From a value, its size and a factor.

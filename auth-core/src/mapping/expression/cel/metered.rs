@@ -20,6 +20,7 @@ use cel::common::types::CelInt;
 use super::super::Scope;
 use super::library::{FUNCTIONS, METHODS, OPERATORS, OPTIONALS, TYPES};
 use super::meter::{PAY, ROUNDS};
+use super::patterns::{MATCHES, Patterns};
 
 /// Steps within steps.
 const DEPTH_MAX: usize = 48;
@@ -41,12 +42,13 @@ pub(super) struct Metered {
     /// What it costs beside rounds and sizes.
     pub(super) cost: u64,
     pub(super) uses_variable: bool,
+    pub(super) patterns: Patterns,
 }
 
 pub(super) fn rewrite(tree: IdedExpr, scope: Scope) -> Result<Metered, String> {
-    let mut rewriting = Rewriting { scope, bound: Vec::new(), uses_variable: false };
+    let mut rewriting = Rewriting { scope, bound: Vec::new(), uses_variable: false, patterns: Patterns::default() };
     let Priced { code, cost } = rewriting.node(tree, 0)?;
-    Ok(Metered { code, cost, uses_variable: rewriting.uses_variable })
+    Ok(Metered { code, cost, uses_variable: rewriting.uses_variable, patterns: rewriting.patterns })
 }
 
 /// A rewritten part, and what one evaluation of it costs.
@@ -60,6 +62,7 @@ struct Rewriting {
     /// The names that loops around this place bind.
     bound: Vec<String>,
     uses_variable: bool,
+    patterns: Patterns,
 }
 
 impl Rewriting {
@@ -186,6 +189,9 @@ impl Rewriting {
         args: Vec<IdedExpr>,
         depth: usize,
     ) -> Result<(Expr, u64), String> {
+        if name == "matches" {
+            return self.matches(target, &args, depth);
+        }
         if !METHODS.contains(&name.as_str()) {
             return Err(unknown(&name, &METHODS));
         }
@@ -196,6 +202,17 @@ impl Rewriting {
         };
         let target = self.paid_times(target, times, depth)?;
         self.with_arguments(name, Some(target), args, depth)
+    }
+
+    /// `x.matches('pattern')` becomes a question to an automaton.
+    fn matches(&mut self, target: IdedExpr, args: &[IdedExpr], depth: usize) -> Result<(Expr, u64), String> {
+        let [IdedExpr { id, expr: Expr::Literal(LiteralValue::String(pattern)) }] = args else {
+            return Err("what matches() is given must be written out, as in matches('^k8s-')".to_owned());
+        };
+        let number = self.patterns.add(pattern.inner())?;
+        let text = self.paid(target, depth)?;
+        let Priced { code, cost } = call(*id, MATCHES, text, number as u64);
+        Ok((code.expr, cost))
     }
 
     fn with_arguments(

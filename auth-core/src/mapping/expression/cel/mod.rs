@@ -13,6 +13,7 @@ mod library;
 mod meter;
 mod metered;
 mod parse;
+mod patterns;
 mod stack;
 
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use cel::{Context, Env, ExecutionError, IdedExpr, Value};
 use super::{Answer, Facts, Failure, Scope};
 use crate::error::one_line;
 use meter::Meter;
+use patterns::Patterns;
 use stack::Broken;
 
 /// What one evaluation may cost: a unit is about a byte that is touched, and each step has its price in them.
@@ -43,6 +45,7 @@ pub(super) struct Program {
     code: Arc<IdedExpr>,
     cost: u64,
     uses_variable: bool,
+    patterns: Arc<Patterns>,
     library: Arc<Env>,
 }
 
@@ -65,8 +68,13 @@ impl Program {
     fn compiled(text: &str, scope: Scope) -> Result<Self, String> {
         let library = Arc::new(library::environment()?);
         let metered = metered::rewrite(parse::parse(&library, text)?, scope)?;
-        let (cost, uses_variable) = (metered.cost, metered.uses_variable);
-        Ok(Self { code: Arc::new(metered.code), cost, uses_variable, library })
+        Ok(Self {
+            code: Arc::new(metered.code),
+            cost: metered.cost,
+            uses_variable: metered.uses_variable,
+            patterns: Arc::new(metered.patterns),
+            library,
+        })
     }
 
     pub(super) const fn ignores_its_variable(&self) -> bool {
@@ -97,7 +105,8 @@ impl Program {
         }
         let mut context = Context::with_env(Arc::clone(&self.library));
         context.add_variable_as_val(name, value);
-        meter.lend_to(&mut context).and_then(|()| meter.take(self.cost)).map_err(|error| told(&error))?;
+        let lent = meter.lend_to(&mut context).and_then(|()| self.patterns.lend_to(&mut context));
+        lent.and_then(|()| meter.take(self.cost)).map_err(|error| told(&error))?;
         let value = Value::resolve_val(&self.code, &context).map_err(|error| told(&error))?;
         answer(&value)
     }
