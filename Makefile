@@ -11,7 +11,7 @@ ARGS =
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 TESTBED = $(TARGET)/debug/testbed
 
-.PHONY: help build lint unit tidy e2e test fuzz bench soak demo demo-down everything
+.PHONY: help build lint unit tidy e2e test fuzz bench soak demo demo-down pictures everything
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,6 +56,10 @@ soak: everything ## Kill, break and reload TIMES=20 as often as `make test` does
 demo: ## See it work: a directory, a portal, two clusters, the gateway, and people who run kubectl
 	$(CARGO) build --locked --package gatewarden --package kubectl-gatewarden --package testbed
 	@$(TESTBED) demo
+
+pictures: everything ## Take the pictures of the login pages in docs/users anew
+	mkdir -p docs/users/pictures
+	GATEWARDEN_PICTURES=$(CURDIR)/docs/users/pictures $(TESTBED) run -- $(CARGO) test --locked --offline --package e2e --test line -- pages::the
 
 demo-down: ## Stop the demo and delete what it made
 	@$(TESTBED) demo-down

@@ -84,17 +84,8 @@ impl Visitor {
 
     /// What a client asks, up to the login page.
     pub(crate) fn begin(&mut self) -> Result<Page> {
-        let fields = [
-            CLIENT,
-            ("redirect_uri", CALLBACK),
-            ("response_type", "code"),
-            ("scope", "openid offline_access"),
-            ("state", "one"),
-            ("code_challenge", CHALLENGE),
-            ("code_challenge_method", "S256"),
-        ];
         let mut asked = self.console.join("/oidc/authorize")?;
-        asked.query_pairs_mut().extend_pairs(fields);
+        asked.query_pairs_mut().extend_pairs(request(CLIENT.1));
         self.browser.open(&asked)
     }
 
@@ -123,6 +114,19 @@ impl Visitor {
     pub(crate) fn refresh(&mut self, token: &str) -> Result<Answer> {
         self.post("/oidc/token", &[CLIENT, ("grant_type", "refresh_token"), ("refresh_token", token)])
     }
+}
+
+/// What a program of this id asks for first (RFC 6749 §4.1.1).
+pub(crate) fn request(client: &str) -> [(&str, &str); 7] {
+    [
+        ("client_id", client),
+        ("redirect_uri", CALLBACK),
+        ("response_type", "code"),
+        ("scope", "openid offline_access"),
+        ("state", "one"),
+        ("code_challenge", CHALLENGE),
+        ("code_challenge_method", "S256"),
+    ]
 }
 
 impl Tokens {

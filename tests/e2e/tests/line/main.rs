@@ -32,6 +32,7 @@ mod mapping;
 mod monitoring;
 mod openid;
 mod outages;
+mod pages;
 mod plugin;
 mod probes;
 mod protocols;
@@ -65,6 +66,7 @@ fn cases() -> Vec<Case<Bed>> {
         monitoring::facts(),
         openid::facts(),
         clients::facts(),
+        pages::facts(),
         probes::facts(),
         trust::facts(),
         explain::facts(),
