@@ -62,7 +62,7 @@ pub use explain::{Described, Explained, Now};
 pub use identity::{InvalidSubject, SessionIdentity, Subject, WithheldGroup};
 pub use issuer::{
     Alg, CLUSTER_CLAIM, Client, ClientSecret, ClusterSubject, ClusterToken, ClusterTokenError, ClusterTokens,
-    IssuerConfig, console,
+    IssuerConfig, SessionRule, console,
 };
 pub use keys::{KeyFault, KeyFile};
 pub use login::{LoginDone, LoginError, LoginRequest};

@@ -7,6 +7,7 @@
 //! | What does a cluster get that trusts us? | `cluster.rs` |
 //! | What does a client get? | `exchange.rs`: `jwt.rs` signed by `signing.rs` with a `key_pair.rs`, and a `refresh_token.rs` |
 //! | How does one get a token for a single cluster? | `narrow.rs` (RFC 8693) |
+//! | How long does a login last? | `times.rs` |
 //! | How do people end it? | `logout.rs` |
 //! | What is a token worth now? | `introspect.rs` |
 //! | What speaks HTTP? | `http/`: the protocol, and the pages that people see |
@@ -25,6 +26,7 @@ mod narrow;
 mod refresh_token;
 mod secret;
 mod signing;
+pub(crate) mod times;
 
 pub use client::Client;
 pub use client_secret::ClientSecret;
@@ -33,6 +35,7 @@ pub use http::router as console;
 pub use key_pair::Alg;
 pub(crate) use secret::Random;
 use signing::SigningKeys;
+pub use times::SessionRule;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,6 +57,8 @@ pub struct IssuerConfig {
     pub resource: String,
     /// Who may ask for tokens, beside the shipped plugin.
     pub clients: Vec<Client>,
+    /// Whose logins last less long than others'.
+    pub sessions: Vec<SessionRule>,
 }
 
 impl IssuerConfig {
@@ -84,6 +89,10 @@ impl Issuer {
         let algs = Alg::ALL.into_iter().filter(|alg| config.signs_by(*alg)).collect();
         let (signing, forms) = (SigningKeys::new(keys.signing().clone(), algs), keys.forms().clone());
         Self { config, origin, keys: signing, refreshes: Tokens::refresh(keys), forms }
+    }
+
+    pub(crate) fn session_rules(&self) -> &[SessionRule] {
+        &self.config.sessions
     }
 
     pub(crate) fn signs_by(&self, alg: Alg) -> bool {

@@ -15,8 +15,6 @@ use crate::tokens::{Minted, TokenHash, TokenName};
 
 /// How long an answer may be lost for.
 pub(crate) const GRACE: Duration = Duration::from_secs(30);
-/// How long a login may go unused.
-pub(crate) const IDLE: Duration = Duration::from_hours(8);
 
 /// A refresh token at rest.
 #[derive(Debug)]
@@ -48,27 +46,26 @@ struct Row {
     used_at: Option<i64>,
 }
 
-/// Keeps a new one; it ends with its session, or when it is not used for [`IDLE`].
+/// Keeps a new one, which is good until then.
 pub(crate) async fn insert(
     write: &mut Write,
     minted: &Minted,
-    session: (&SessionId, Timestamp),
+    (session, until): (&SessionId, Timestamp),
     client: &str,
     scope: &str,
 ) -> Result<(), StoreFault> {
     let at = write.at();
-    let expires_at = at.saturating_add(IDLE).unwrap_or(Timestamp::MAX).min(session.1);
     sqlx::query(
         "INSERT INTO refresh_tokens (name, sha256, session_id, client, scope, created_at, expires_at) \
          VALUES (?, ?, ?, ?, ?, ?, ?)",
     )
     .bind(minted.name.as_str())
     .bind(minted.hash.as_bytes())
-    .bind(session.0.as_str())
+    .bind(session.as_str())
     .bind(client)
     .bind(scope)
     .bind(millis(at))
-    .bind(millis(expires_at))
+    .bind(millis(until))
     .execute(write.connection())
     .await?;
     Ok(())

@@ -173,7 +173,6 @@ impl Control {
         if !self.registry().has(entry) {
             return Err(LoginError::UnknownProvider);
         }
-        let expires_at = self.end_of_session(write.at());
         let user = users::seen(&mut write, &person.user).await?;
         if user.disabled {
             return Err(LoginError::Refused { provider: provider(), error: AuthError::Disabled });
@@ -182,6 +181,7 @@ impl Control {
             Ok(identity) => identity,
             Err(NameTaken { name, owner }) => return Err(LoginError::NameTaken { provider: provider(), name, owner }),
         };
+        let expires_at = self.end_of_session(&identity, write.at());
         let new = NewSession {
             id: &session,
             user: &user.id,

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use auth_core::testing::ManualClock;
@@ -19,7 +20,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::{
     Admin, Alg, ChangeEvent, Client, ClientSecret, Control, ControlParts, Events, IssuerConfig, KeyFile, LoginDone,
-    LoginError, LoginRequest, ProviderEntry, Registry, Settings, Store,
+    LoginError, LoginRequest, ProviderEntry, Registry, SessionRule, Settings, Store,
 };
 
 /// What the scripted directory knows of one person.
@@ -199,6 +200,7 @@ fn issuer() -> IssuerConfig {
         url: "https://console.test/oidc".to_owned(),
         resource: "https://gw.test".to_owned(),
         clients: vec![Client::plugin(), guest, kubelogin, page, wiki, service],
+        sessions: [("corp:night", 180, 60), ("corp:root", 120, 30)].map(rule).into(),
     }
 }
 
@@ -215,6 +217,14 @@ fn issuer_for_an_old_client() -> IssuerConfig {
     let mut issuer = issuer();
     issuer.clients.push(old);
     issuer
+}
+
+fn rule((group, age, idle): (&str, u64, u64)) -> SessionRule {
+    SessionRule {
+        groups: vec![group.to_owned()],
+        max_age: Some(Duration::from_mins(age)),
+        max_idle: Some(Duration::from_mins(idle)),
+    }
 }
 
 /// Everything a test needs, on one temporary folder.

@@ -1,15 +1,16 @@
 //! `issuer`: one way to log in for every tool.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use gatewarden_control::{Alg, Client, IssuerConfig};
+use gatewarden_control::{Alg, Client, IssuerConfig, SessionRule};
 use url::Url;
 
 use super::hosts::Hosts;
 use super::listeners::Listeners;
 use crate::config::yaml::{Field, Node, Section};
 
-pub(in crate::config) const KEYS: &[&str] = &["url", "resource", "clients"];
+pub(in crate::config) const KEYS: &[&str] = &["url", "resource", "clients", "sessions"];
 const CLIENT: &[&str] = &[
     "id",
     "name",
@@ -61,7 +62,9 @@ pub(in crate::config) fn read(file: &Section<'_>, hosts: &Hosts, listeners: &Lis
     let resource = part("resource").and_then(|field| origin_and(&field, "")).unwrap_or_else(|| origin(main, port));
     let (mut clients, secrets) = part("clients").map(|field| clients(&field)).unwrap_or_default();
     clients.push(Client::plugin());
-    Some(Read { config: IssuerConfig { url, resource, clients }, secrets })
+    let rules = part("sessions").map(|field| field.list()).unwrap_or_default();
+    let sessions = rules.iter().filter_map(session_rule).collect();
+    Some(Read { config: IssuerConfig { url, resource, clients, sessions }, secrets })
 }
 
 fn origin(host: &str, port: u16) -> String {
@@ -77,6 +80,25 @@ fn origin_and(field: &Field<'_>, path: &str) -> Option<String> {
         let plain = url.scheme() == "https" && url.username().is_empty() && url.password().is_none();
         (plain && url.origin().ascii_serialization() + path == text).then(|| text.to_owned())
     })
+}
+
+/// Both times are limits: with neither, a rule says nothing.
+fn session_rule(field: &Field<'_>) -> Option<SessionRule> {
+    let section = field.section(&["groups", "maxAge", "maxIdle"])?;
+    let span = |key| {
+        let field = section.optional(key)?;
+        field.duration(Duration::from_mins(1), Duration::from_hours(24 * 30))
+    };
+    let (max_age, max_idle) = (span("maxAge"), span("maxIdle"));
+    if section.optional("maxAge").is_none() && section.optional("maxIdle").is_none() {
+        section.fault("the rule limits nothing", "add `maxAge: 4h`, or `maxIdle: 1h`");
+    }
+    let written = section.required("groups", "[\"corp:admins\"]")?;
+    let groups: Vec<String> = written.list().iter().filter_map(Field::text).collect();
+    if written.list().is_empty() {
+        written.fault("a rule without a group fits nobody", "name groups as clusters see them, such as `corp:admins`");
+    }
+    Some(SessionRule { groups, max_age, max_idle })
 }
 
 fn clients(field: &Field<'_>) -> (Vec<Client>, Vec<SecretOfClient>) {
@@ -222,6 +244,10 @@ mod tests {
             (clients("id: kubectl-gatewarden, redirectUris: [\"https://a.test/\"]"), "shipped plugin"),
             (clients("id: a, redirectUris: [\"https://a.test/\"], secrets: x"), "unknown key"),
             (clients("id: a, resourceServer: true"), "without a secret"),
+            (format!("{HOSTS}\nissuer: {{ sessions: [{{ groups: [a] }}] }}"), "limits nothing"),
+            (format!("{HOSTS}\nissuer: {{ sessions: [{{ groups: [], maxAge: 1h }}] }}"), "fits nobody"),
+            (format!("{HOSTS}\nissuer: {{ sessions: [{{ maxAge: 1h }}] }}"), "groups"),
+            (format!("{HOSTS}\nissuer: {{ sessions: [{{ groups: [a], maxIdle: 1s }}] }}"), "maxIdle"),
             (clients("id: a, redirectUris: [\"https://a.test/\"], idTokenSignedResponseAlg: HS256"), "RS256"),
             (
                 clients("id: a, redirectUris: [\"https://a.test/\"], idTokenSignedResponseAlg: RS256, kubectl: true"),

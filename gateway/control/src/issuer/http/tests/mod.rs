@@ -6,6 +6,7 @@ mod kubelogin;
 mod logout;
 mod narrowing;
 mod rs256;
+mod times;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
