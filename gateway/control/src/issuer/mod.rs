@@ -171,6 +171,13 @@ pub(crate) fn jwt_of(issuer: &Issuer, now: Timestamp, text: &str) -> Option<(Str
     jwt::verify(&issuer.keys.all(), now, text).map(|(kind, claims)| (format!("{kind:?}"), claims))
 }
 
+/// A token with any claims, by our own key.
+#[cfg(test)]
+pub(crate) fn forged(issuer: &Issuer, now: Timestamp, is_id: bool, claims: &impl serde::Serialize) -> String {
+    let kind = if is_id { Kind::Id } else { Kind::Access };
+    jwt::sign(&issuer.keys.all(), now, kind, claims).expect("signed")
+}
+
 #[cfg(test)]
 pub(crate) fn signed_by(issuer: &Issuer, now: Timestamp, claims: &Claims) -> String {
     jwt::sign(&issuer.keys.all(), now, Kind::Access, claims).expect("signed")

@@ -1,5 +1,6 @@
 //! The issuer as clients and browsers meet it.
 
+mod attacks;
 mod consent;
 mod introspection;
 mod kubelogin;
