@@ -47,6 +47,18 @@ pub(crate) fn given(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
 }
 
+/// Where this program lies.
+pub(crate) fn program() -> PathBuf {
+    env::current_exe().and_then(|path| path.canonicalize()).unwrap_or_default()
+}
+
+/// Where the first program of this name in `PATH` lies, which is the one that kubectl starts.
+pub(crate) fn found_in_path(name: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH")?;
+    let name = format!("{name}{}", env::consts::EXE_SUFFIX);
+    env::split_paths(&path).map(|folder| folder.join(&name)).find(|path| path.is_file())?.canonicalize().ok()
+}
+
 /// The folder for what may be lost: `$XDG_CACHE_HOME`, or the one that the system has for it.
 pub(crate) fn cache_folder() -> Result<PathBuf, Failure> {
     let given = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);

@@ -1,6 +1,6 @@
 //! HTTPS to the gateway and its issuer, and to nobody else.
 
-use std::fmt;
+use std::error::Error;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +15,7 @@ use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 use ureq::{Agent, Body, RequestBuilder};
 use url::Url;
 
+use crate::clock;
 use crate::environment;
 use crate::failure::Failure;
 use crate::proxy::{self, Proxies, is_local};
@@ -113,7 +114,8 @@ impl Answer {
     fn refused(&self, what: &str, status: u16) -> Failure {
         let told = ["detail", "error_description", "message"].iter().find_map(|key| self.body.get(key)?.as_str());
         let id = if self.audit_id.is_empty() { String::new() } else { format!(" (id {})", self.audit_id) };
-        let text = format!("{what}: {} {status}{id}", told.unwrap_or("the gateway answers"));
+        let clock = self.date.and_then(clock::fault).map(|fault| format!("; {fault}")).unwrap_or_default();
+        let text = format!("{what}: {} {status}{id}{clock}", told.unwrap_or("the gateway answers"));
         match status {
             401 => Failure::LoginNeeded(format!("{text}; run `kubectl gatewarden login`")),
             403 => Failure::Denied(text),
@@ -124,9 +126,11 @@ impl Answer {
 }
 
 fn read(url: &str, answer: Result<Response<Body>, ureq::Error>) -> Result<Answer, Failure> {
-    let unreachable = |error: &dyn fmt::Display| {
+    let unreachable = |error: &dyn Error| {
         let place = url.split('/').take(3).collect::<Vec<_>>().join("/");
-        Failure::Network(format!("{place} does not answer: {error}; `kubectl gatewarden doctor` looks for the reason"))
+        let clock = if is_about_time(error) { said_here() } else { String::new() };
+        let advice = "`kubectl gatewarden doctor` looks for the reason";
+        Failure::Network(format!("{place} does not answer: {error}{clock}; {advice}"))
     };
     let mut answer = answer.map_err(|error| unreachable(&error))?;
     let audit_id = answer.headers().get("audit-id").and_then(|id| id.to_str().ok()).unwrap_or_default().to_owned();
@@ -135,6 +139,16 @@ fn read(url: &str, answer: Result<Response<Body>, ureq::Error>) -> Result<Answer
     let status = answer.status().as_u16();
     let bytes = answer.body_mut().with_config().limit(MOST).read_to_vec().map_err(|error| unreachable(&error))?;
     Ok(Answer { status, body: serde_json::from_slice(&bytes).unwrap_or(Value::Null), audit_id, date })
+}
+
+/// Whether a certificate was refused because of the day: it may be ours that is wrong.
+fn is_about_time(error: &dyn Error) -> bool {
+    let error = error.to_string();
+    error.contains("expired") || error.contains("not valid yet")
+}
+
+fn said_here() -> String {
+    format!("; this machine says that it is {:.0}: if it is not, {}", environment::now(), clock::FIX)
 }
 
 fn bearer(token: &str) -> String {

@@ -6,6 +6,7 @@
 
 mod arguments;
 mod cache;
+mod clock;
 mod commands;
 mod environment;
 mod failure;

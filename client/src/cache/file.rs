@@ -8,7 +8,7 @@ use std::process;
 
 use rustix::fs::OFlags;
 use rustix::io::Errno;
-use rustix::process::geteuid;
+use rustix::process::{Pid, geteuid, test_kill_process};
 
 use crate::failure::Failure;
 
@@ -145,6 +145,13 @@ pub(super) fn lock_file(path: &Path) -> Result<File, Failure> {
 
 fn is_ours(facts: &fs::Metadata) -> bool {
     facts.uid() == geteuid().as_raw()
+}
+
+/// Whether a process is there.
+pub(super) fn is_alive(pid: u32) -> bool {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    // Somebody else's is there, too.
+    pid.is_some_and(|pid| !matches!(test_kill_process(pid), Err(Errno::SRCH)))
 }
 
 fn no_follow() -> i32 {

@@ -113,6 +113,16 @@ impl Holder {
     }
 }
 
+impl Holder {
+    /// What can be done about it.
+    pub(crate) fn fix(&self) -> String {
+        if file::is_alive(self.pid) {
+            return format!("finish what it waits for, or end it: kill {}", self.pid);
+        }
+        "no such process is seen here: is the folder shared with another machine, or a container?".to_owned()
+    }
+}
+
 impl fmt::Display for Holder {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let until = self.until.strftime("%H:%M:%S UTC");

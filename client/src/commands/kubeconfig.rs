@@ -13,7 +13,7 @@ use crate::cache::eprint;
 use crate::failure::Failure;
 use crate::session::Session;
 
-const API: &str = "client.authentication.k8s.io/v1";
+pub(super) const API: &str = "client.authentication.k8s.io/v1";
 
 pub(super) fn run(given: &arguments::Gateway, only: Option<&str>, merge: bool) -> Result<(), Failure> {
     let session = session(given)?;

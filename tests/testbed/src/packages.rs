@@ -11,7 +11,7 @@ use crate::programs::say;
 
 /// A package of Debian and its kin, and the program by which its presence is known elsewhere too. One that brings modules
 /// alone, in a folder that differs by architecture, is known by its name.
-const PACKAGES: [(&str, &str); 30] = [
+const PACKAGES: [(&str, &str); 31] = [
     ("containerd", "containerd"),
     ("runc", "runc"),
     ("iptables", "iptables"),
@@ -31,6 +31,7 @@ const PACKAGES: [(&str, &str); 30] = [
     ("winbind", "winbindd"),
     ("ldb-tools", "ldbmodify"),
     ("strace", "strace"),
+    ("faketime", "faketime"),
     ("prometheus", "prometheus"),
     ("nodejs", "node"),
     ("npm", "npm"),

@@ -75,6 +75,8 @@ pub(super) struct Me {
     token: String,
     expires_at: Timestamp,
     identity: UserInfo,
+    /// By which a client sees that it is of another release. Not for everybody.
+    gateway_version: &'static str,
 }
 
 pub(super) async fn me(entered: Entered) -> Result<Json<Me>, Problem> {
@@ -87,6 +89,7 @@ pub(super) async fn me(entered: Entered) -> Result<Json<Me>, Problem> {
         token: caller.token,
         expires_at: caller.expires_at,
         identity: caller.identity,
+        gateway_version: env!("CARGO_PKG_VERSION"),
     }))
 }
 

@@ -1,6 +1,7 @@
 //! The kubectl plugin, as a person on a jump host uses it: no display, no browser, many kubectls at once.
 
 mod browser;
+mod doctor;
 mod proxy;
 
 use std::path::PathBuf;
@@ -26,7 +27,7 @@ pub(crate) fn facts() -> Vec<Case<Bed>> {
         a_login_that_cannot_be_found_is_no_logout,
         what_cannot_be_read_is_kept_aside_and_somebody_logs_in_anew,
     ];
-    own.into_iter().chain(browser::facts()).chain(proxy::facts()).collect()
+    own.into_iter().chain(doctor::facts()).chain(browser::facts()).chain(proxy::facts()).collect()
 }
 
 const CROWD: usize = 20;
@@ -197,8 +198,6 @@ pub(crate) fn a_jump_host_from_the_first_login_to_the_last_word(bed: &Bed) -> Re
     let whoami = machine.run(&["whoami"])?.ok()?;
     ensure!(whoami.contains(&format!("corp:{person}")) && whoami.contains("corp:dev"), "{whoami}");
     ensure!(machine.run(&["clusters"])?.ok()?.contains("east"), "clusters");
-    let doctor = machine.run(&["doctor"])?.ok()?;
-    ensure!(!doctor.contains("FAIL") && doctor.contains("ok   clock"), "{doctor}");
     // The rest of a kubeconfig stays as it is.
     std::fs::write(
         machine.home.join("config"),

@@ -1,0 +1,90 @@
+//! kubectl itself, and whether its file leads to this program.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use super::{Check, Fault, Found};
+use crate::environment;
+use crate::session::Session;
+
+/// The first that knows `client.authentication.k8s.io/v1`.
+const OLDEST: u64 = 22;
+
+pub(super) fn checks(session: &Session) -> Vec<Check> {
+    let version = version();
+    let goes_on = version.is_ok();
+    let mut checks = vec![Check::new("kubectl", version)];
+    if goes_on {
+        checks.push(Check::new("kubeconfig", entries(session)));
+    }
+    checks
+}
+
+fn version() -> Found {
+    let told = json(&["version", "--client", "-o", "json"])?;
+    let version = told.pointer("/clientVersion/gitVersion").and_then(Value::as_str).unwrap_or("unknown");
+    let mut numbers = version.trim_start_matches('v').split('.').map(|number| number.parse::<u64>().ok());
+    match (numbers.next().flatten(), numbers.next().flatten()) {
+        (Some(1), Some(minor)) if minor < OLDEST => {
+            let what = format!("{version} does not know credentials of {}", super::super::kubeconfig::API);
+            Err(Fault::new(what, format!("install kubectl 1.{OLDEST} or newer")))
+        }
+        _ => Ok(version.to_owned()),
+    }
+}
+
+/// What kubectl reads; secrets are left out of it.
+fn json(arguments: &[&str]) -> Result<Value, Fault> {
+    let ran = Command::new("kubectl").args(arguments).stdin(Stdio::null()).output();
+    let ran = ran.map_err(|error| Fault::new(format!("cannot be run: {error}"), "put kubectl into your PATH"))?;
+    let line = format!("kubectl {}", arguments.join(" "));
+    if !ran.status.success() {
+        let why = String::from_utf8_lossy(&ran.stderr);
+        let why = why.trim().lines().last().unwrap_or("it does not say why").to_owned();
+        return Err(Fault::new(format!("{line}: {why}"), "mend your kubeconfig (KUBECONFIG, or ~/.kube/config)"));
+    }
+    serde_json::from_slice(&ran.stdout)
+        .map_err(|_| Fault::new(format!("{line} prints no JSON"), "install another kubectl"))
+}
+
+/// The users in the file whose credential comes of this gateway: each must lead to a program, and to this one.
+fn entries(session: &Session) -> Found {
+    let add = "kubectl gatewarden kubeconfig --merge";
+    let config = json(&["config", "view", "-o", "json"])?;
+    let users = config.get("users").and_then(Value::as_array).cloned().unwrap_or_default();
+    let mut count = 0;
+    for user in &users {
+        let Some(command) = command_of(user, session.url()) else { continue };
+        count += 1;
+        if let Err(why) = leads_here(command) {
+            let name = user.get("name").and_then(Value::as_str).unwrap_or("?");
+            return Err(Fault::new(format!("user {name} runs {command:?}, {why}"), add));
+        }
+    }
+    match count {
+        0 => Ok(format!("no user of this gateway yet; `{add}` adds one")),
+        _ => Ok(format!("{count} user(s) of this gateway, by this program")),
+    }
+}
+
+/// The program of a user whose credential is for this gateway.
+fn command_of<'a>(user: &'a Value, gateway: &str) -> Option<&'a str> {
+    let exec = user.pointer("/user/exec")?;
+    let args = exec.get("args")?.as_array()?;
+    let is = |word: &str| args.iter().any(|arg| arg == word);
+    exec.get("command")?.as_str().filter(|_| is("get-token") && is(gateway))
+}
+
+/// Whether kubectl finds this very program by these words.
+fn leads_here(command: &str) -> Result<(), String> {
+    let found = if Path::new(command).components().count() > 1 {
+        Path::new(command).canonicalize().ok()
+    } else {
+        environment::found_in_path(command)
+    };
+    let found = found.ok_or("which is not there")?;
+    let own = environment::program();
+    if found == own { Ok(()) } else { Err(format!("which is {}, not {}", found.display(), own.display())) }
+}
