@@ -121,6 +121,19 @@ fn a_second_one_does_not_take_the_place_of_the_first_and_a_logout_takes_both() {
 }
 
 #[test]
+fn a_folder_of_somebody_else_is_refused() {
+    let (_root, folder) = folder();
+    folder.keep_access(&access()).unwrap();
+    if !rustix::process::geteuid().is_root() {
+        return; // Only root can give a folder away.
+    }
+    std::os::unix::fs::chown(folder.path(), Some(12_345), None).unwrap();
+    for refused in [folder.keep_access(&access()).unwrap_err(), folder.lock().unwrap_err()] {
+        assert!(refused.to_string().contains("somebody else"), "{refused}");
+    }
+}
+
+#[test]
 fn a_folder_that_leads_elsewhere_is_refused() {
     let (root, folder) = folder();
     fs::create_dir(root.path().join("elsewhere")).unwrap();

@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 
 use super::{own, print, session};
 use crate::arguments;
-use crate::cache::eprint;
+use crate::cache::{self, eprint};
+use crate::environment;
 use crate::failure::Failure;
 use crate::session::Session;
 
@@ -45,7 +46,7 @@ fn file(session: &Session, ids: &[String]) -> Value {
     });
     let exec = json!({
         "apiVersion": API,
-        "command": "kubectl-gatewarden",
+        "command": program(),
         "args": ["get-token", "--gateway", session.url()],
         "interactiveMode": "IfAvailable",
         "provideClusterInfo": true,
@@ -68,7 +69,7 @@ fn merged(session: &Session, ids: &[String]) -> Result<(), Failure> {
         "set-credentials",
         &user,
         &format!("--exec-api-version={API}"),
-        "--exec-command=kubectl-gatewarden",
+        &format!("--exec-command={}", program()),
         "--exec-arg=get-token",
         "--exec-arg=--gateway",
         &format!("--exec-arg={}", session.url()),
@@ -115,6 +116,14 @@ fn missing(error: &std::io::Error) -> Failure {
 fn finished(well: bool, arguments: &[&str]) -> Result<(), Failure> {
     let what = || format!("kubectl config {} did not work; kubectl says why above", arguments.join(" "));
     if well { Ok(()) } else { Err(Failure::other(what())) }
+}
+
+/// What kubectl is to start: the name alone, where that leads to this program; else where it lies. A name fits a file that
+/// is copied to another machine.
+fn program() -> String {
+    let own = environment::program();
+    let by_name = environment::found_in_path(cache::NAME).is_some_and(|found| found == own);
+    if by_name { cache::NAME.to_owned() } else { own.display().to_string() }
 }
 
 fn server(session: &Session, id: &str) -> String {

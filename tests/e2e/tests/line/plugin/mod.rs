@@ -2,6 +2,7 @@
 
 mod browser;
 mod doctor;
+mod kubeconfig;
 mod proxy;
 
 use std::path::PathBuf;
@@ -27,7 +28,12 @@ pub(crate) fn facts() -> Vec<Case<Bed>> {
         a_login_that_cannot_be_found_is_no_logout,
         what_cannot_be_read_is_kept_aside_and_somebody_logs_in_anew,
     ];
-    own.into_iter().chain(doctor::facts()).chain(browser::facts()).chain(proxy::facts()).collect()
+    own.into_iter()
+        .chain(doctor::facts())
+        .chain(kubeconfig::facts())
+        .chain(browser::facts())
+        .chain(proxy::facts())
+        .collect()
 }
 
 const CROWD: usize = 20;
@@ -232,8 +238,8 @@ fn merge(bed: &Bed, machine: &Machine<'_>) -> Result<()> {
     let real = bed.admin("east")?.program()?;
     let folder = real.parent().context("a folder")?.display().to_string();
     let mut command = machine.plugin(&["kubeconfig", "--merge"])?;
-    let path = std::env::var("PATH").unwrap_or_default();
-    command.env("PATH", format!("{folder}:{path}"));
+    let beside = Machine::program()?.parent().context("a folder")?.display().to_string();
+    command.env("PATH", format!("{folder}:{beside}:/usr/bin:/bin"));
     let told = Output::from(bounded::run(command, b"", bounded::LIMIT)?);
     ensure!(told.success() && told.stderr.contains("Added east"), "{told:?}");
     Ok(())
