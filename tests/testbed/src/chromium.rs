@@ -149,6 +149,14 @@ impl Chromium {
         self.post("/actions", &json!({"actions": [{"type": "key", "id": "keyboard", "actions": actions}]})).map(|_| ())
     }
 
+    /// The cookies that it would send to this page.
+    ///
+    /// # Errors
+    /// When the browser is gone.
+    pub fn cookies(&self) -> Result<Vec<Value>> {
+        Ok(self.get("/cookie")?.as_array().cloned().unwrap_or_default())
+    }
+
     /// The window as a PNG.
     ///
     /// # Errors
@@ -205,6 +213,14 @@ impl Element<'_> {
         text(self.browser.get(&format!("/element/{}/text", self.id))?)
     }
 
+    /// Goes on inside of it, when it is a frame.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn look_inside(&self) -> Result<()> {
+        self.browser.post("/frame", &json!({"id": {ELEMENT: &self.id}})).map(|_| ())
+    }
+
     fn post(&self, what: &str, body: &Value) -> Result<Value> {
         self.browser.post(&format!("/element/{}/{what}", self.id), body)
     }
@@ -231,6 +247,8 @@ fn capabilities(setup: &Setup<'_>, profile: &Path) -> Value {
     let (width, height) = setup.size;
     let mut arguments = vec![
         "--headless=new".to_owned(),
+        // Killed with its driver, it goes too.
+        "--remote-debugging-pipe".to_owned(),
         "--disable-gpu".to_owned(),
         "--disable-quic".to_owned(),
         "--no-first-run".to_owned(),

@@ -21,7 +21,8 @@ pub(crate) fn facts() -> Vec<Case<Bed>> {
     facts![
         the_pages_work_in_english_without_a_script,
         the_pages_work_in_korean_by_keyboard_alone,
-        every_page_has_its_pictures
+        every_page_has_its_pictures,
+        no_other_site_frames_a_page_or_sends_its_form,
     ]
 }
 
@@ -189,6 +190,38 @@ fn tour(desk: &Desk) -> Result<()> {
     desk.look("logout")?;
     desk.browser.open(desk.console("/oidc/authorize?client_id=nobody")?.as_str())?;
     desk.look("error")
+}
+
+/// What the browser itself does about another site. The first of it is the counterpart: our own form is taken.
+pub(crate) fn no_other_site_frames_a_page_or_sends_its_form(bed: &Bed) -> Result<()> {
+    let desk = Desk::new(bed, "en", true)?;
+    desk.begin(CLIENT.1)?;
+    let cookies = desk.browser.cookies()?;
+    let [cookie] = cookies.as_slice() else { anyhow::bail!("one cookie, and not {cookies:?}") };
+    ensure!(cookie["name"].as_str().is_some_and(|name| name.starts_with("__Host-")), "{cookie}");
+    ensure!(cookie["secure"] == true && cookie["httpOnly"] == true && cookie["sameSite"] == "Lax", "{cookie}");
+    let login = desk.browser.url()?;
+    let hidden = |name: &str| desk.browser.script(&format!("return document.querySelector('[name={name}]').value"));
+    let (flow, form) = (hidden("flow")?, hidden("form")?);
+    // A form without the code that the page put into it.
+    desk.browser.script("document.querySelector('[name=form]').value = 'A'.repeat(22)")?;
+    desk.log_in("alice", &people::password("alice"))?;
+    desk.browser.wait_for_text("This form was not sent from this page.")?;
+    // The right code, sent from elsewhere: the browser keeps its cookie to itself.
+    let field = |name: &str, value: &Value| format!("<input name={name} value={}>", value.as_str().unwrap_or_default());
+    let (action, fields) = (desk.console("/login")?, field("flow", &flow) + &field("form", &form));
+    desk.browser
+        .open(&format!("data:text/html,<form method=post action={action}>{fields}<button>x</button></form>"))?;
+    desk.browser.find("button")?.click()?;
+    desk.browser.wait_for_text("belongs to another browser")?;
+    // Where a frame may not show a page, Chromium shows one of its own.
+    desk.browser.open(&format!("data:text/html,<iframe src={login}></iframe>"))?;
+    desk.browser.find("iframe")?.look_inside()?;
+    e2e::eventually("a frame that is refused", || {
+        let inside = desk.browser.script("return location.protocol")?;
+        ensure!(inside != "https:", "a page of ours is in a frame");
+        Ok((inside == "chrome-error:").then_some(()))
+    })
 }
 
 pub(crate) fn every_page_has_its_pictures(_: &Bed) -> Result<()> {
