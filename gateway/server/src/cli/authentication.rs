@@ -30,15 +30,16 @@ pub(super) fn run(path: &Path, id: &str, output: &Output) -> Result<ExitCode, Co
         ca_pem: ca(&loaded.config)?.map(|pem| String::from_utf8_lossy(&pem).into_owned()),
         prefix: &cluster.config().extra_prefix,
         session: cluster.config().send_session_extra,
-        mapped: mapped_keys(&loaded),
+        mapped: mapped_keys(&loaded, &cluster.config().extra_prefix),
     };
     output.text(&contents.render())?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// The extra keys that the providers' mappings make.
-fn mapped_keys(loaded: &Loaded) -> BTreeSet<String> {
-    loaded.providers.iter().flat_map(|entry| entry.mapping.extra_keys().map(str::to_owned)).collect()
+/// The extra keys that the providers' mappings make. Under the gateway's own keys stands what it says itself.
+fn mapped_keys(loaded: &Loaded, own: &str) -> BTreeSet<String> {
+    let keys = loaded.providers.iter().flat_map(|entry| entry.mapping.extra_keys());
+    keys.filter(|key| key.split('/').next() != Some(own)).map(str::to_owned).collect()
 }
 
 struct Contents<'a> {
