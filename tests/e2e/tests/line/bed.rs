@@ -30,11 +30,14 @@ pub(crate) const WHOM_TO_ASK: &str = "Ask the platform team.";
 #[derive(Debug)]
 pub(crate) struct Bed {
     // In stop order: fields are dropped from top to bottom.
-    bearer: OnceLock<Box<Self>>,
+    bearer: OnceLock<Made>,
     gate: Option<Gate>,
     kubectls: Mutex<BTreeMap<String, Kubectl>>,
     servers: Arc<Servers>,
 }
+
+/// The other side of the bed, or why there is none.
+type Made = Result<Box<Bed>, String>;
 
 /// All behind a gateway.
 #[derive(Debug)]
@@ -109,19 +112,21 @@ impl Bed {
     /// The same servers behind a gateway whose clusters read tokens. It starts with the first case that wants it.
     pub(crate) fn bearer(&self) -> Result<&Self> {
         let _alone = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(bed) = self.bearer.get() {
-            return Ok(bed);
-        }
         self.needs_a_node()?; // and with it the right to give an API server names of its own
+        // One that could not be made is not tried again by each case.
+        let made = self.bearer.get_or_init(|| self.make_bearer().map(Box::new).map_err(|fault| format!("{fault:#}")));
+        made.as_deref().map_err(|fault| anyhow::anyhow!("{fault}"))
+    }
+
+    fn make_bearer(&self) -> Result<Self> {
         let plan = Plan { bearer: true, ..Plan::default() };
-        let bed = Self::with_gate(Arc::clone(&self.servers), &plan, |bed, gate| {
+        Self::with_gate(Arc::clone(&self.servers), &plan, |bed, gate| {
             for id in ["east", "west"] {
                 // As an operator does it; the API server reads the file again by itself.
                 bed.trust(id, &gate.ok(&["cluster", "authentication-config", id])?)?;
             }
             Ok(())
-        })?;
-        Ok(self.bearer.get_or_init(|| Box::new(bed)))
+        })
     }
 
     /// The shared gateway.
@@ -248,15 +253,25 @@ impl Servers {
 
     /// Says whose tokens a cluster's API server reads: an issuer's entry as the gateway prints it, beside the others'.
     pub(crate) fn trust(&self, id: &str, config: &str) -> Result<()> {
+        self.change_trust(id, config, true)
+    }
+
+    /// Takes an issuer back. An API server reads no new file while one of the issuers in it does not answer.
+    pub(crate) fn distrust(&self, id: &str, config: &str) -> Result<()> {
+        self.change_trust(id, config, false)
+    }
+
+    fn change_trust(&self, id: &str, config: &str, stays: bool) -> Result<()> {
         let (_, entry) = config.split_once("jwt:\n").context("no issuer in it")?;
         let mut trusted = self.trusted.lock().unwrap_or_else(PoisonError::into_inner);
         let issuer = |entry: &str| entry.lines().find(|line| line.contains(" url:")).map(str::to_owned);
         let others = trusted.entry(id.to_owned()).or_default();
         others.retain(|other| issuer(other) != issuer(entry));
-        others.push(entry.to_owned());
+        others.extend(stays.then(|| entry.to_owned()));
+        let list = if others.is_empty() { " []".to_owned() } else { format!("\n{}", others.concat()) };
         let file = self.root.join(format!("{id}-authentication.yaml"));
         let next = file.with_extension("next");
-        std::fs::write(&next, TRUSTS_NOBODY.replace(" []", &format!("\n{}", others.concat())))?;
+        std::fs::write(&next, TRUSTS_NOBODY.replace(" []", &list))?;
         Ok(std::fs::rename(next, file)?)
     }
 

@@ -16,6 +16,13 @@ pub(crate) fn facts() -> Vec<Case<Bed>> {
 pub(crate) fn a_cluster_opens_when_it_reads_a_token_as_it_was_written(bed: &Bed) -> Result<()> {
     bed.needs_a_node()?;
     let gate = Gate::start(bed, &Plan { bearer: true, ..Plan::default() })?;
+    let config = gate.ok(&["cluster", "authentication-config", "west"])?;
+    let outcome = opens(bed, &gate, &config);
+    bed.distrust("west", &config)?;
+    outcome
+}
+
+fn opens(bed: &Bed, gate: &Gate, config: &str) -> Result<()> {
     let erin = gate.session("erin")?;
     let ask = || gate.get(Protocol::Http2, "/k8s/clusters/west/api", &erin);
     let check = || gate.command(&["cluster", "check", "west"]);
@@ -26,7 +33,6 @@ pub(crate) fn a_cluster_opens_when_it_reads_a_token_as_it_was_written(bed: &Bed)
     let refused = ask()?;
     ensure!(refused.status == 503, "{} {}", refused.status, refused.text());
     // It trusts us, and gives people names of its own.
-    let config = gate.ok(&["cluster", "authentication-config", "west"])?;
     let username = "expression: claims.gatewarden.username";
     ensure!(config.contains(username), "{config}");
     bed.trust("west", &config.replace(username, r#"expression: "'other-' + claims.gatewarden.username""#))?;
@@ -38,7 +44,7 @@ pub(crate) fn a_cluster_opens_when_it_reads_a_token_as_it_was_written(bed: &Bed)
     let refused = ask()?;
     ensure!(refused.status == 503, "{} {}", refused.status, refused.text());
     // As it was printed.
-    bed.trust("west", &config)?;
+    bed.trust("west", config)?;
     wait::until("the API server to read the file again", wait::START, || Ok(check()?.success().then_some(())))?;
     wait::until("the cluster to open", wait::START, || Ok((ask()?.status == 200).then_some(())))?;
     let whoami = gate.kubectl(&erin, "west")?.ok(&["auth", "whoami", "-o", "jsonpath={.status.userInfo.username}"])?;
