@@ -151,6 +151,11 @@ impl Bed {
         self.gate().by_token()
     }
 
+    /// A name of this side's own: both write into the same clusters.
+    pub(crate) fn own(&self, name: &str) -> String {
+        if self.by_token() { format!("{name}-by-token") } else { name.to_owned() }
+    }
+
     /// Who asked, by a record of the cluster's own, for somebody who acted as nobody else.
     pub(crate) fn asker<'e>(&self, event: &'e Event<'static>) -> Result<&'e UserInfo> {
         if self.by_token() {

@@ -18,11 +18,12 @@ pub(crate) fn facts() -> Vec<Case<Bed>> {
 
 pub(crate) fn apply_creates_changes_and_leaves_alone(bed: &Bed) -> Result<()> {
     let alice = bed.kubectl("alice", "east")?;
+    let name = bed.own("apply");
     for (value, expected) in [("one", "created"), ("one", "unchanged"), ("two", "configured")] {
-        let told = alice.apply(&config_map("apply", "apply", value))?;
+        let told = alice.apply(&config_map(&name, "apply", value))?;
         ensure!(told.contains(expected), "{told}");
     }
-    ensure!(bed.admin("east")?.ok(&["get", "configmap", "apply", "-o", "jsonpath={.data.value}"])? == "two");
+    ensure!(bed.admin("east")?.ok(&["get", "configmap", &name, "-o", "jsonpath={.data.value}"])? == "two");
     Ok(())
 }
 
@@ -31,7 +32,7 @@ pub(crate) fn server_side_apply_tells_conflicts(bed: &Bed) -> Result<()> {
     let apply = |value: &str, manager: &str, force: &str| {
         let flag = format!("--field-manager={manager}");
         let arguments = ["apply", "--server-side", &flag, force, "-f", "-"];
-        alice.feed(&arguments, config_map("ssa", "ssa", value).as_bytes())
+        alice.feed(&arguments, config_map(&bed.own("ssa"), "ssa", value).as_bytes())
     };
     let first = apply("one", "left", "--force-conflicts=false")?;
     ensure!(first.code == 0, "{}", first.stderr);
