@@ -23,7 +23,7 @@ use crate::issuer::times::{self, Times};
 use crate::issuer::{Issuer, IssuerConfig};
 use crate::keys::{KeyFile, Seals};
 use crate::meters::Meters;
-use crate::refresh::Refresher;
+use crate::refresh::{Refresher, Turns};
 use crate::registry::Registry;
 use crate::sessions::{self, Which};
 use crate::store::{self, Store, StoreFault};
@@ -110,6 +110,7 @@ pub struct Control {
     lookups: Semaphore,
     meters: Meters,
     outdated: Outdated,
+    turns: Turns,
     events: broadcast::Sender<ChangeEvent>,
     tasks: TaskTracker,
     end: CancellationToken,
@@ -147,6 +148,7 @@ impl Control {
             lookups: Semaphore::new(LOOKUPS),
             meters,
             outdated: Outdated::default(),
+            turns: Turns::default(),
             events,
             tasks: TaskTracker::new(),
             end: CancellationToken::new(),
@@ -231,6 +233,11 @@ impl Control {
 
     pub(crate) const fn tokens(&self) -> &Tokens {
         &self.tokens
+    }
+
+    /// Whose turn it is to be asked about.
+    pub(crate) const fn turns(&self) -> &Turns {
+        &self.turns
     }
 
     /// The OpenID Connect issuer, where there is one.

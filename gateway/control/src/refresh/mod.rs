@@ -11,6 +11,7 @@ mod secrets;
 
 pub use requests::{PrincipalAnswer, RefreshAnswer};
 pub(crate) use requests::{answer as read_answer, request};
+pub(crate) use secrets::Turns;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -2,7 +2,11 @@
 //!
 //! Each login of a person has its own secret. The newest is asked with first; one that only its person can renew ends its
 //! own session, and the next is tried. A secret that comes back is written down before the answer is used: the old one
-//! may be spent.
+//! may be spent. Questions about one person come one after the other: an issuer that rotates its secrets takes one that
+//! comes twice for stolen, and ends the login (RFC 9700 §4.14.2).
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use auth_core::{AuthError, Context, PrincipalId, ProviderSecret, Refetch, SecretUpdate};
 
@@ -12,6 +16,20 @@ use crate::registry::ProviderEntry;
 use crate::sessions::{self, SessionId, Which};
 use crate::store::{Change, StoreFault};
 
+/// Whose turn it is to be asked about. Only those who are being asked about take room.
+#[derive(Debug, Default)]
+pub(crate) struct Turns(Mutex<HashMap<PrincipalId, Turn>>);
+
+type Turn = Arc<tokio::sync::Mutex<()>>;
+
+impl Turns {
+    fn of(&self, principal: &PrincipalId) -> Turn {
+        let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        turns.retain(|_, turn| Arc::strong_count(turn) > 1);
+        Arc::clone(turns.entry(principal.clone()).or_default())
+    }
+}
+
 impl Control {
     /// Asks about one principal, with the secret of a session where the provider left one.
     pub(super) async fn refetch(
@@ -20,11 +38,12 @@ impl Control {
         ctx: &Context,
         principal: &PrincipalId,
     ) -> Result<Result<Refetch, AuthError>, StoreFault> {
-        let held = sessions::secrets(&mut *self.store().read().await?, principal, self.store().now()).await?;
-        if held.is_empty() {
+        if self.secrets_left(principal).await?.is_empty() {
             return Ok(self.refetch_with(entry, ctx, principal, None).await);
         }
-        for (session, sealed) in held {
+        let turn = self.turns().of(principal);
+        let _alone = turn.lock().await;
+        for (session, sealed) in self.secrets_left(principal).await? {
             let secret = self.open_secret(&session, &sealed);
             let mut answer = self.refetch_with(entry, ctx, principal, secret).await;
             match &mut answer {
@@ -39,6 +58,10 @@ impl Control {
             }
         }
         Ok(Ok(Refetch::NeedsLogin))
+    }
+
+    async fn secrets_left(&self, principal: &PrincipalId) -> Result<Vec<(SessionId, Vec<u8>)>, StoreFault> {
+        sessions::secrets(&mut *self.store().read().await?, principal, self.store().now()).await
     }
 
     async fn refetch_with(

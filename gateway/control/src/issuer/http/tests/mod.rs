@@ -730,6 +730,23 @@ async fn a_browser_is_sent_to_a_provider_and_its_answer_logs_somebody_in() {
 }
 
 #[tokio::test]
+async fn questions_at_once_present_a_provider_s_secret_once_each() {
+    let site = Site::open().await;
+    site.add_away().await;
+    let mut browser = Visitor::new(&site);
+    let state = sent_away(&mut browser).await;
+    let done = browser.get(&format!("/callback?code=good&state={state}&iss=x")).await;
+    let given = browser.redeem(&done.query("code").expect("a code"), &[]).await;
+    let token = given.word("access_token");
+    let resolved = site.control.resolve_signed(&token).await.expect("good");
+    let registry = site.control.registry();
+    let ask = || site.control.read_anew(&registry, &resolved.user, &resolved.principal);
+    // One that comes twice is stolen, to an issuer that rotates it.
+    tokio::join!(ask(), ask(), ask());
+    assert!(site.control.resolve_signed(&token).await.is_ok(), "the login is over");
+}
+
+#[tokio::test]
 async fn an_answer_is_taken_once_from_the_browser_that_was_sent() {
     let site = Site::open().await;
     site.add_away().await;
