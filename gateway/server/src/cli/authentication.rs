@@ -71,7 +71,10 @@ impl Contents<'_> {
         let claim = format!("claims.{CLUSTER_CLAIM}");
         _ = write!(
             text,
-            "  claimMappings:\n    \
+            "  claimValidationRules:\n\
+             \x20 - expression: has({claim})\n    \
+                 message: only tokens that the gateway itself shows to a cluster are good here\n  \
+             claimMappings:\n    \
                  username: {{ expression: {claim}.username }}\n    \
                  groups: {{ expression: {claim}.groups }}\n    \
                  uid: {{ expression: {claim}.uid }}\n    \
@@ -133,6 +136,9 @@ jwt:
       -----BEGIN CERTIFICATE-----
       AAAA
       -----END CERTIFICATE-----
+  claimValidationRules:
+  - expression: has(claims.gatewarden)
+    message: only tokens that the gateway itself shows to a cluster are good here
   claimMappings:
     username: { expression: claims.gatewarden.username }
     groups: { expression: claims.gatewarden.groups }

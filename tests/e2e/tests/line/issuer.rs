@@ -39,7 +39,7 @@ pub(crate) struct Visitor {
 /// Tokens as a client gets them.
 pub(crate) struct Tokens {
     pub(crate) access: String,
-    id: String,
+    pub(crate) id: String,
     pub(crate) refresh: String,
 }
 
@@ -103,8 +103,20 @@ impl Visitor {
         Tokens::of(&self.post("/oidc/token", &fields)?)
     }
 
+    /// What a token exchange gives for one cluster (RFC 8693).
+    pub(crate) fn narrow(&mut self, access: &str, cluster: &str) -> Result<Answer> {
+        let fields = [
+            CLIENT,
+            ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"),
+            ("subject_token", access),
+            ("subject_token_type", "urn:ietf:params:oauth:token-type:access_token"),
+            ("audience", cluster),
+        ];
+        self.post("/oidc/token", &fields)
+    }
+
     /// From a client's request to its tokens.
-    fn tokens(&mut self, person: &str) -> Result<Tokens> {
+    pub(crate) fn tokens(&mut self, person: &str) -> Result<Tokens> {
         let page = self.begin()?;
         let done = self.log_in(page.answer()?, person)?;
         ensure!(done.status == 303, "{} {}", done.status, done.text());
@@ -198,18 +210,8 @@ pub(crate) fn a_token_for_one_cluster_opens_no_other_and_not_the_api(bed: &Bed) 
     let gate = bed.gate();
     let mut client = Visitor::of(gate)?;
     let wide = client.tokens("alice")?;
-    let fields = [
-        CLIENT,
-        ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"),
-        ("subject_token", &wide.access),
-        ("subject_token_type", "urn:ietf:params:oauth:token-type:access_token"),
-    ];
-    let exchange = |client: &mut Visitor, cluster: &str| {
-        let fields: Vec<_> = fields.iter().copied().chain([("audience", cluster)]).collect();
-        client.post("/oidc/token", &fields)
-    };
-    ensure!(error_of(&exchange(&mut client, "nowhere")?)? == "invalid_target");
-    let answer = exchange(&mut client, "east")?;
+    ensure!(error_of(&client.narrow(&wide.access, "nowhere")?)? == "invalid_target");
+    let answer = client.narrow(&wide.access, "east")?;
     ensure!(answer.status == 200, "{} {}", answer.status, answer.text());
     let narrow = answer.json()?["access_token"].as_str().context("a token")?.to_owned();
     gate.kubectl_with_token(&narrow, "east")?.ok(&["get", "pods"])?;

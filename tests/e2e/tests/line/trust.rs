@@ -1,12 +1,13 @@
 //! Clusters that read the gateway's tokens: what is proven of them before anybody passes.
 
-use anyhow::{Result, ensure};
-use e2e::{Case, Protocol};
+use anyhow::{Context as _, Result, ensure};
+use e2e::{Case, Https, Protocol};
 
 use testbed::{Output, wait};
 
 use crate::bed::Bed;
 use crate::gate::{Gate, Plan};
+use crate::issuer::Visitor;
 
 /// What is proven here.
 pub(crate) fn facts() -> Vec<Case<Bed>> {
@@ -49,6 +50,22 @@ fn opens(bed: &Bed, gate: &Gate, config: &str) -> Result<()> {
     wait::until("the cluster to open", wait::START, || Ok((ask()?.status == 200).then_some(())))?;
     let whoami = gate.kubectl(&erin, "west")?.ok(&["auth", "whoami", "-o", "jsonpath={.status.userInfo.username}"])?;
     ensure!(whoami == "corp:erin", "{whoami}");
+    no_token_of_a_client_is_one_for_a_cluster(bed, gate)
+}
+
+/// A client may have a token for this cluster's path at the gateway. It names the same audience, and says no groups.
+fn no_token_of_a_client_is_one_for_a_cluster(bed: &Bed, gate: &Gate) -> Result<()> {
+    let mut client = Visitor::of(gate)?;
+    let tokens = client.tokens("erin")?;
+    let narrow = client.narrow(&tokens.access, "west")?.json()?;
+    let narrow = narrow["access_token"].as_str().context("a token")?;
+    gate.kubectl_with_token(narrow, "west")?.ok(&["auth", "whoami"])?;
+    let api = Https::new("127.0.0.1", bed.cluster_addr("west").port(), &bed.cluster("west")?.ca_file())?;
+    for token in [narrow, &tokens.access, &tokens.id] {
+        let asked = http::Request::get("/api").header("authorization", format!("Bearer {token}"));
+        let answer = api.send(Protocol::Http2, asked.body(Default::default())?)?;
+        ensure!(answer.status == 401, "the API server itself takes it: {} {}", answer.status, answer.text());
+    }
     Ok(())
 }
 
