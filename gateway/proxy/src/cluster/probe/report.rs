@@ -86,7 +86,7 @@ impl fmt::Display for Mend {
             Self::Apply(manifest) => write!(f, "apply `gatewarden cluster manifest {manifest}`"),
             Self::Unbind(Account::Impersonator) => f.write_str("remove what else is bound to the impersonator"),
             Self::Trust => f.write_str(
-                "start the API server with `--authentication-config`, a file that `gatewarden cluster authentication-config` prints",
+                "start the API server with `--authentication-config`, a file that `gatewarden cluster authentication-config` prints, and let it reach the issuer that is named there",
             ),
             Self::Unbind(Account::Reviewer) => f.write_str("remove what else is bound to the reviewer"),
         }
