@@ -465,15 +465,25 @@ async fn what_a_page_of_others_gets_says_who_somebody_is_and_opens_nothing() {
     assert_eq!(shown.status, 401, "an ID token is no access token");
 }
 
+const PLUGIN: (&str, &str) = ("client_id", "kubectl-gatewarden");
+
+/// What a terminal asks with, and what it shows its person (RFC 8628 §3.2).
+async fn begun_on_a_terminal(terminal: &mut Visitor<'_>) -> (String, String) {
+    let begun = terminal.post("/oidc/device", &[PLUGIN, ("scope", "openid")]).await;
+    (begun.word("device_code"), begun.word("user_code"))
+}
+
+/// How it asks whether somebody logged in (RFC 8628 §3.4).
+fn polled_by(device: &str) -> [(&str, &str); 3] {
+    [("grant_type", "urn:ietf:params:oauth:grant-type:device_code"), PLUGIN, ("device_code", device)]
+}
+
 #[tokio::test]
 async fn a_terminal_logs_in_by_a_code_that_somebody_types_elsewhere() {
     let site = Site::open().await;
     let (mut terminal, mut browser) = (Visitor::new(&site), Visitor::new(&site));
-    let client = ("client_id", "kubectl-gatewarden");
-    let begun = terminal.post("/oidc/device", &[client, ("scope", "openid")]).await;
-    let (device, user_code) = (begun.word("device_code"), begun.word("user_code"));
-    let fields =
-        [("grant_type", "urn:ietf:params:oauth:grant-type:device_code"), client, ("device_code", device.as_str())];
+    let (device, user_code) = begun_on_a_terminal(&mut terminal).await;
+    let fields = polled_by(&device);
     assert_eq!(terminal.post("/oidc/token", &fields).await.word("error"), "authorization_pending");
     assert_eq!(terminal.post("/oidc/token", &fields).await.word("error"), "slow_down");
     site.clock.advance(Duration::from_secs(5));
@@ -500,11 +510,8 @@ async fn a_terminal_logs_in_by_a_code_that_somebody_types_elsewhere() {
 async fn whoever_did_not_begin_it_says_so_and_the_device_gets_nothing() {
     let site = Site::open().await;
     let (mut terminal, mut browser) = (Visitor::new(&site), Visitor::new(&site));
-    let client = ("client_id", "kubectl-gatewarden");
-    let begun = terminal.post("/oidc/device", &[client, ("scope", "openid")]).await;
-    let (device, user_code) = (begun.word("device_code"), begun.word("user_code"));
-    let fields =
-        [("grant_type", "urn:ietf:params:oauth:grant-type:device_code"), client, ("device_code", device.as_str())];
+    let (device, user_code) = begun_on_a_terminal(&mut terminal).await;
+    let fields = polled_by(&device);
     let form = browser.get("/device").await.field("form");
     let sent = browser.post("/device", &[("form", &form), ("user_code", &user_code)]).await;
     let page = browser.get(&sent.location).await;
@@ -513,11 +520,9 @@ async fn whoever_did_not_begin_it_says_so_and_the_device_gets_nothing() {
     assert!(stopped.text.contains("Nobody was logged in"), "{}", stopped.text);
     assert_eq!(terminal.post("/oidc/token", &fields).await.word("error"), "access_denied");
     assert_eq!(browser.log_in(&page, "alice", "right").await.status, 410);
-    let begun = terminal.post("/oidc/device", &[client, ("scope", "openid")]).await;
+    let (device, _) = begun_on_a_terminal(&mut terminal).await;
     site.clock.advance(Duration::from_mins(10));
-    let device = begun.word("device_code");
-    let fields = [fields[0], client, ("device_code", device.as_str())];
-    assert_eq!(terminal.post("/oidc/token", &fields).await.word("error"), "expired_token");
+    assert_eq!(terminal.post("/oidc/token", &polled_by(&device)).await.word("error"), "expired_token");
 }
 
 #[tokio::test]
@@ -709,14 +714,19 @@ async fn sent_away(browser: &mut Visitor<'_>) -> String {
     away.query("state").expect("a state")
 }
 
+/// From a client's request, by way of the provider, to the client's tokens.
+async fn tokens_from_away(browser: &mut Visitor<'_>) -> Seen {
+    let state = sent_away(browser).await;
+    let done = browser.get(&format!("/callback?code=good&state={state}&iss=x")).await;
+    browser.redeem(&done.query("code").expect("a code"), &[]).await
+}
+
 #[tokio::test]
 async fn a_browser_is_sent_to_a_provider_and_its_answer_logs_somebody_in() {
     let site = Site::open().await;
     site.add_away().await;
     let mut browser = Visitor::new(&site);
-    let state = sent_away(&mut browser).await;
-    let done = browser.get(&format!("/callback?code=good&state={state}&iss=x")).await;
-    let given = browser.redeem(&done.query("code").expect("a code"), &[]).await;
+    let given = tokens_from_away(&mut browser).await;
     let resolved = site.control.resolve_signed(&given.word("access_token")).await.expect("good");
     assert_eq!(resolved.identity.user.username, "away:alice");
     // What the provider left is asked with, and what it leaves next is kept.
@@ -734,9 +744,7 @@ async fn questions_at_once_present_a_provider_s_secret_once_each() {
     let site = Site::open().await;
     site.add_away().await;
     let mut browser = Visitor::new(&site);
-    let state = sent_away(&mut browser).await;
-    let done = browser.get(&format!("/callback?code=good&state={state}&iss=x")).await;
-    let given = browser.redeem(&done.query("code").expect("a code"), &[]).await;
+    let given = tokens_from_away(&mut browser).await;
     let token = given.word("access_token");
     let resolved = site.control.resolve_signed(&token).await.expect("good");
     let registry = site.control.registry();
