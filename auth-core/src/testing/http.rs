@@ -26,18 +26,25 @@ type Answer = dyn FnMut(&Request<Vec<u8>>) -> Result<Response<Vec<u8>>, HttpErro
 pub struct ScriptedHttp {
     answer: Mutex<Box<Answer>>,
     asked: Mutex<Vec<String>>,
+    with_certificate: Mutex<Vec<String>>,
 }
 
 impl ScriptedHttp {
     /// Answers with what the function returns.
     pub fn new(answer: impl FnMut(&Request<Vec<u8>>) -> Result<Response<Vec<u8>>, HttpError> + Send + 'static) -> Self {
-        Self { answer: Mutex::new(Box::new(answer)), asked: Mutex::default() }
+        Self { answer: Mutex::new(Box::new(answer)), asked: Mutex::default(), with_certificate: Mutex::default() }
     }
 
     /// What was asked so far: method and address.
     #[must_use]
     pub fn asked(&self) -> Vec<String> {
         lock(&self.asked).clone()
+    }
+
+    /// The same, of the requests that would have shown a certificate.
+    #[must_use]
+    pub fn asked_with_certificate(&self) -> Vec<String> {
+        lock(&self.with_certificate).clone()
     }
 }
 
@@ -48,7 +55,11 @@ fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
 #[async_trait]
 impl Http for ScriptedHttp {
     async fn send(&self, request: Request<Vec<u8>>, limits: HttpLimits) -> Result<Response<Vec<u8>>, HttpError> {
-        lock(&self.asked).push(format!("{} {}", request.method(), request.uri()));
+        let asked = format!("{} {}", request.method(), request.uri());
+        if limits.identity.is_some() {
+            lock(&self.with_certificate).push(asked.clone());
+        }
+        lock(&self.asked).push(asked);
         if request.uri().scheme_str() != Some("https") && !limits.dangerous_plain {
             return Err(HttpError::Refused("plain http"));
         }

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::claims::{Nonce, seconds, text};
+use crate::client::NO_SCOPE;
 use crate::discovery::Metadata;
 use crate::issuer::Userinfo;
 use crate::json::Object;
@@ -136,10 +137,7 @@ fn said_no(error: &str) -> AuthError {
         "access_denied" | "login_required" | "consent_required" | "interaction_required" => {
             AuthError::PolicyDenied("the identity system did not let you in".to_owned())
         }
-        "invalid_scope" => AuthError::Misconfigured {
-            field: "scopes".to_owned(),
-            message: "the issuer does not know one of them; write those that it offers".to_owned(),
-        },
+        "invalid_scope" => AuthError::Misconfigured { field: "scopes".to_owned(), message: NO_SCOPE.to_owned() },
         "unauthorized_client" => AuthError::Misconfigured {
             field: "clientId".to_owned(),
             message: "the issuer lets this client not log people in by a code".to_owned(),

@@ -5,6 +5,7 @@ use auth_core::{AuthError, Begun, Context, Redirect};
 
 use crate::kept::{Memo, pack};
 use crate::provider::OidcProvider;
+use crate::push;
 use crate::random::{challenge, token};
 
 #[async_trait]
@@ -15,18 +16,28 @@ impl Redirect for OidcProvider {
         let settings = &issuer.settings;
         let metadata = issuer.metadata(ctx).await?;
         let (state, nonce, verifier) = (token()?, token()?, token()?);
+        let own = [
+            ("response_type", "code"),
+            ("client_id", &settings.client_id),
+            ("redirect_uri", callback),
+            ("scope", &settings.scopes.join(" ")),
+            ("state", &state),
+            ("nonce", &nonce),
+            ("code_challenge", &challenge(&verifier)),
+            ("code_challenge_method", "S256"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let further = settings.parameters.iter().map(|(name, value)| (name.clone(), value.clone()));
+        let request: Vec<_> = own.into_iter().chain(further).collect();
         let mut location = metadata.authorization.clone();
-        location
-            .query_pairs_mut()
-            .append_pair("response_type", "code")
-            .append_pair("client_id", &settings.client_id)
-            .append_pair("redirect_uri", callback)
-            .append_pair("scope", &settings.scopes.join(" "))
-            .append_pair("state", &state)
-            .append_pair("nonce", &nonce)
-            .append_pair("code_challenge", &challenge(&verifier))
-            .append_pair("code_challenge_method", "S256")
-            .extend_pairs(&settings.parameters);
+        let carried = match push::endpoint(issuer, &metadata)? {
+            None => request,
+            Some(endpoint) => {
+                let name = push::push(issuer, &metadata, endpoint, &request, issuer.time(ctx)).await?;
+                vec![("client_id".to_owned(), settings.client_id.clone()), ("request_uri".to_owned(), name)]
+            }
+        };
+        location.query_pairs_mut().extend_pairs(&carried);
         let memo = Memo {
             issuer: settings.issuer.clone(),
             client: settings.client_id.clone(),

@@ -9,12 +9,13 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::algorithm::Algorithm;
+use crate::client::{CertificateFile, ClientAuth, KeyFile, Written};
 use crate::discovery::endpoint;
 use crate::presets::Preset;
 
 const SKEW_MAX: u64 = 300;
 /// What a login decides itself.
-const RESERVED: [&str; 11] = [
+const RESERVED: [&str; 14] = [
     "response_type",
     "response_mode",
     "client_id",
@@ -26,6 +27,9 @@ const RESERVED: [&str; 11] = [
     "code_challenge",
     "code_challenge_method",
     "request",
+    "request_uri",
+    "client_assertion",
+    "client_assertion_type",
 ];
 
 /// As an operator writes it.
@@ -38,6 +42,13 @@ pub(crate) struct File {
     client_id: String,
     /// The secret that the issuer has for this client; left out for a public client.
     client_secret: Option<Password>,
+    /// A private key in place of a secret.
+    client_key: Option<KeyFile>,
+    /// A certificate in place of a secret.
+    client_certificate: Option<CertificateFile>,
+    /// Tells the issuer of a login by ourselves when it offers that, so that the browser carries but its name.
+    #[serde(default = "yes")]
+    push_authorization_requests: bool,
     /// The product behind the issuer.
     #[serde(default)]
     preset: Preset,
@@ -80,6 +91,10 @@ struct Claims {
     groups: Option<String>,
 }
 
+const fn yes() -> bool {
+    true
+}
+
 const fn skew() -> u64 {
     60
 }
@@ -89,7 +104,8 @@ const fn skew() -> u64 {
 pub(crate) struct Settings {
     pub(crate) issuer: String,
     pub(crate) client_id: String,
-    pub(crate) client_secret: Option<Password>,
+    pub(crate) client_auth: ClientAuth,
+    pub(crate) push: bool,
     pub(crate) preset: Preset,
     pub(crate) scopes: Vec<String>,
     pub(crate) id: String,
@@ -108,10 +124,17 @@ pub(crate) struct Settings {
 impl Settings {
     /// Every fault at once.
     pub(crate) fn check(file: File) -> Result<Self, Vec<Fault>> {
-        let faults = faults(&file);
-        if !faults.is_empty() {
-            return Err(faults);
-        }
+        let mut faults = faults(&file);
+        let written =
+            Written { secret: file.client_secret, key: file.client_key, certificate: file.client_certificate };
+        let client_auth = match written.check() {
+            Ok(client_auth) if faults.is_empty() => client_auth,
+            Ok(_) => return Err(faults),
+            Err(more) => {
+                faults.extend(more);
+                return Err(faults);
+            }
+        };
         let preset = file.preset;
         let login = file.claims.login.unwrap_or_else(|| preset.login().to_owned());
         let scopes = scopes(file.scopes, preset);
@@ -125,7 +148,8 @@ impl Settings {
             scopes,
             issuer: file.issuer,
             client_id: file.client_id,
-            client_secret: file.client_secret,
+            client_auth,
+            push: file.push_authorization_requests,
             preset,
             algorithms: file.algorithms.unwrap_or_else(|| Algorithm::ALL.to_vec()),
             clock_skew: Duration::from_secs(file.clock_skew_seconds),
@@ -166,9 +190,6 @@ fn faults(file: &File) -> Vec<Fault> {
     }
     if file.client_id.is_empty() {
         fault("clientId", "is empty; write the id that the issuer has for this client");
-    }
-    if file.client_secret.as_ref().is_some_and(|secret| secret.expose().is_empty()) {
-        fault("clientSecret", "is empty; leave it out for a public client");
     }
     if file.clock_skew_seconds > SKEW_MAX {
         fault("clockSkewSeconds", "is more than 300; set the clocks right instead");

@@ -4,6 +4,7 @@ use serde_json::Value;
 use url::Url;
 
 use crate::claims::text;
+use crate::config::Settings;
 use crate::json::Object;
 
 /// The parts of the document that are used.
@@ -13,11 +14,17 @@ pub(crate) struct Metadata {
     pub(crate) token: Url,
     pub(crate) keys: Url,
     pub(crate) userinfo: Option<Url>,
+    /// Takes the request for a login from us, so that the browser carries but its name (RFC 9126).
+    pub(crate) push: Option<Url>,
+    /// Takes no request from a browser.
+    pub(crate) must_push: bool,
     /// Every answer of the authorization endpoint names the issuer (RFC 9207 §3).
     pub(crate) promises_issuer: bool,
     /// The token endpoint takes the secret in the form alone.
     pub(crate) secret_in_form: bool,
 }
+
+const PUSH: &str = "pushed_authorization_request_endpoint";
 
 /// Where the document is. One slash at the end of an issuer goes, for this alone.
 pub(crate) fn address(issuer: &str) -> String {
@@ -25,20 +32,33 @@ pub(crate) fn address(issuer: &str) -> String {
 }
 
 impl Metadata {
-    pub(crate) fn read(document: &Object, issuer: &str, plain: bool) -> Result<Self, String> {
+    pub(crate) fn read(document: &Object, settings: &Settings) -> Result<Self, String> {
         // OIDC Discovery §4.3: identical, or anybody's document could speak for this issuer.
-        if text(document, "issuer")? != issuer {
+        if text(document, "issuer")? != settings.issuer {
             return Err("the document is that of another issuer".to_owned());
         }
-        let endpoint = |name: &str| endpoint(text(document, name)?, plain).map_err(|why| format!("{name}: {why}"));
+        let endpoint = |of: &Object, name: &str| {
+            endpoint(text(of, name)?, settings.dangerous_plain_http).map_err(|why| format!("{name}: {why}"))
+        };
+        // RFC 8705 §5: where clients with a certificate go, when it is another place.
+        let aliases = document.get("mtls_endpoint_aliases").and_then(Value::as_object);
+        let aliases = aliases.filter(|_| settings.client_auth.identity().is_some());
+        let for_client = |name: &str| {
+            let aliases = aliases.filter(|aliases| aliases.contains_key(name));
+            endpoint(aliases.unwrap_or(document), name)
+        };
+        let offered = |name: &str| document.get(name).is_some_and(|value| !value.is_null());
+        let says = |name: &str| document.get(name) == Some(&Value::Bool(true));
         let methods = document.get("token_endpoint_auth_methods_supported").and_then(Value::as_array);
         let takes = |method: &str| methods.is_some_and(|all| all.iter().any(|one| one == method));
         Ok(Self {
-            authorization: endpoint("authorization_endpoint")?,
-            token: endpoint("token_endpoint")?,
-            keys: endpoint("jwks_uri")?,
-            userinfo: document.contains_key("userinfo_endpoint").then(|| endpoint("userinfo_endpoint")).transpose()?,
-            promises_issuer: document.get("authorization_response_iss_parameter_supported") == Some(&Value::Bool(true)),
+            authorization: endpoint(document, "authorization_endpoint")?,
+            token: for_client("token_endpoint")?,
+            keys: endpoint(document, "jwks_uri")?,
+            userinfo: offered("userinfo_endpoint").then(|| for_client("userinfo_endpoint")).transpose()?,
+            push: offered(PUSH).then(|| for_client(PUSH)).transpose()?,
+            must_push: says("require_pushed_authorization_requests"),
+            promises_issuer: says("authorization_response_iss_parameter_supported"),
             secret_in_form: takes("client_secret_post") && !takes("client_secret_basic"),
         })
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use auth_core::{AuthError, Http, HttpError, HttpLimits};
+use auth_core::{AuthError, Http, HttpError, HttpIdentity, HttpLimits};
 use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, Request, Response};
 
@@ -23,10 +23,24 @@ pub(crate) struct Fetch {
 }
 
 impl Fetch {
+    /// Asks without saying who we are.
     pub(crate) async fn send(&self, request: Request<Vec<u8>>, time: Duration) -> Result<Response<Vec<u8>>, AuthError> {
-        let limits =
-            HttpLimits::new(time, BYTES).with_roots(self.roots.clone()).with_dangerous_plain(self.dangerous_plain);
-        self.http.send(request, limits).await.map_err(failed)
+        self.send_as(None, request, time).await
+    }
+
+    /// Asks, and shows a certificate where there is one.
+    pub(crate) async fn send_as(
+        &self,
+        identity: Option<Arc<HttpIdentity>>,
+        request: Request<Vec<u8>>,
+        time: Duration,
+    ) -> Result<Response<Vec<u8>>, AuthError> {
+        let field = if identity.is_some() { "clientCertificate" } else { "certificateAuthority" };
+        let limits = HttpLimits::new(time, BYTES)
+            .with_roots(self.roots.clone())
+            .with_dangerous_plain(self.dangerous_plain)
+            .with_identity(identity);
+        self.http.send(request, limits).await.map_err(|error| failed(error, field))
     }
 
     /// Reads a document and how long it may be kept.
@@ -62,11 +76,11 @@ pub(crate) fn no_address(url: &str) -> AuthError {
     AuthError::Protocol(format!("`{url}` is no address"))
 }
 
-fn failed(error: HttpError) -> AuthError {
+fn failed(error: HttpError, certificates: &str) -> AuthError {
     match error {
         HttpError::Refused(why) => AuthError::Misconfigured { field: "issuer".to_owned(), message: why.to_owned() },
         HttpError::Certificates(why) => {
-            AuthError::Misconfigured { field: "certificateAuthority".to_owned(), message: why.to_string() }
+            AuthError::Misconfigured { field: certificates.to_owned(), message: why.to_string() }
         }
         HttpError::TooLarge => AuthError::Protocol("the issuer's answer is larger than 1 MiB".to_owned()),
         other => AuthError::unavailable(other),

@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auth_core::{AuthError, BoxFuture, Clock, Context, Ports, ProviderSecret, Tasks};
-use http::Request;
 use http::header::{ACCEPT, AUTHORIZATION};
+use http::{Request, Response};
+use url::Url;
 
 use crate::claims::{Expected, Nonce, check_at_hash, text};
+use crate::client;
 use crate::config::Settings;
 use crate::discovery::{self, Metadata};
 use crate::fetch::{self, Fetch, no_address};
@@ -87,7 +89,7 @@ impl Issuer {
         Box::pin(async move {
             let issuer = &self.settings.issuer;
             let (document, lasts) = self.fetch.document(&discovery::address(issuer), time).await?;
-            let metadata = Metadata::read(&document, issuer, self.settings.dangerous_plain_http)
+            let metadata = Metadata::read(&document, &self.settings)
                 .map_err(|why| AuthError::Protocol(format!("the discovery document: {why}")))?;
             Ok((metadata, lasts))
         })
@@ -115,7 +117,19 @@ impl Issuer {
     /// Redeems a code or a refresh token.
     pub(crate) async fn redeem(self: &Arc<Self>, ctx: &Context, grant: Grant<'_>) -> Result<Tokens, NoTokens> {
         let metadata = self.metadata(ctx).await?;
-        redeem(&self.fetch, &self.settings, &metadata, grant, self.time(ctx)).await
+        redeem(self, &metadata, grant, self.time(ctx)).await
+    }
+
+    /// Hands a form in as this client.
+    pub(crate) async fn post(
+        &self,
+        metadata: &Metadata,
+        endpoint: &Url,
+        form: &[(&str, &str)],
+        time: Duration,
+    ) -> Result<Response<Vec<u8>>, AuthError> {
+        let request = client::request(&self.settings, metadata, endpoint, form, self.clock.now())?;
+        self.fetch.send_as(self.settings.client_auth.identity(), request, time).await
     }
 
     /// The claims of an ID token that proves what it has to.
@@ -162,7 +176,9 @@ impl Issuer {
             .header(ACCEPT, "application/json")
             .header(AUTHORIZATION, format!("Bearer {}", access.expose()))
             .body(Vec::new());
-        let response = self.fetch.send(request.map_err(|_| no_address(url.as_str()))?, self.time(ctx)).await?;
+        let request = request.map_err(|_| no_address(url.as_str()))?;
+        // RFC 8705 §3: an access token may be bound to the certificate that it was fetched with.
+        let response = self.fetch.send_as(self.settings.client_auth.identity(), request, self.time(ctx)).await?;
         match response.status().as_u16() {
             200 => {}
             401 => return Ok(Some(Userinfo::Unauthorized)),
@@ -177,7 +193,7 @@ impl Issuer {
         Ok(Some(Userinfo::Claims(claims)))
     }
 
-    fn time(&self, ctx: &Context) -> Duration {
+    pub(crate) fn time(&self, ctx: &Context) -> Duration {
         ctx.remaining(self.clock.as_ref()).min(TIME_MAX)
     }
 }

@@ -24,6 +24,12 @@ mod person;
 
 mod issuer;
 
+mod client;
+
+mod client_key;
+
+mod push;
+
 mod slot;
 
 mod fetch;

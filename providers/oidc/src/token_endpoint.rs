@@ -5,16 +5,13 @@
 use std::time::Duration;
 
 use auth_core::{AuthError, ProviderSecret};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
-use http::{Request, Response, StatusCode};
+use http::StatusCode;
 use serde_json::Value;
-use url::form_urlencoded::{Serializer, byte_serialize};
 
-use crate::config::Settings;
+use crate::client::No;
 use crate::discovery::Metadata;
-use crate::fetch::{self, Fetch, no_address};
+use crate::fetch;
+use crate::issuer::Issuer;
 use crate::json::Object;
 
 /// What is handed in.
@@ -49,51 +46,33 @@ impl From<AuthError> for NoTokens {
 
 /// Hands a grant in.
 pub(crate) async fn redeem(
-    fetch: &Fetch,
-    settings: &Settings,
+    issuer: &Issuer,
     metadata: &Metadata,
     grant: Grant<'_>,
     time: Duration,
 ) -> Result<Tokens, NoTokens> {
-    let request = request(settings, metadata, &grant).map_err(|_| no_address(metadata.token.as_str()))?;
-    let response = fetch.send(request, time).await?;
+    let response = issuer.post(metadata, &metadata.token, &form(&grant), time).await?;
     if response.status() == StatusCode::OK {
         let answer = fetch::object(&response).map_err(odd)?;
         return Ok(Tokens::read(&answer).map_err(odd)?);
     }
-    Err(no_tokens(metadata, &response))
+    let no = No::read(&response);
+    if no.is_of_client && no.word() == "invalid_grant" {
+        return Err(NoTokens::InvalidGrant(no.answer));
+    }
+    Err(NoTokens::Other(no.error(&issuer.settings, &metadata.token, &response)))
 }
 
-fn request(settings: &Settings, metadata: &Metadata, grant: &Grant<'_>) -> http::Result<Request<Vec<u8>>> {
-    let mut form = Serializer::new(String::new());
+fn form<'a>(grant: &Grant<'a>) -> Vec<(&'static str, &'a str)> {
     match grant {
-        Grant::Code { code, verifier, callback } => form
-            .append_pair("grant_type", "authorization_code")
-            .append_pair("code", code)
-            .append_pair("redirect_uri", callback)
-            .append_pair("code_verifier", verifier),
-        Grant::Refresh(token) => {
-            form.append_pair("grant_type", "refresh_token").append_pair("refresh_token", token.expose())
-        }
-    };
-    let mut request = Request::post(metadata.token.as_str())
-        .header(ACCEPT, "application/json")
-        .header(CONTENT_TYPE, "application/x-www-form-urlencoded");
-    match &settings.client_secret {
-        Some(secret) if !metadata.secret_in_form => {
-            // RFC 6749 §2.3.1: both are encoded as a form's values are, before they are joined.
-            let encoded = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
-            let both = format!("{}:{}", encoded(&settings.client_id), encoded(secret.expose()));
-            request = request.header(AUTHORIZATION, format!("Basic {}", STANDARD.encode(both)));
-        }
-        secret => {
-            form.append_pair("client_id", &settings.client_id);
-            if let Some(secret) = secret {
-                form.append_pair("client_secret", secret.expose());
-            }
-        }
+        Grant::Code { code, verifier, callback } => vec![
+            ("grant_type", "authorization_code"),
+            ("code", code),
+            ("redirect_uri", callback),
+            ("code_verifier", verifier),
+        ],
+        Grant::Refresh(token) => vec![("grant_type", "refresh_token"), ("refresh_token", token.expose())],
     }
-    request.body(form.finish().into_bytes())
 }
 
 impl Tokens {
@@ -110,23 +89,6 @@ impl Tokens {
             lasts: answer.get("expires_in").and_then(Value::as_i64),
         })
     }
-}
-
-/// RFC 6749 §5.2: what went wrong is a word in the answer, which may have status 400 or 401.
-fn no_tokens(metadata: &Metadata, response: &Response<Vec<u8>>) -> NoTokens {
-    let answer = fetch::object(response).unwrap_or_default();
-    let word = answer.get("error").and_then(Value::as_str).unwrap_or_default();
-    if response.status().is_client_error() && word == "invalid_grant" {
-        return NoTokens::InvalidGrant(answer);
-    }
-    NoTokens::Other(match word {
-        "invalid_client" | "unauthorized_client" => AuthError::Misconfigured {
-            field: "clientSecret".to_owned(),
-            message: format!("the issuer answers {word}; write the id and the secret that it has for this client"),
-        },
-        "temporarily_unavailable" | "server_error" => AuthError::unavailable("the token endpoint is in trouble"),
-        _ => fetch::refused(metadata.token.as_str(), response.status()),
-    })
 }
 
 fn odd(why: String) -> AuthError {

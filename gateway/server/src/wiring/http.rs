@@ -5,6 +5,7 @@
 //! the credentials of a machine to anybody who asks from it. Names are looked up here and the answer is what is
 //! connected to, so a name cannot change between the look and the connection.
 
+use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -18,16 +19,20 @@ use url::{Host, Url};
 
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// The client of one provider instance.
+/// An instance asks in few ways: as itself or as nobody, its issuer or a directory beside it.
+const CLIENTS: usize = 4;
+
+/// The clients of one provider instance.
 #[derive(Debug, Default)]
 pub(super) struct ProviderHttp {
-    kept: Mutex<Option<Kept>>,
+    kept: Mutex<VecDeque<Kept>>,
 }
 
-/// An instance asks alike each time, so the last client does for the next question.
+/// An instance asks alike again and again, so a client does for the next question of its way.
 #[derive(Debug)]
 struct Kept {
     roots: Option<Arc<str>>,
+    identity: Option<Arc<HttpIdentity>>,
     plain: bool,
     client: Client,
 }
@@ -45,18 +50,31 @@ impl Http for ProviderHttp {
 
 impl ProviderHttp {
     fn client(&self, limits: &HttpLimits) -> Result<Client, HttpError> {
-        if limits.identity.is_some() {
-            return make(limits);
-        }
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(kept) =
-            kept.as_ref().filter(|kept| kept.roots == limits.roots && kept.plain == limits.dangerous_plain)
-        {
+        if let Some(kept) = kept.iter().find(|kept| kept.does_for(limits)) {
             return Ok(kept.client.clone());
         }
         let client = make(limits)?;
-        *kept = Some(Kept { roots: limits.roots.clone(), plain: limits.dangerous_plain, client: client.clone() });
+        kept.truncate(CLIENTS - 1);
+        kept.push_front(Kept {
+            roots: limits.roots.clone(),
+            identity: limits.identity.clone(),
+            plain: limits.dangerous_plain,
+            client: client.clone(),
+        });
         Ok(client)
+    }
+}
+
+impl Kept {
+    /// A certificate is compared by its place: the same text twice makes one client more, which harms nobody.
+    fn does_for(&self, limits: &HttpLimits) -> bool {
+        let same_identity = match (&self.identity, &limits.identity) {
+            (None, None) => true,
+            (Some(own), Some(other)) => Arc::ptr_eq(own, other),
+            _ => false,
+        };
+        same_identity && self.roots == limits.roots && self.plain == limits.dangerous_plain
     }
 }
 
@@ -234,6 +252,28 @@ mod tests {
         let spelt_otherwise = ask("https://2852039166/", plain()).await;
         assert!(matches!(spelt_otherwise, Err(HttpError::Refused(_))), "a number is an address too");
         assert!(!is_shut("10.0.0.1".parse().unwrap()) && !is_shut("127.0.0.1".parse().unwrap()));
+    }
+
+    #[test]
+    fn a_client_is_kept_for_each_way_to_ask_and_there_are_few() {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let chain = rcgen::CertificateParams::new(Vec::new()).unwrap().self_signed(&key).unwrap().pem();
+        let identity = || {
+            let key = auth_core::ProviderSecret::new(key.serialize_pem());
+            Some(Arc::new(HttpIdentity { chain: chain.clone(), key }))
+        };
+        let http = ProviderHttp::default();
+        let kept = || http.kept.lock().unwrap().len();
+        let own = plain().with_identity(identity());
+        for _ in 0..3 {
+            http.client(&own).unwrap();
+            http.client(&plain()).unwrap();
+        }
+        assert_eq!(kept(), 2, "nobody's client shows a certificate, and each is made once");
+        for _ in 0..2 * CLIENTS {
+            http.client(&plain().with_identity(identity())).unwrap();
+        }
+        assert_eq!(kept(), CLIENTS);
     }
 
     #[tokio::test]

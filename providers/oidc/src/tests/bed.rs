@@ -87,6 +87,10 @@ pub(super) struct World {
     spent: HashSet<String>,
     pub(super) authorization: Option<String>,
     pub(super) form: BTreeMap<String, String>,
+    pub(super) push_answer: (u16, Value),
+    pub(super) pushed: BTreeMap<String, String>,
+    /// What a pushed request names more than once.
+    pub(super) pushed_twice: Vec<String>,
 }
 
 /// The issuer and a provider that asks it.
@@ -135,8 +139,9 @@ impl Bed {
         let location: Url = begun.location.parse().unwrap();
         let query: BTreeMap<_, _> = location.query_pairs().into_owned().collect();
         let mut world = self.world();
-        world.nonce.clone_from(&query["nonce"]);
-        world.challenge.clone_from(&query["code_challenge"]);
+        let request = if query.contains_key("request_uri") { world.pushed.clone() } else { query };
+        world.nonce.clone_from(&request["nonce"]);
+        world.challenge.clone_from(&request["code_challenge"]);
         drop(world);
         Ok(Trip { location, state: begun.state, memo: begun.memo })
     }
@@ -195,6 +200,9 @@ impl World {
             spent: HashSet::new(),
             authorization: None,
             form: BTreeMap::new(),
+            push_answer: (201, json!({"request_uri": "urn:request:1", "expires_in": 60})),
+            pushed: BTreeMap::new(),
+            pushed_twice: Vec::new(),
         }
     }
 
@@ -206,7 +214,8 @@ impl World {
         let (status, body) = match path.as_str() {
             "/.well-known/openid-configuration" => (200, self.discovery.clone()),
             "/keys" => (200, self.keys.clone()),
-            "/token" => self.tokens(request),
+            "/token" | "/tls/token" => self.tokens(request),
+            "/par" => self.push(request),
             "/userinfo" => (self.userinfo_status, self.userinfo.clone().unwrap_or_default()),
             other => panic!("nobody asks for {other}"),
         };
@@ -214,9 +223,20 @@ impl World {
         Ok(response.body(body.to_string().into_bytes()).unwrap())
     }
 
+    fn push(&mut self, request: &Request<Vec<u8>>) -> (u16, Value) {
+        self.pushed.clear();
+        for (name, value) in url::form_urlencoded::parse(request.body()).into_owned() {
+            if self.pushed.insert(name.clone(), value).is_some() {
+                self.pushed_twice.push(name);
+            }
+        }
+        self.authorization = authorization(request);
+        self.push_answer.clone()
+    }
+
     fn tokens(&mut self, request: &Request<Vec<u8>>) -> (u16, Value) {
         self.form = url::form_urlencoded::parse(request.body()).into_owned().collect();
-        self.authorization = request.headers().get("authorization").map(|value| value.to_str().unwrap().to_owned());
+        self.authorization = authorization(request);
         if let Some(refusal) = &self.token_refusal {
             return refusal.clone();
         }
@@ -259,6 +279,10 @@ impl World {
         };
         format!("{signed}.{}", encode(signature))
     }
+}
+
+fn authorization(request: &Request<Vec<u8>>) -> Option<String> {
+    request.headers().get("authorization").map(|value| value.to_str().unwrap().to_owned())
 }
 
 /// What the issuer would see of a client's name and secret.

@@ -1,6 +1,7 @@
 //! Logins at an issuer that the test plays: honest, hostile, and in trouble.
 
 mod bed;
+mod clients;
 mod configuration;
 mod documents;
 mod honest;

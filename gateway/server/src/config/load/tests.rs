@@ -275,6 +275,8 @@ fn every_provider_on_the_page_about_sign_on_is_built() {
         for secret in ["sso-secret", "portal-secret", "company-ca.crt"] {
             fs::write(folder.path().join(secret), "something\n").unwrap();
         }
+        let key = rcgen::KeyPair::generate().unwrap().serialize_pem();
+        fs::write(folder.path().join("sso-client.key"), key).unwrap();
         run(&folder).unwrap_or_else(|why| panic!("{why:?}: {example}"));
     }
 }
