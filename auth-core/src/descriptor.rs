@@ -28,7 +28,8 @@ pub struct PublicProvider {
     pub kind: &'static str,
     /// What a login page calls it.
     pub display_name: String,
-    /// The ways to log in. What is not here is refused before the provider is asked.
+    /// The ways to log in. What is not here is refused before the provider is asked. None, where only tokens of an
+    /// outside issuer are believed.
     pub login: Vec<LoginForm>,
 }
 

@@ -11,7 +11,7 @@
 //! |---|---|
 //! | What does a provider do? | [`AuthProvider`], [`ProviderKind`] |
 //! | Whom does it speak of? | [`PrincipalId`], [`Principal`] |
-//! | What goes in, what comes out? | [`LoginInput`], [`Redirect`], [`Login`], [`Refetch`], [`Search`], [`PublicProvider`] |
+//! | What goes in, what comes out? | [`LoginInput`], [`Redirect`], [`Bearer`], [`Login`], [`Refetch`], [`Search`], [`PublicProvider`] |
 //! | How does it say no? | [`AuthError`] |
 //! | What is it given? | [`Context`], [`Ports`] ([`Clock`], [`Tasks`], [`UserStore`], [`Http`]) |
 //! | What does the core do around it? | [`Contained`], [`AccessPolicy`], [`Mapping`] |
@@ -29,6 +29,8 @@ mod secret;
 mod login;
 
 mod redirect;
+
+mod bearer;
 
 mod refetch;
 
@@ -58,6 +60,7 @@ pub mod testing;
 
 pub use self::http::{Http, HttpError, HttpIdentity, HttpLimits, NoHttp};
 pub use access::{AccessMode, AccessPolicy, PolicyDecision, PolicyStep};
+pub use bearer::{Bearer, BearerProof, BearerVerdict};
 pub use clock::{BoxFuture, Clock};
 pub use contained::{AttemptLimits, ContainLimits, Contained, OutputLimits};
 pub use context::{Cancel, Context};

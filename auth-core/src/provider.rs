@@ -5,8 +5,8 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 
 use crate::{
-    AuthError, Context, Diagnose, InstanceId, Login, LoginInput, Principal, PrincipalId, PrincipalPage, ProviderSecret,
-    PublicProvider, Redirect, Refetch, Search,
+    AuthError, Bearer, Context, Diagnose, InstanceId, Login, LoginInput, Principal, PrincipalId, PrincipalPage,
+    ProviderSecret, PublicProvider, Redirect, Refetch, Search,
 };
 
 /// One configured identity system: it turns what somebody presents into who they are.
@@ -263,6 +263,11 @@ pub trait AuthProvider: Send + Sync + Debug {
     /// The part that sends a browser to the identity system; `None` where people log in with a password. The
     /// descriptor names [`LoginForm::Redirect`](crate::LoginForm::Redirect) when it is there.
     fn redirect(&self) -> Option<&dyn Redirect> {
+        None
+    }
+
+    /// The part that believes tokens of an outside issuer; `None` where a credential is always one of ours.
+    fn bearer(&self) -> Option<&dyn Bearer> {
         None
     }
 

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashSet};
 
 use crate::error::one_line;
 use crate::{
-    Access, AuthError, Begun, Completeness, InstanceId, Login, Principal, PrincipalId, PrincipalPage, PrincipalType,
-    ProviderSecret, Refetch, SecretUpdate,
+    Access, AuthError, BearerProof, BearerVerdict, Begun, Completeness, InstanceId, Login, Principal, PrincipalId,
+    PrincipalPage, PrincipalType, ProviderSecret, Refetch, SecretUpdate,
 };
 
 const REASON_MAX: usize = 512;
@@ -56,6 +56,16 @@ impl Gauge {
         tame(&mut login.completeness);
         once(&mut login.groups);
         Ok(login)
+    }
+
+    pub(super) fn bearer(&self, verdict: BearerVerdict) -> Result<BearerVerdict, AuthError> {
+        Ok(match verdict {
+            BearerVerdict::Refused(why) => BearerVerdict::Refused(one_line(&why, REASON_MAX)),
+            BearerVerdict::Proven(proof) => {
+                let login = Login { secret: None, ..self.login(proof.login)? };
+                BearerVerdict::Proven(Box::new(BearerProof { login, ..*proof }))
+            }
+        })
     }
 
     /// A browser is sent to a web address and nowhere else (`javascript:`), and comes back with a state that names one

@@ -20,9 +20,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::{
-    Access, AuthError, AuthProvider, Begun, Context, Fault, InstanceId, Login, LoginForm, LoginInput, PolicyDecision,
-    PolicyStep, Ports, Principal, PrincipalId, PrincipalPage, ProviderSecret, PublicProvider, Refetch, Report, Search,
-    Trial,
+    Access, AuthError, AuthProvider, BearerVerdict, Begun, Context, Fault, InstanceId, Login, LoginForm, LoginInput,
+    PolicyDecision, PolicyStep, Ports, Principal, PrincipalId, PrincipalPage, ProviderSecret, PublicProvider, Refetch,
+    Report, Search, Trial,
 };
 use call::Calls;
 use gauge::Gauge;
@@ -59,6 +59,7 @@ impl Default for ContainLimits {
 pub struct Contained {
     provider: Arc<dyn AuthProvider>,
     public: PublicProvider,
+    bears: Option<String>,
     gauge: Arc<Gauge>,
     calls: Calls,
     limiter: Limiter,
@@ -70,9 +71,11 @@ impl Contained {
     /// # Errors
     /// When the provider panics, or describes itself under a name which is not its own.
     pub fn new(provider: Arc<dyn AuthProvider>, ports: &Ports, limits: ContainLimits) -> Result<Self, Fault> {
-        let described =
-            catch_unwind(AssertUnwindSafe(|| (provider.name().clone(), provider.transform_to_auth_provider())));
-        let Ok((instance, public)) = described else {
+        let described = catch_unwind(AssertUnwindSafe(|| {
+            let bears = provider.bearer().map(|bearer| bearer.issuer().to_owned());
+            (provider.name().clone(), provider.transform_to_auth_provider(), bears)
+        }));
+        let Ok((instance, public, bears)) = described else {
             return Err(Fault::new("", "the provider panicked while it described itself; mend the provider"));
         };
         if public.id != instance {
@@ -82,6 +85,7 @@ impl Contained {
         Ok(Self {
             provider,
             public,
+            bears,
             gauge: Arc::new(Gauge::new(instance, limits.output)),
             calls: Calls::new(ports, limits.deadline, limits.calls),
             limiter: Limiter::new(Arc::clone(&ports.clock), limits.attempts),
@@ -171,6 +175,29 @@ impl Contained {
         let ask = move |provider: Arc<dyn AuthProvider>, ctx: Context| async move {
             let redirect = provider.redirect().ok_or(AuthError::UnsupportedInput)?;
             gauge.begun(redirect.begin(&ctx, &callback).await?)
+        };
+        self.calls.run(ctx, &self.provider, ask).await
+    }
+
+    /// Whose tokens it believes: their `iss`.
+    #[must_use]
+    pub fn bears(&self) -> Option<&str> {
+        self.bears.as_deref()
+    }
+
+    /// Decides what a token of the outside issuer is worth.
+    ///
+    /// # Errors
+    /// As the provider; [`AuthError::UnsupportedInput`] when it believes no tokens; [`AuthError::Protocol`] when the
+    /// answer is not acceptable. None of them says that the token is at fault.
+    pub async fn authenticate_bearer(&self, ctx: &Context, token: ProviderSecret) -> Result<BearerVerdict, AuthError> {
+        if self.bears.is_none() {
+            return Err(AuthError::UnsupportedInput);
+        }
+        let gauge = Arc::clone(&self.gauge);
+        let ask = move |provider: Arc<dyn AuthProvider>, ctx: Context| async move {
+            let bearer = provider.bearer().ok_or(AuthError::UnsupportedInput)?;
+            gauge.bearer(bearer.authenticate_bearer(&ctx, &token).await?)
         };
         self.calls.run(ctx, &self.provider, ask).await
     }

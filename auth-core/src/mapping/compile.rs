@@ -32,12 +32,14 @@ impl<'a> Compiler<'a> {
         let groups = self.groups(config.groups);
         let uid = config.uid.and_then(|uid| self.uid(&uid));
         let extra = self.extra(config.extra);
-        let validations = self.validations(config.user_validation_rules);
+        let conditions = self.validations(("claimValidationRules", Scope::Claims), config.claim_validation_rules);
+        let validations = self.validations(("userValidationRules", Scope::User), config.user_validation_rules);
         if !self.faults.is_empty() {
             return Err(self.faults);
         }
         let vetting = Vetting { reserved: self.reserved, limits: MappingLimits::default() };
-        Ok(Mapping { instance: self.instance.clone(), username, groups, uid, extra, validations, vetting })
+        let instance = self.instance.clone();
+        Ok(Mapping { instance, username, groups, uid, extra, conditions, validations, vetting })
     }
 
     fn username(&mut self, config: NameMapping) -> NameRule {
@@ -122,14 +124,14 @@ impl<'a> Compiler<'a> {
         rules
     }
 
-    fn validations(&mut self, config: Vec<ValidationRule>) -> Vec<Validation> {
+    fn validations(&mut self, (key, scope): (&str, Scope), config: Vec<ValidationRule>) -> Vec<Validation> {
         let mut validations = Vec::new();
         for (index, ValidationRule { expression, message }) in config.into_iter().enumerate() {
-            let path = format!("userValidationRules[{index}]");
+            let path = format!("{key}[{index}]");
             if let Err(why) = vetting::bytes("message", &message) {
                 self.fault(format!("{path}.message"), format!("{why}; say whom the rule keeps out"));
             }
-            let rule = self.expression(&format!("{path}.expression"), expression, Scope::User);
+            let rule = self.expression(&format!("{path}.expression"), expression, scope);
             validations.push(Validation { rule, message });
         }
         validations

@@ -19,6 +19,8 @@ pub struct MappingConfig {
     pub uid: Option<UidMapping>,
     /// Further facts that a cluster sees.
     pub extra: Vec<ExtraMapping>,
+    /// What must hold of what the provider says about somebody, before it is mapped.
+    pub claim_validation_rules: Vec<ValidationRule>,
     /// What must hold of everybody whom a cluster would see.
     pub user_validation_rules: Vec<ValidationRule>,
     /// People, and what must come of them. Checked when the configuration is read.
@@ -87,11 +89,11 @@ pub struct ExtraMapping {
     pub value_expression: Option<String>,
 }
 
-/// What must hold of a user, or their login is refused.
+/// What must hold of somebody, or their login is refused.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct ValidationRule {
-    /// A CEL expression over `user` that gives true or false.
+    /// A CEL expression that gives true or false: over `claims` before the mapping, over `user` after it.
     pub expression: String,
     /// What the person and the log are told when it does not hold.
     pub message: String,

@@ -47,7 +47,7 @@ pub enum MappingError {
     /// An expression failed, gave a value that the rule cannot take, or cost too much. The operator mends it.
     #[error("the expression of the {what} fails: {why}")]
     Expression {
-        /// Username, uid, groups, extra or user validation rule.
+        /// Username, uid, groups, extra, claim or user validation rule.
         what: &'static str,
         /// Why, without any value of the person's.
         why: String,
@@ -56,7 +56,7 @@ pub enum MappingError {
     /// ends of it.
     #[error("the system gives no thread to evaluate the expression of the {what}")]
     NoThread {
-        /// Username, uid, groups, extra or user validation rule.
+        /// Username, uid, groups, extra, claim or user validation rule.
         what: &'static str,
     },
     /// A validation rule does not hold. The operator said so, in these words.

@@ -66,11 +66,12 @@ pub struct Mapping {
     groups: GroupRule,
     uid: Option<Rule>,
     extra: Vec<(String, Rule)>,
+    conditions: Vec<Validation>,
     validations: Vec<Validation>,
     vetting: Vetting,
 }
 
-/// What must hold of a user that comes out, and what is said when it does not.
+/// What must hold of a person who comes in or a user who comes out, and what is said when it does not.
 #[derive(Debug, Clone)]
 struct Validation {
     rule: Expression,
@@ -123,8 +124,10 @@ impl Mapping {
         groups: &[Principal],
         extra: &BTreeMap<String, Vec<String>>,
     ) -> Result<Identity, MappingError> {
-        let identity = self.identity(uid, &self.claims(user, groups, extra))?;
-        self.validations.iter().try_for_each(|rule| rule.check(&identity))?;
+        let claims = self.claims(user, groups, extra);
+        self.conditions.iter().try_for_each(|rule| rule.check(Facts::Claims(&claims)))?;
+        let identity = self.identity(uid, &claims)?;
+        self.validations.iter().try_for_each(|rule| rule.check(Facts::User(&identity)))?;
         Ok(identity)
     }
 
@@ -214,8 +217,8 @@ impl Mapping {
 }
 
 impl Validation {
-    fn check(&self, identity: &Identity) -> Result<(), MappingError> {
-        if self.rule.holds("user validation rule", Facts::User(identity))? {
+    fn check(&self, facts: Facts<'_>) -> Result<(), MappingError> {
+        if self.rule.holds(facts.validation(), facts)? {
             return Ok(());
         }
         Err(MappingError::Invalid { message: self.message.clone() })

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::claims::Claims;
 use super::rule::{Choice, Naming};
-use super::{Extra, Mapping, MappingError};
+use super::{Extra, Facts, Mapping, MappingError, Validation};
 use crate::{Principal, PrincipalId};
 
 /// One rule and what came of it. [`Mapping::map`] applies the same rules.
@@ -35,8 +35,10 @@ pub enum MappingStep {
         /// The names in clusters, or why there are none.
         outcome: Result<Vec<String>, MappingError>,
     },
-    /// What must hold of the user who comes out.
+    /// What must hold of the claims that come in, or of the user who comes out.
     Validation {
+        /// Which of the two.
+        what: &'static str,
         /// The expression.
         rule: String,
         /// Whether it holds, or why that cannot be told.
@@ -93,10 +95,11 @@ impl Mapping {
     pub fn steps(&self, uid: &str, user: &Principal, groups: &[Principal], offered: &Extra) -> Vec<MappingStep> {
         let claims = self.claims(user, groups, offered);
         let uid_rule = self.uid.as_ref().map_or_else(|| "the gateway's own id".to_owned(), ToString::to_string);
-        let mut steps = vec![
+        let mut steps = validation_steps(&self.conditions, Facts::Claims(&claims));
+        steps.extend([
             MappingStep::Name { what: "username", rule: self.username.to_string(), outcome: self.username(&claims) },
             MappingStep::Name { what: "uid", rule: uid_rule, outcome: self.uid(uid, &claims) },
-        ];
+        ]);
         steps.extend(groups.iter().filter_map(|group| {
             let fate = self.fate(group)?;
             Some(MappingStep::Group { principal: group.id.clone(), name: group.name.clone(), fate })
@@ -108,10 +111,7 @@ impl Mapping {
         }
         steps.extend(self.extra_steps(&claims));
         if let Ok(identity) = self.identity(uid, &claims) {
-            steps.extend(self.validations.iter().map(|validation| MappingStep::Validation {
-                rule: validation.rule.to_string(),
-                outcome: validation.check(&identity),
-            }));
+            steps.extend(validation_steps(&self.validations, Facts::User(&identity)));
         }
         steps
     }
@@ -146,15 +146,24 @@ impl Mapping {
     }
 }
 
+fn validation_steps(rules: &[Validation], facts: Facts<'_>) -> Vec<MappingStep> {
+    let step = |rule: &Validation| MappingStep::Validation {
+        what: facts.validation(),
+        rule: rule.rule.to_string(),
+        outcome: rule.check(facts),
+    };
+    rules.iter().map(step).collect()
+}
+
 impl fmt::Display for MappingStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Name { what, rule, outcome } => write!(f, "{what}: {rule} gives {}", told(outcome)),
             Self::Group { name, fate, .. } => write!(f, "group {name}: {fate}"),
             Self::Groups { rule, outcome } => write!(f, "groups: {rule} gives {}", all_told(outcome)),
-            Self::Validation { rule, outcome } => match outcome {
-                Ok(()) => write!(f, "user validation rule: {rule} holds"),
-                Err(error) => write!(f, "user validation rule: {rule} refuses: {error}"),
+            Self::Validation { what, rule, outcome } => match outcome {
+                Ok(()) => write!(f, "{what}: {rule} holds"),
+                Err(error) => write!(f, "{what}: {rule} refuses: {error}"),
             },
             Self::Extra { key, rule, outcome } => {
                 let rule = rule.as_deref().unwrap_or("the provider's own word");

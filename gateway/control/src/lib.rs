@@ -13,6 +13,7 @@
 //! | Who stands behind a token? | `resolve/` |
 //! | How does it end? | `changes/` ([`Events`]), `refresh/`, `admin/` ([`Admin`]) |
 //! | Why is somebody who they are? | `explain/` ([`Explained`]) |
+//! | Whose tokens are believed that are not ours? | `bearers/` |
 //! | How does every tool log in? | `issuer/` ([`IssuerConfig`]) |
 //! | What speaks HTTP? | `api/` ([`enter`]), `issuer/http/` ([`console`]) |
 
@@ -27,6 +28,8 @@ mod login;
 mod identity;
 
 mod resolve;
+
+mod bearers;
 
 mod issuer;
 

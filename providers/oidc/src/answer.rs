@@ -146,12 +146,12 @@ fn said_no(error: &str) -> AuthError {
     }
 }
 
-fn auth_time(claims: &Object) -> Option<Timestamp> {
+pub(crate) fn auth_time(claims: &Object) -> Option<Timestamp> {
     let at = seconds(claims, "auth_time").or_else(|_| seconds(claims, "iat")).ok()?;
     Timestamp::from_second(at).ok()
 }
 
-fn methods(claims: &Object) -> Vec<String> {
+pub(crate) fn methods(claims: &Object) -> Vec<String> {
     let methods = claims.get("amr").and_then(Value::as_array);
     methods.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
 }

@@ -12,18 +12,27 @@ use crate::algorithm::Algorithm;
 use crate::json::Object;
 
 /// How old a token may be that comes right from the token endpoint.
-const AGE_MAX: i64 = 3_600;
+pub(crate) const FRESH: Duration = Duration::from_secs(3_600);
 const SUBJECT_MAX: usize = 255;
 
 /// What the token must say.
 pub(crate) struct Expected<'a> {
     pub(crate) issuer: &'a str,
-    pub(crate) client: &'a str,
-    /// Other audiences that may be named beside us.
-    pub(crate) trusted: &'a [String],
+    pub(crate) audience: Audience<'a>,
     pub(crate) nonce: Nonce<'a>,
+    /// How long ago it may have been made.
+    pub(crate) oldest: Duration,
     pub(crate) now: Timestamp,
     pub(crate) skew: Duration,
+}
+
+/// Whom a token is for.
+#[derive(Clone, Copy)]
+pub(crate) enum Audience<'a> {
+    /// This client, which asked for it (OIDC Core §3.1.3.7), and no others but those who are trusted beside.
+    Client { id: &'a str, trusted: &'a [String] },
+    /// At least one of these, as kube-apiserver has it: whoever presents it did not get it from us.
+    OneOf(&'a [String]),
 }
 
 /// The value that binds a token to the trip of one browser.
@@ -33,6 +42,8 @@ pub(crate) enum Nonce<'a> {
     Is(&'a str),
     /// After a refresh: none, or the one of the login (OIDC Core §12.2).
     NoneOr(&'a str),
+    /// Any: it is that of somebody else's trip.
+    Any,
 }
 
 impl Expected<'_> {
@@ -59,17 +70,22 @@ impl Expected<'_> {
             _ => None,
         };
         let audience = audience.ok_or("aud is missing or not text")?;
-        if !audience.contains(&self.client) {
+        let (client, trusted) = match self.audience {
+            Audience::Client { id, trusted } => (id, trusted),
+            Audience::OneOf(names) if names.iter().any(|name| audience.contains(&name.as_str())) => return Ok(()),
+            Audience::OneOf(_) => return Err("aud names none of bearer.audiences".to_owned()),
+        };
+        if !audience.contains(&client) {
             return Err("aud does not name this client".to_owned());
         }
-        let strange = |name: &&str| *name != self.client && !self.trusted.iter().any(|trusted| trusted == name);
+        let strange = |name: &&str| *name != client && !trusted.iter().any(|trusted| trusted == name);
         if audience.iter().any(strange) {
             return Err("aud names others, who are not in trustedAudiences".to_owned());
         }
         match claims.get("azp") {
             None if audience.len() > 1 => Err("aud names several and there is no azp".to_owned()),
             None => Ok(()),
-            Some(Value::String(party)) if party == self.client => Ok(()),
+            Some(Value::String(party)) if party == client => Ok(()),
             Some(_) => Err("azp is another client".to_owned()),
         }
     }
@@ -86,7 +102,8 @@ impl Expected<'_> {
         if issued > now.saturating_add(skew) {
             return Err("iat is still to come".to_owned());
         }
-        if issued < now.saturating_sub(skew).saturating_sub(AGE_MAX) {
+        let oldest = i64::try_from(self.oldest.as_secs()).unwrap_or(i64::MAX);
+        if issued < now.saturating_sub(skew).saturating_sub(oldest) {
             return Err("iat is long ago".to_owned());
         }
         Ok(())
@@ -94,7 +111,7 @@ impl Expected<'_> {
 
     fn check_nonce(&self, claims: &Object) -> Result<(), String> {
         let same = match (self.nonce, claims.get("nonce")) {
-            (Nonce::NoneOr(_), None) => true,
+            (Nonce::NoneOr(_), None) | (Nonce::Any, _) => true,
             (Nonce::Is(nonce) | Nonce::NoneOr(nonce), Some(Value::String(found))) => found == nonce,
             _ => false,
         };

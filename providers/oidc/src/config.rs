@@ -9,8 +9,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::algorithm::Algorithm;
+use crate::bearer::{self, Bearers};
 use crate::client::{CertificateFile, ClientAuth, KeyFile, Written};
 use crate::discovery::endpoint;
+use crate::keys::KeySet;
 use crate::presets::Preset;
 
 const SKEW_MAX: u64 = 300;
@@ -38,8 +40,8 @@ const RESERVED: [&str; 14] = [
 pub(crate) struct File {
     /// The issuer, letter for letter as its tokens and its discovery document have it.
     issuer: String,
-    /// The id that the issuer has for this client.
-    client_id: String,
+    /// The id that the issuer has for this client; left out where nobody logs in and only tokens are taken.
+    client_id: Option<String>,
     /// The secret that the issuer has for this client; left out for a public client.
     client_secret: Option<Password>,
     /// A private key in place of a secret.
@@ -72,6 +74,10 @@ pub(crate) struct File {
     /// Further parameters of the address that the browser is sent to.
     #[serde(default)]
     authorization_parameters: BTreeMap<String, String>,
+    /// Takes tokens of the issuer as credentials for clusters.
+    bearer: Option<bearer::File>,
+    /// The issuer's keys, where they cannot be fetched: a JWK set (RFC 7517).
+    jwks: Option<String>,
     /// Talks to the issuer without TLS.
     #[serde(default)]
     dangerous_plain_http: bool,
@@ -103,6 +109,7 @@ const fn skew() -> u64 {
 #[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) issuer: String,
+    /// Empty where nobody logs in.
     pub(crate) client_id: String,
     pub(crate) client_auth: ClientAuth,
     pub(crate) push: bool,
@@ -118,13 +125,23 @@ pub(crate) struct Settings {
     pub(crate) certificate_authority: Option<Arc<str>>,
     pub(crate) trusted_audiences: Vec<String>,
     pub(crate) parameters: BTreeMap<String, String>,
+    pub(crate) bearers: Option<Bearers>,
+    /// In place of those that the issuer publishes.
+    pub(crate) keys: Option<Arc<KeySet>>,
     pub(crate) dangerous_plain_http: bool,
 }
 
 impl Settings {
+    /// Whether people log in here; otherwise only tokens are taken.
+    pub(crate) fn logs_people_in(&self) -> bool {
+        !self.client_id.is_empty()
+    }
+
     /// Every fault at once.
     pub(crate) fn check(file: File) -> Result<Self, Vec<Fault>> {
         let mut faults = faults(&file);
+        let keys = file.jwks.as_deref().map(bearer::given_keys).transpose();
+        let keys = keys.map_err(|fault| faults.push(fault)).unwrap_or_default();
         let written =
             Written { secret: file.client_secret, key: file.client_key, certificate: file.client_certificate };
         let client_auth = match written.check() {
@@ -136,18 +153,26 @@ impl Settings {
             }
         };
         let preset = file.preset;
-        let login = file.claims.login.unwrap_or_else(|| preset.login().to_owned());
+        // What is no person has no name beside its subject, and is in no group that anybody told of.
+        let client_id = file.client_id.unwrap_or_default();
+        let (login, groups) = match client_id.as_str() {
+            "" => ("/sub", None),
+            _ => (preset.login(), preset.groups()),
+        };
+        let login = file.claims.login.unwrap_or_else(|| login.to_owned());
         let scopes = scopes(file.scopes, preset);
         Ok(Self {
             require_email_verified: file.require_email_verified.unwrap_or(login == "/email"),
             id: file.claims.id.unwrap_or_else(|| preset.id().to_owned()),
             login,
             display_name: file.claims.display_name.unwrap_or_else(|| "/name".to_owned()),
-            groups: file.claims.groups.or_else(|| preset.groups().map(str::to_owned)),
+            groups: file.claims.groups.or_else(|| groups.map(str::to_owned)),
             parameters: parameters(file.authorization_parameters, preset, &scopes),
             scopes,
             issuer: file.issuer,
-            client_id: file.client_id,
+            bearers: file.bearer.map(|bearer| bearer.used(&client_id)),
+            keys: keys.map(Arc::new),
+            client_id,
             client_auth,
             push: file.push_authorization_requests,
             preset,
@@ -188,8 +213,13 @@ fn faults(file: &File) -> Vec<Fault> {
     if file.preset == Preset::Entra && shared {
         fault("issuer", "is that of every tenant; write https://login.microsoftonline.com/<tenant id>/v2.0");
     }
-    if file.client_id.is_empty() {
-        fault("clientId", "is empty; write the id that the issuer has for this client");
+    match &file.client_id {
+        Some(id) if id.is_empty() => fault("clientId", "is empty; write the id that the issuer has for this client"),
+        None if file.bearer.is_none() => fault(
+            "clientId",
+            "is missing; write the id that the issuer has for this client, or `bearer:` where only tokens are taken",
+        ),
+        _ => {}
     }
     if file.clock_skew_seconds > SKEW_MAX {
         fault("clockSkewSeconds", "is more than 300; set the clocks right instead");
@@ -210,5 +240,6 @@ fn faults(file: &File) -> Vec<Fault> {
     for name in file.authorization_parameters.keys().filter(|name| RESERVED.contains(&name.as_str())) {
         fault(&format!("authorizationParameters.{name}"), "is decided by the login itself; leave it out");
     }
+    faults.extend(file.bearer.iter().flat_map(|bearer| bearer.faults(file.client_id.as_deref())));
     faults
 }

@@ -8,7 +8,8 @@ use http::header::{ACCEPT, AUTHORIZATION};
 use http::{Request, Response};
 use url::Url;
 
-use crate::claims::{Expected, Nonce, check_at_hash, text};
+use crate::algorithm::Algorithm;
+use crate::claims::{Audience, Expected, FRESH, Nonce, check_at_hash, text};
 use crate::client;
 use crate::config::Settings;
 use crate::discovery::{self, Metadata};
@@ -105,6 +106,9 @@ impl Issuer {
 
     /// The keys among which there is one for this token, if there is one at all.
     async fn keys_for(self: &Arc<Self>, ctx: &Context, jws: &Jws<'_>) -> Result<Arc<KeySet>, AuthError> {
+        if let Some(keys) = &self.settings.keys {
+            return Ok(Arc::clone(keys));
+        }
         let keys = self.keys(ctx).await?;
         let now = self.clock.monotonic();
         if keys.knows(jws) || self.keys.tried_within(UNKNOWN_KEY, now) {
@@ -141,26 +145,41 @@ impl Issuer {
         nonce: Nonce<'_>,
     ) -> Result<Object, AuthError> {
         let refused = |why: String| AuthError::Protocol(format!("the ID token was refused: {why}"));
-        let jws = Jws::parse(id_token.expose(), &self.settings.algorithms).map_err(refused)?;
-        let keys = self.keys_for(ctx, &jws).await?;
-        if !keys.knows(&jws) {
-            return Err(refused("the issuer publishes no such key".to_owned()));
-        }
-        if !keys.verify(&jws) {
-            return Err(refused("the signature is not that of the issuer".to_owned()));
-        }
-        let claims = jws.claims().map_err(refused)?;
+        let (claims, algorithm) = self.signed(ctx, id_token).await?.map_err(refused)?;
         let expected = Expected {
             issuer: &self.settings.issuer,
-            client: &self.settings.client_id,
-            trusted: &self.settings.trusted_audiences,
+            audience: Audience::Client { id: &self.settings.client_id, trusted: &self.settings.trusted_audiences },
             nonce,
+            oldest: FRESH,
             now: self.clock.now(),
             skew: self.settings.clock_skew,
         };
         expected.check(&claims).map_err(refused)?;
-        check_at_hash(&claims, jws.algorithm, access.expose()).map_err(refused)?;
+        check_at_hash(&claims, algorithm, access.expose()).map_err(refused)?;
         Ok(claims)
+    }
+
+    /// The claims of a token that the issuer signed, whatever they say; or why it did not.
+    ///
+    /// # Errors
+    /// When that cannot be decided: the keys cannot be read.
+    pub(crate) async fn signed(
+        self: &Arc<Self>,
+        ctx: &Context,
+        token: &ProviderSecret,
+    ) -> Result<Result<(Object, Algorithm), String>, AuthError> {
+        let jws = match Jws::parse(token.expose(), &self.settings.algorithms) {
+            Ok(jws) => jws,
+            Err(why) => return Ok(Err(why)),
+        };
+        let keys = self.keys_for(ctx, &jws).await?;
+        if !keys.knows(&jws) {
+            return Ok(Err("the issuer publishes no such key".to_owned()));
+        }
+        if !keys.verify(&jws) {
+            return Ok(Err("the signature is not that of the issuer".to_owned()));
+        }
+        Ok(jws.claims().map(|claims| (claims, jws.algorithm)))
     }
 
     /// What the issuer says about the person of an access token. `None`: it has no such endpoint.

@@ -2,7 +2,8 @@
 //!
 //! One login is: send the browser to the issuer, take back a code, exchange it for an ID token over a connection of our
 //! own, and believe of that token only what its signature and its claims prove. Read `begin` and `answer` for the two
-//! halves of a login, `refetch` for what happens without the person, and `claims` for what a token has to prove.
+//! halves of a login, `refetch` for what happens without the person, `bearer` for tokens that
+//! come without a login, and `claims` for what a token has to prove.
 
 mod kind;
 
@@ -15,6 +16,8 @@ mod provider;
 mod begin;
 
 mod answer;
+
+mod bearer;
 
 mod refetch;
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use auth_core::{
-    Access, AuthError, AuthProvider, Context, Coverage, InstanceId, Login, LoginForm, LoginInput, Ports, Principal,
-    PrincipalId, PrincipalPage, ProviderSecret, PublicProvider, Redirect, Refetch, Search,
+    Access, AuthError, AuthProvider, Bearer, Context, Coverage, InstanceId, Login, LoginForm, LoginInput, Ports,
+    Principal, PrincipalId, PrincipalPage, ProviderSecret, PublicProvider, Redirect, Refetch, Search,
 };
 
 use crate::config::Settings;
@@ -67,10 +67,15 @@ impl AuthProvider for OidcProvider {
     }
 
     fn transform_to_auth_provider(&self) -> PublicProvider {
-        PublicProvider::new(self.instance.clone(), KIND, self.instance.as_str(), [LoginForm::Redirect])
+        let forms = self.issuer.settings.logs_people_in().then_some(LoginForm::Redirect);
+        PublicProvider::new(self.instance.clone(), KIND, self.instance.as_str(), forms)
     }
 
     fn redirect(&self) -> Option<&dyn Redirect> {
-        Some(self)
+        self.issuer.settings.logs_people_in().then_some(self as &dyn Redirect)
+    }
+
+    fn bearer(&self) -> Option<&dyn Bearer> {
+        self.issuer.settings.bearers.as_ref().map(|_| self as &dyn Bearer)
     }
 }

@@ -30,6 +30,16 @@ pub(super) enum Facts<'a> {
     User(&'a Identity),
 }
 
+impl Facts<'_> {
+    /// What a rule is called that must hold of them.
+    pub(super) const fn validation(self) -> &'static str {
+        match self {
+            Self::Claims(_) => "claim validation rule",
+            Self::User(_) => "user validation rule",
+        }
+    }
+}
+
 /// Which variable an expression sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Scope {

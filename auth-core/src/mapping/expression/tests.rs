@@ -267,6 +267,24 @@ fn a_validation_rule_judges_the_user_who_comes_out() {
 }
 
 #[test]
+fn a_claim_rule_judges_what_the_provider_says_before_anything_comes_of_it() {
+    let rule = |expression: &str| {
+        serde_json::json!({ "username": { "expression": "claims.attributes.phone.one()" },
+            "claimValidationRules": [{ "expression": expression, "message": "only from the main branch" }] })
+        .to_string()
+    };
+    let refused = map(&rule("claims.attributes.mail.one() == 'bob@x.org'")).unwrap_err();
+    assert_eq!(refused, MappingError::Invalid { message: "only from the main branch".to_owned() });
+    assert!(matches!(map(&rule("claims.login == 'Al'")), Err(MappingError::Expression { what: "username", .. })));
+    let unclear = map(&rule("claims.attributes.phone.one() == ''")).unwrap_err();
+    assert!(matches!(unclear, MappingError::Expression { what: "claim validation rule", .. }), "{unclear:?}");
+    let faults = compile(&rule("user.username == 'corp:alice'")).unwrap_err();
+    assert_eq!(faults[0].path, "claimValidationRules[0].expression");
+    let told = compile(&rule("claims.login == 'Al'")).unwrap().steps("u-1", &alice(), &[], &BTreeMap::new());
+    assert_eq!(told[0].to_string(), "claim validation rule: claims.login == 'Al' holds");
+}
+
+#[test]
 fn each_expression_tells_what_it_gave() {
     let json = r#"{"username":{"expression":"claims.login.lowerAscii()"},
         "groups":{"filter":{"exclude":["canteen"]},"expression":"claims.groups.map(g,\n  g.substring(4))"},

@@ -33,7 +33,7 @@ pub use client_secret::ClientSecret;
 pub use cluster::{CLAIM as CLUSTER_CLAIM, ClusterSubject, ClusterToken, ClusterTokenError, ClusterTokens};
 pub use http::router as console;
 pub use key_pair::Alg;
-pub(crate) use secret::Random;
+pub(crate) use secret::{Random, sha256};
 use signing::SigningKeys;
 pub use times::SessionRule;
 
@@ -47,6 +47,7 @@ use crate::keys::{KeyFile, Macs};
 use crate::tokens::{TokenScope, Tokens};
 pub(crate) use jwt::Claims;
 use jwt::Kind;
+pub(crate) use jwt::issuer_of;
 
 /// What the issuer is made of.
 #[derive(Debug, Clone, PartialEq, Eq)]

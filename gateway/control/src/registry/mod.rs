@@ -78,6 +78,12 @@ impl Registry {
         self.entries.get(&id).filter(|_| !self.is_closed(&id))
     }
 
+    /// The instance that believes the tokens of an outside issuer.
+    pub(crate) fn bearing(&self, issuer: &str) -> Option<&ProviderEntry> {
+        let bears = |entry: &&ProviderEntry| entry.provider.bears() == Some(issuer);
+        self.entries.values().find(bears).filter(|entry| !self.is_closed(entry.provider.name()))
+    }
+
     /// Whether the instance is still here: this one, and not another that has come back under its id.
     pub(crate) fn has(&self, entry: &ProviderEntry) -> bool {
         let here = self.entry(entry.provider.name().as_str());

@@ -1,6 +1,7 @@
 //! Who stands behind a token.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use auth_core::{InstanceId, PrincipalId};
@@ -8,6 +9,7 @@ use jiff::Timestamp;
 
 use crate::control::Control;
 use crate::identity::SessionIdentity;
+use crate::issuer::{Issuer, issuer_of};
 use crate::sessions::{self, SessionId, Standing};
 use crate::store::{StoreFault, moment};
 use crate::tokens::rows::{self, Held};
@@ -56,9 +58,9 @@ pub enum ResolveError {
 }
 
 /// What is wrong with a token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rejected {
-    /// Not made by this gateway.
+    /// Not made by this gateway, nor by an issuer that a provider believes.
     Malformed,
     /// Made by this gateway, and not in the store (any more).
     Unknown,
@@ -68,11 +70,14 @@ pub enum Rejected {
     Revoked,
     /// Its user is switched off, or its provider is not configured any more.
     Disabled,
+    /// It names an outside issuer, whose provider found this fault with it or with its person.
+    Untrusted(Arc<str>),
 }
 
 impl fmt::Display for Rejected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Untrusted(why) => return write!(f, "untrusted: {why}"),
             Self::Malformed => "malformed",
             Self::Unknown => "unknown",
             Self::Expired => "expired",
@@ -113,14 +118,22 @@ impl Control {
         read(presented.name.to_string(), &session, expires_at, scope).map_err(unavailable)
     }
 
-    /// Says whom a token stands for that the issuer signed: an access token for the gateway, or an ID token of a client
-    /// whose tokens are credentials.
+    /// Says whom a signed token stands for. Who says that they made it decides who looks at it, and nobody else does.
     ///
     /// # Errors
     /// As [`Self::resolve_token`].
     pub async fn resolve_signed(&self, presented: &str) -> Result<ResolvedToken, ResolveError> {
+        let iss = issuer_of(presented).ok_or(ResolveError::Unauthenticated(Rejected::Malformed))?;
+        match self.issuer().filter(|issuer| issuer.url() == iss) {
+            Some(issuer) => self.resolve_issued(issuer, presented).await,
+            None => self.resolve_borne(&iss, presented).await,
+        }
+    }
+
+    /// One that our issuer signed: an access token for the gateway, or an ID token of a client whose tokens are
+    /// credentials.
+    async fn resolve_issued(&self, issuer: &Issuer, presented: &str) -> Result<ResolvedToken, ResolveError> {
         let rejected = |why| ResolveError::Unauthenticated(why);
-        let issuer = self.issuer().ok_or(rejected(Rejected::Malformed))?;
         let now = self.store().now();
         let (claims, scope) = issuer.credential(presented, now).ok_or(rejected(Rejected::Malformed))?;
         let expires_at = Timestamp::from_second(claims.exp).unwrap_or(Timestamp::MIN);
@@ -155,7 +168,8 @@ impl Control {
         if revoked || session.ended_at.is_some() {
             return rejected(Rejected::Revoked);
         }
-        if !self.fresh(moment(session.refreshed_at), now) || self.is_outdated(&session.principal) {
+        let fresh = session.borne || self.fresh(moment(session.refreshed_at), now);
+        if !fresh || self.is_outdated(&session.principal) {
             // The token is not at fault: told 401, every client would throw a good login away.
             return Err(ResolveError::Unavailable { retry_after: RETRY, source: None });
         }
@@ -163,7 +177,7 @@ impl Control {
     }
 }
 
-fn read(
+pub(crate) fn read(
     name: String,
     session: &Standing,
     expires_at: Timestamp,
@@ -181,7 +195,7 @@ fn read(
     })
 }
 
-fn unavailable(fault: StoreFault) -> ResolveError {
+pub(crate) fn unavailable(fault: StoreFault) -> ResolveError {
     tracing::error!(why = %auth_core::with_causes(&fault), "a token cannot be looked up");
     ResolveError::Unavailable { retry_after: RETRY, source: Some(fault) }
 }

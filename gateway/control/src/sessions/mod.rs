@@ -3,6 +3,7 @@
 //! Whether a session holds is computed from its times, its user and its provider whenever somebody asks; no row says
 //! "valid". What ends one for good (a revocation, a user who is gone) is written down with its reason.
 
+pub(crate) mod borne;
 mod id;
 
 pub use id::{InvalidSessionId, SessionId};
@@ -88,6 +89,8 @@ pub(crate) struct Standing {
     pub(crate) ended_at: Option<i64>,
     pub(crate) user_id: String,
     pub(crate) disabled_at: Option<i64>,
+    /// Tokens of an outside issuer carry it, so that nobody is asked anew.
+    pub(crate) borne: bool,
 }
 
 /// How a session stands, whether or not it holds.
@@ -97,8 +100,8 @@ pub(crate) async fn standing(
 ) -> Result<Option<Standing>, StoreFault> {
     let row = sqlx::query_as(
         "SELECT s.id AS session_id, s.provider, s.principal, s.identity, s.created_at, s.refreshed_at, \
-         s.expires_at AS session_expires_at, s.ended_at, u.id AS user_id, u.disabled_at \
-         FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = ?",
+         s.expires_at AS session_expires_at, s.ended_at, u.id AS user_id, u.disabled_at, \
+         s.bearer_sha256 IS NOT NULL AS borne FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = ?",
     )
     .bind(id.as_str())
     .fetch_optional(connection)
@@ -123,10 +126,11 @@ struct LiveRow {
     refreshed_at: i64,
 }
 
-/// Every session that has not ended, whether or not its user may use it now.
+/// Every session that has not ended and is read anew from time to time, whether or not its user may use it now.
 pub(crate) async fn live(connection: &mut SqliteConnection, now: Timestamp) -> Result<Vec<Live>, StoreFault> {
     let rows: Vec<LiveRow> = sqlx::query_as(
-        "SELECT id, user_id, principal, refreshed_at FROM sessions WHERE ended_at IS NULL AND expires_at > ? ORDER BY id",
+        "SELECT id, user_id, principal, refreshed_at FROM sessions \
+         WHERE ended_at IS NULL AND expires_at > ? AND bearer_sha256 IS NULL ORDER BY id",
     )
     .bind(millis(now))
     .fetch_all(connection)
@@ -151,7 +155,8 @@ impl LiveRow {
     }
 }
 
-/// The sessions of one principal that have not ended and were last read at `known_at` or before, with their identities.
+/// The sessions of one principal that have not ended, are read anew, and were last read at `known_at` or before, with
+/// their identities.
 pub(crate) async fn of_principal(
     write: &mut Write,
     principal: &PrincipalId,
@@ -160,7 +165,8 @@ pub(crate) async fn of_principal(
     let at = millis(write.at());
     let rows: Vec<(String, String)> = sqlx::query_as(
         "SELECT id, identity FROM sessions \
-         WHERE principal = ? AND ended_at IS NULL AND expires_at > ? AND refreshed_at <= ? ORDER BY id",
+         WHERE principal = ? AND ended_at IS NULL AND expires_at > ? AND refreshed_at <= ? AND bearer_sha256 IS NULL \
+         ORDER BY id",
     )
     .bind(principal.to_string())
     .bind(at)
@@ -270,7 +276,7 @@ pub(crate) async fn end_oldest(write: &mut Write, user: &UserId, keep: u32) -> R
     let ended: Vec<String> = sqlx::query_scalar(
         "UPDATE sessions SET ended_at = ?1, ended_why = 'the user has too many sessions' WHERE id IN \
          (SELECT id FROM sessions WHERE user_id = ?2 AND ended_at IS NULL AND expires_at > ?1 \
-          ORDER BY id DESC LIMIT -1 OFFSET ?3) RETURNING id",
+          AND bearer_sha256 IS NULL ORDER BY id DESC LIMIT -1 OFFSET ?3) RETURNING id",
     )
     .bind(at)
     .bind(user.as_str())

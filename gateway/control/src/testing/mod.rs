@@ -1,6 +1,7 @@
 //! A site for tests: a store in a temporary folder, a clock that stands still, and a provider that says what it is told.
 
 mod away;
+pub(crate) mod bears;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -157,6 +158,10 @@ impl AuthProvider for Scripted {
 
     fn transform_to_auth_provider(&self) -> PublicProvider {
         PublicProvider::new(self.id.clone(), self.kind, "Corporate directory", [LoginForm::Password])
+    }
+
+    fn bearer(&self) -> Option<&dyn auth_core::Bearer> {
+        Some(self)
     }
 }
 

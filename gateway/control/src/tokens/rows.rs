@@ -48,7 +48,7 @@ pub(crate) async fn held(connection: &mut SqliteConnection, name: &TokenName) ->
     let row = sqlx::query_as(
         "SELECT t.sha256, t.scope, t.expires_at AS token_expires_at, t.revoked_at, s.id AS session_id, s.provider, \
          s.principal, s.identity, s.created_at, s.refreshed_at, s.expires_at AS session_expires_at, s.ended_at, \
-         u.id AS user_id, u.disabled_at FROM tokens t JOIN sessions s ON s.id = t.session_id JOIN users u ON u.id = s.user_id \
+         u.id AS user_id, u.disabled_at, s.bearer_sha256 IS NOT NULL AS borne FROM tokens t JOIN sessions s ON s.id = t.session_id JOIN users u ON u.id = s.user_id \
          WHERE t.name = ?",
     )
     .bind(name.as_str())

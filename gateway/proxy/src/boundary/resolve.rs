@@ -92,7 +92,7 @@ pub enum ResolveError {
 }
 
 /// Why a credential was refused, for the audit log alone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rejected {
     /// None was sent.
     Missing,
@@ -108,11 +108,14 @@ pub enum Rejected {
     Revoked,
     /// Its user may not log in now.
     Disabled,
+    /// It names an outside issuer, and this is wrong with it.
+    Untrusted(Arc<str>),
 }
 
 impl fmt::Display for Rejected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Untrusted(why) => return write!(f, "untrusted: {why}"),
             Self::Missing => "missing",
             Self::Malformed => "malformed",
             Self::Several => "several",

@@ -85,6 +85,7 @@ fn the_mapping_page_lists_every_key() {
         ("GroupFilter", "groups.filter."),
         ("UidMapping", "uid."),
         ("ExtraMapping", "extra[]."),
+        ("ValidationRule", "claimValidationRules[]."),
         ("ValidationRule", "userValidationRules[]."),
         ("MappingExample", "examples[]."),
         ("ExamplePerson", "examples[].given."),

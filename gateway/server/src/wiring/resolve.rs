@@ -94,6 +94,7 @@ fn translated(refused: &gatewarden_control::ResolveError) -> ResolveError {
             Why::Expired => Rejected::Expired,
             Why::Revoked => Rejected::Revoked,
             Why::Disabled => Rejected::Disabled,
+            Why::Untrusted(why) => Rejected::Untrusted(Arc::clone(why)),
         }),
         Refused::Unavailable { retry_after, .. } => ResolveError::Unavailable { retry_after: *retry_after },
         Refused::Overloaded => ResolveError::Overloaded,

@@ -253,7 +253,7 @@ impl World {
         (200, answer)
     }
 
-    fn mint(&self) -> String {
+    pub(super) fn mint(&self) -> String {
         let mut claims = self.claims.clone();
         if claims.get("nonce").is_none() && self.form.contains_key("code") {
             claims["nonce"] = self.nonce.clone().into();

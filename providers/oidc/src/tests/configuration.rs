@@ -28,12 +28,31 @@ fn each_fault_names_its_place() {
         (json!({"claims": {"id": "/email"}}), "claims.id"),
         (json!({"authorizationParameters": {"state": "x"}}), "authorizationParameters.state"),
         (json!({"isuer": "x"}), ""),
+        (json!({"bearer": {"audience": ["x"]}}), ""),
+        (json!({"bearer": {"audiences": [""]}}), "bearer.audiences"),
+        (json!({"bearer": {"maxAgeSeconds": 59}}), "bearer.maxAgeSeconds"),
+        (json!({"bearer": {"maxAgeSeconds": 604_801}}), "bearer.maxAgeSeconds"),
+        (json!({"jwks": "keys"}), "jwks"),
+        (json!({"jwks": "{}"}), "jwks"),
+        (json!({"jwks": r#"{"keys": []}"#}), "jwks"),
     ];
     for (changes, path) in rows {
         assert_eq!(faults(changes.clone()), [*path], "{changes}");
     }
     assert!(faults(json!({})).is_empty());
     assert!(faults(json!({"issuer": "http://127.0.0.1:9000", "dangerousPlainHttp": true})).is_empty());
+}
+
+#[test]
+fn where_nobody_logs_in_it_is_said_whom_the_tokens_are_for() {
+    let path = |config: Value| {
+        let built = OidcKind.build("ci".parse().unwrap(), config, &testing::ports());
+        built.map(drop).map_err(|faults| faults.into_iter().map(|fault| fault.path).collect::<Vec<_>>())
+    };
+    let issuer = "https://ci.example.org";
+    assert_eq!(path(json!({"issuer": issuer})), Err(vec!["clientId".to_owned()]));
+    assert_eq!(path(json!({"issuer": issuer, "bearer": {}})), Err(vec!["bearer.audiences".to_owned()]));
+    assert_eq!(path(json!({"issuer": issuer, "bearer": {"audiences": ["gatewarden"]}})), Ok(()));
 }
 
 #[test]

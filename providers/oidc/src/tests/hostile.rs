@@ -6,14 +6,14 @@ use serde_json::json;
 
 use super::bed::*;
 
-type Change = fn(&mut Forge);
-type Row = (&'static str, &'static str, Change);
+pub(super) type Change = fn(&mut Forge);
+pub(super) type Row = (&'static str, &'static str, Change);
 
-fn set(forge: &mut Forge, name: &str, value: serde_json::Value) {
+pub(super) fn set(forge: &mut Forge, name: &str, value: serde_json::Value) {
     forge.claims[name] = value;
 }
 
-fn without(forge: &mut Forge, name: &str) {
+pub(super) fn without(forge: &mut Forge, name: &str) {
     forge.claims.as_object_mut().unwrap().remove(name);
 }
 
@@ -23,7 +23,7 @@ fn appended(forge: &mut Forge, more: &str) {
     forge.payload = Some(format!("{}{more}}}", text.strip_suffix('}').unwrap()));
 }
 
-const TOKENS: &[Row] = &[
+pub(super) const TOKENS: &[Row] = &[
     ("another issuer", "iss is another", |f| set(f, "iss", json!("https://evil.example.org"))),
     ("a slash more", "iss is another", |f| set(f, "iss", json!(format!("{ISSUER}/")))),
     ("no issuer", "iss is missing", |f| without(f, "iss")),
@@ -136,7 +136,7 @@ type Answer = fn(&str) -> Vec<(&'static str, String)>;
 
 #[test]
 fn an_answer_that_is_not_of_this_trip_is_refused_before_its_code_is_used() {
-    type Row = (&'static str, &'static str, Answer);
+    pub(super) type Row = (&'static str, &'static str, Answer);
     let rows: &[Row] = &[
         ("no state", "replay", |_| vec![("code", "c".into())]),
         ("another state", "replay", |_| vec![("code", "c".into()), ("state", "x".into())]),

@@ -1,5 +1,6 @@
 //! Logins at an issuer that the test plays: honest, hostile, and in trouble.
 
+mod bearer;
 mod bed;
 mod clients;
 mod configuration;

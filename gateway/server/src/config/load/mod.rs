@@ -113,8 +113,9 @@ impl Loading<'_> {
         clients::load(self, &mut config);
         let certificate = self.certificate(&config);
         let clusters: Vec<_> = config.clusters.iter().filter_map(|cluster| clusters::load(self, cluster)).collect();
-        let providers =
+        let providers: Vec<_> =
             config.providers.iter().filter_map(|provider| providers::load(self, provider, &config)).collect();
+        providers::tell_bearers_apart(self, &config, &providers);
         let complete = clusters.len() == config.clusters.len();
         let grants = config.grants.iter().map(|grant| GrantConfig {
             subjects: grant.subjects.iter().map(ToString::to_string).collect(),

@@ -1,6 +1,6 @@
 //! A provider's secrets, its own checks, its mapping and its access policy.
 
-use auth_core::{ContainLimits, Contained, LoginForm, Mapping, MappingConfig};
+use auth_core::{ContainLimits, Contained, InstanceId, LoginForm, Mapping, MappingConfig};
 use gatewarden_control::ProviderEntry;
 use serde_json::Value as Json;
 
@@ -58,6 +58,27 @@ fn build(loading: &mut Loading<'_>, provider: &Provider, config: &Config, at: &s
         Some(name) => contained.called(name),
         None => contained,
     })
+}
+
+/// The issuer that a token names decides whose it is, so no two may believe one issuer, and nobody else ours.
+pub(super) fn tell_bearers_apart(loading: &Loading<'_>, config: &Config, loaded: &[ProviderEntry]) {
+    let ours = config.issuer.as_ref().map(|issuer| issuer.url.as_str());
+    for provider in &config.providers {
+        let of = |id: &InstanceId| loaded.iter().find(|entry| entry.provider.name() == id)?.provider.bears();
+        let Some(issuer) = of(&provider.id) else { continue };
+        let mut before = config.providers.iter().take_while(|other| other.id != provider.id);
+        let other = match before.find(|other| of(&other.id) == Some(issuer)) {
+            _ if ours == Some(issuer) => "this gateway itself makes",
+            Some(_) => "another provider believes",
+            None => continue,
+        };
+        let at = format!("providers[{}].config.bearer", provider.index);
+        loading.root.fault_inside(
+            &at,
+            format!("takes tokens of {issuer}, which {other}"),
+            "write `bearer` once for each issuer, with all its audiences",
+        );
+    }
 }
 
 fn mapping(loading: &Loading<'_>, provider: &Provider, config: &Config, at: &str) -> Option<Mapping> {

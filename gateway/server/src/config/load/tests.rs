@@ -33,6 +33,9 @@ grants:
   - { subjects: [\"group:corp:dev\"], clusters: [east] }
 ";
 
+const JWKS: &str =
+    r#"{"keys": [{"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
+
 /// A folder with a good configuration and all that it names.
 fn site(text: &str) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
@@ -262,8 +265,12 @@ fn whoever_logs_in_in_a_browser_needs_a_page_to_come_back_to() {
 }
 
 #[test]
-fn every_provider_on_the_page_about_sign_on_is_built() {
-    let page = include_str!("../../../../../docs/operators/sign-on.md");
+fn every_provider_on_the_pages_about_issuers_is_built() {
+    every_provider_is_built(include_str!("../../../../../docs/operators/sign-on.md"));
+    every_provider_is_built(include_str!("../../../../../docs/operators/bearers.md"));
+}
+
+fn every_provider_is_built(page: &str) {
     let examples: Vec<&str> = page.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
     assert!(examples.len() >= 3, "the examples are not where this test looks");
     for example in examples {
@@ -277,8 +284,27 @@ fn every_provider_on_the_page_about_sign_on_is_built() {
         }
         let key = rcgen::KeyPair::generate().unwrap().serialize_pem();
         fs::write(folder.path().join("sso-client.key"), key).unwrap();
+        fs::write(folder.path().join("west.jwks"), JWKS).unwrap();
         run(&folder).unwrap_or_else(|why| panic!("{why:?}: {example}"));
     }
+}
+
+#[test]
+fn tokens_of_one_issuer_go_to_one_provider_and_ours_to_none() {
+    let ci = |id: &str, issuer: &str| {
+        format!("  - {{ id: {id}, kind: oidc, config: {{ issuer: \"{issuer}\", bearer: {{ audiences: [gw] }} }} }}\n")
+    };
+    let with = |providers: &str| {
+        let text = GOOD.replace("clusters:\n  - id", &format!("{providers}clusters:\n  - id"));
+        site(&text.replace("[gw.test] }", "[gw.test], console: login.test }"))
+    };
+    let (one, other) = ("https://ci.test", "https://ci.test/");
+    run(&with(&format!("{}{}", ci("a", one), ci("b", other)))).unwrap();
+    let found = faults(&with(&format!("{}{}", ci("a", one), ci("b", one)))).join("\n");
+    let place = "15:71: providers[3].config.bearer: takes tokens of https://ci.test, which another provider believes";
+    assert!(found.starts_with(place) && !found.contains("providers[2]"), "{found}");
+    let found = faults(&with(&ci("a", "https://login.test:8443/oidc"))).join("\n");
+    assert!(found.contains("which this gateway itself makes"), "{found}");
 }
 
 #[test]
