@@ -132,13 +132,7 @@ impl Control {
         borne: &Borne<'_>,
         (user, identity, fingerprint): (&UserId, &SessionIdentity, &[u8]),
     ) -> Result<SessionId, ResolveError> {
-        let now = write.at();
-        let count = borne::count_of(write.connection(), user, now).await.map_err(unavailable)?;
-        if count >= i64::from(self.settings().sessions_per_user) {
-            let why = format!("{user} has {count} identities at once, as many as one may");
-            tracing::warn!(provider = %borne.entry.provider.name(), why, "a bearer token is refused for now");
-            return Err(ResolveError::Overloaded);
-        }
+        self.has_room(write, user).await?;
         let id = SessionId::random();
         let new = NewSession {
             id: &id,
@@ -151,12 +145,19 @@ impl Control {
         };
         sessions::insert(write, new).await.map_err(unavailable)?;
         borne::mark(write, &id, fingerprint).await.map_err(unavailable)?;
-        log_withheld(&id, identity);
-        tracing::info!(
-            provider = %borne.entry.provider.name(), user = %user, username = identity.user.username, session = %id,
-            token = borne.name, "a bearer token of an outside issuer began a session"
-        );
+        borne.log_begun(&id, user, identity);
         Ok(id)
+    }
+
+    /// Claims that differ each time must not fill the store.
+    async fn has_room(&self, write: &mut Write, user: &UserId) -> Result<(), ResolveError> {
+        let now = write.at();
+        let count = borne::count_of(write.connection(), user, now).await.map_err(unavailable)?;
+        if count < i64::from(self.settings().sessions_per_user) {
+            return Ok(());
+        }
+        tracing::warn!(%user, count, "a bearer token is refused for now: so many identities at once has its user");
+        Err(ResolveError::Overloaded)
     }
 }
 
@@ -165,6 +166,14 @@ impl Borne<'_> {
     fn outlives(&self, cut: Option<Timestamp>) -> Result<(), ResolveError> {
         let over = cut.and_then(|cut| cut.checked_add(SKEW).ok()).is_some_and(|cut| self.issued_at <= cut);
         if over { Err(ResolveError::Unauthenticated(Rejected::Revoked)) } else { Ok(()) }
+    }
+
+    fn log_begun(&self, session: &SessionId, user: &UserId, identity: &SessionIdentity) {
+        tracing::info!(
+            provider = %self.entry.provider.name(), %user, username = identity.user.username, %session, token = self.name,
+            "a bearer token of an outside issuer began a session"
+        );
+        log_withheld(session, identity);
     }
 
     fn owned(&self, identity: Result<SessionIdentity, NameTaken>) -> Result<SessionIdentity, ResolveError> {
