@@ -28,6 +28,10 @@ pub(crate) struct Plan<'a> {
     pub(crate) bearer: bool,
     /// Another site's issuer.
     pub(crate) site: Option<&'a SiteIssuer>,
+    /// More lines for the provider that stands for it.
+    pub(crate) site_lines: &'a str,
+    /// More providers, as YAML list items.
+    pub(crate) providers: &'a str,
     /// Only these grants, as YAML list items.
     pub(crate) only_grants: Option<&'a str>,
     /// More grants, as YAML list items.
@@ -334,7 +338,7 @@ providers:
         member: member
         {groups}
     mapping: {mapping}
-{site}clusters:
+{site}{site_lines}{providers}clusters:
 {east}    hosts: [east.test]
 {west}    {west_lines}
 grants:
@@ -350,6 +354,8 @@ limits: {{ {limits} userRate: 100000, userBurst: 100000, sourceRate: 100000, sou
         directory_ca = bed.directory().ca_file().display(),
         service = Slapd::SERVICE_DN,
         site = site(plan.site.unwrap_or_else(|| bed.site())),
+        site_lines = plan.site_lines,
+        providers = plan.providers,
         base = Slapd::BASE,
         tls = plan.tls.map_or_else(String::new, tls),
         audit = if plan.audit.is_empty() { "{ file: ./audit.log }" } else { plan.audit },

@@ -27,8 +27,8 @@ pub(crate) const CONSOLE: &str = "console.localhost";
 pub(crate) const CLIENT: (&str, &str) = ("client_id", "kubectl-gatewarden");
 pub(crate) const CALLBACK: &str = "http://127.0.0.1:40123/callback";
 // The example of RFC 7636, appendix B.
-const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
-const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+pub(crate) const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+pub(crate) const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
 /// Somebody at the console's host, in a browser or by a program.
 pub(crate) struct Visitor {

@@ -17,6 +17,7 @@ mod gate;
 mod people;
 
 mod access;
+mod bearers;
 mod clients;
 mod disk;
 mod explain;
@@ -65,6 +66,7 @@ fn cases() -> Vec<Case<Bed>> {
         disk::facts(),
         monitoring::facts(),
         openid::facts(),
+        bearers::facts(),
         clients::facts(),
         pages::facts(),
         probes::facts(),
