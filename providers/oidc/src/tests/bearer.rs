@@ -109,14 +109,17 @@ fn each_fault_of_a_bearer_has_its_own_reason() {
     }
 }
 
+/// What is said otherwise, when it ends, and how it comes about.
+type Taken = (&'static str, i64, Change);
+
 #[test]
 fn one_of_several_audiences_is_enough_and_a_token_ends_at_its_greatest_age() {
-    let rows: &[(&str, i64, Change)] = &[
+    const TAKEN: &[Taken] = &[
         ("one of ours among others", NOW + 300, |f| set(f, "aud", json!(["dashboard", "clusters"]))),
         ("somebody else's party", NOW + 300, |f| set(f, "azp", json!("kubelogin"))),
         ("for a year", NOW + 3_600, |f| set(f, "exp", json!(NOW + 31_536_000))),
     ];
-    for &(name, ends, change) in rows {
+    for &(name, ends, change) in TAKEN {
         let bed = workloads(json!({"bearer": {"audiences": ["clusters", "gatewarden"], "maxAgeSeconds": 3_600}}));
         bed.world().change = Box::new(change);
         assert_eq!(proven(&bed).expires_at.as_second(), ends, "{name}");
