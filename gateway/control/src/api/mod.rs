@@ -4,6 +4,7 @@
 //! that nobody else can name; the handlers have no other way to learn of an identity.
 
 mod body;
+mod cluster_token;
 mod entered;
 mod handlers;
 mod problem;
@@ -32,6 +33,7 @@ pub fn router(control: Arc<Control>) -> Router {
         .route("/api/v1/providers/{id}/login", post(handlers::login))
         .route("/api/v1/me", get(handlers::me))
         .route("/api/v1/clusters", get(handlers::clusters))
+        .route("/api/v1/clusters/{id}/token", post(cluster_token::make))
         .route("/api/v1/sessions", get(sessions::list))
         .route("/api/v1/sessions/{id}", delete(sessions::end))
         .route("/.well-known/oauth-protected-resource", get(handlers::metadata))

@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 use tower::ServiceExt;
 
@@ -287,4 +290,36 @@ async fn somebody_lists_and_ends_their_own_sessions_and_nobody_elses() {
     let me = alice().await;
     assert_eq!(send(&site, request("DELETE", "/api/v1/sessions/current", ""), Some(me)).await.status, 204);
     assert!(site.control.resolve_token(first.token.expose()).await.is_err());
+}
+
+#[tokio::test]
+async fn a_person_takes_a_token_to_a_cluster_that_the_operator_opened_for_it() {
+    let site = Site::open().await;
+    let login = site.login("alice").await.expect("logged in");
+    let ask = async |cluster: &str, caller: Caller| {
+        send(&site, request("POST", &format!("/api/v1/clusters/{cluster}/token"), ""), Some(caller)).await
+    };
+    let alice = async || caller(&site, login.token.expose()).await;
+    let made = ask("east", alice().await).await;
+    assert_eq!(made.status, 201, "{}", made.text);
+    let claims = made.body["token"].as_str().and_then(|token| token.split('.').nth(1)).expect("a signed token");
+    let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).expect("base64url")).expect("JSON");
+    assert_eq!(claims["aud"], "https://gw.test/k8s/clusters/east");
+    assert_eq!(claims["gatewarden"]["groups"], serde_json::json!(["corp:dev", "corp:ops"]));
+    assert_eq!(claims["gatewarden"]["session"], login.session.as_str());
+    // No longer than the login.
+    let mut late = alice().await;
+    late.expires_at = site.control.store().now() + Duration::from_secs(60);
+    let made = ask("east", late.clone()).await;
+    assert_eq!(made.body["expiresAt"], serde_json::json!(late.expires_at), "{}", made.text);
+    // Through the gateway alone; unknown and without a grant are one answer; who may only read is held to it by us.
+    let mut reader = alice().await;
+    reader.clusters = BTreeMap::from([("east".to_owned(), true), ("west".to_owned(), false)]);
+    for (cluster, status, code) in [("west", 409, "not-direct"), ("east", 403, "read-only"), ("north", 403, "no-grant")]
+    {
+        let refused = ask(cluster, reader.clone()).await;
+        assert_eq!(refused.status, status, "{cluster}: {}", refused.text);
+        assert_eq!(refused.body["type"], format!("urn:gatewarden:error:{code}"), "{cluster}");
+    }
+    assert_eq!(send(&site, request("POST", "/api/v1/clusters/east/token", ""), None).await.status, 401);
 }

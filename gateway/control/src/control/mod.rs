@@ -7,7 +7,7 @@ use outdated::Outdated;
 #[cfg(test)]
 pub(crate) use sweep::sweep;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -104,7 +104,7 @@ pub struct Control {
     issuer: Option<Issuer>,
     secrets: Seals,
     registry: RwLock<Arc<Registry>>,
-    clusters: RwLock<Arc<BTreeSet<String>>>,
+    clusters: RwLock<Arc<BTreeMap<String, bool>>>,
     clock: Arc<dyn Clock>,
     settings: Settings,
     lookups: Semaphore,
@@ -193,12 +193,13 @@ impl Control {
         ended
     }
 
-    /// Says which clusters there are: tokens are made for no others. At first there are none.
-    pub fn know_clusters(&self, ids: impl IntoIterator<Item = String>) {
-        *self.clusters.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(ids.into_iter().collect());
+    /// Says which clusters there are, and whether people may go to each without the gateway: tokens are made for no
+    /// others. At first there are none.
+    pub fn know_clusters(&self, clusters: impl IntoIterator<Item = (String, bool)>) {
+        *self.clusters.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(clusters.into_iter().collect());
     }
 
-    pub(crate) fn clusters(&self) -> Arc<BTreeSet<String>> {
+    pub(crate) fn clusters(&self) -> Arc<BTreeMap<String, bool>> {
         Arc::clone(&self.clusters.read().unwrap_or_else(PoisonError::into_inner))
     }
 

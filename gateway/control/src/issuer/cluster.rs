@@ -1,7 +1,7 @@
 //! Tokens for API servers that trust this issuer (Kubernetes' structured authentication).
 //!
-//! They say what a cluster is to know of a person, groups included, so they are short-lived and never leave the way from
-//! the gateway to that cluster.
+//! They say what a cluster is to know of a person, groups included, so they are short-lived, and leave the way from the
+//! gateway to that cluster only where its operator lets people go there by themselves.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -99,7 +99,7 @@ impl IssuerConfig {
 impl Issuer {
     fn cluster_token(
         &self,
-        now: Timestamp,
+        (now, ends): (Timestamp, Timestamp),
         about: ClusterSubject<'_>,
         cluster: &str,
     ) -> Result<ClusterToken, ClusterTokenError> {
@@ -118,10 +118,11 @@ impl Issuer {
             principal,
         };
         let iat = now.as_second();
-        let exp = iat.saturating_add(LIFE.as_secs().cast_signed());
+        let exp = iat.saturating_add(LIFE.as_secs().cast_signed()).min(ends.as_second());
         let claims = Claims { iss: self.url(), sub: user, aud: self.config.audience_of(cluster), iat, exp, gatewarden };
         let token = jwt::sign(&self.keys().all(), now, Kind::Cluster, &claims).map_err(|_| ClusterTokenError::NoKey)?;
-        Ok(ClusterToken { token: token.into(), lasts: LIFE })
+        let lasts = Duration::from_secs(exp.saturating_sub(iat).try_into().unwrap_or_default());
+        Ok(ClusterToken { token: token.into(), lasts })
     }
 }
 
@@ -136,8 +137,18 @@ impl Control {
     /// # Errors
     /// When the identity is too large, and when there is no key.
     pub fn cluster_token(&self, about: ClusterSubject<'_>, cluster: &str) -> Result<ClusterToken, ClusterTokenError> {
+        self.cluster_token_until(Timestamp::MAX, about, cluster)
+    }
+
+    /// The same for a person to take along: it lasts no longer than their login.
+    pub(crate) fn cluster_token_until(
+        &self,
+        ends: Timestamp,
+        about: ClusterSubject<'_>,
+        cluster: &str,
+    ) -> Result<ClusterToken, ClusterTokenError> {
         let issuer = self.issuer().ok_or(ClusterTokenError::NoKey)?;
-        issuer.cluster_token(self.store().now(), about, cluster)
+        issuer.cluster_token((self.store().now(), ends), about, cluster)
     }
 }
 
@@ -164,7 +175,7 @@ impl ClusterTokens {
     /// # Errors
     /// As there.
     pub fn make(&self, about: ClusterSubject<'_>, cluster: &str) -> Result<ClusterToken, ClusterTokenError> {
-        self.issuer.cluster_token(self.store.now(), about, cluster)
+        self.issuer.cluster_token((self.store.now(), Timestamp::MAX), about, cluster)
     }
 }
 

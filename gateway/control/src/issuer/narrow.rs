@@ -56,7 +56,7 @@ impl Control {
             return Err(GrantError::Invalid("the subject token is another client's"));
         }
         let cluster = issuer.cluster_of(asked.target).unwrap_or(asked.target);
-        if !self.clusters().contains(cluster) {
+        if !self.clusters().contains_key(cluster) {
             return Err(GrantError::Target("there is no such cluster"));
         }
         let audience = issuer.config.audience_of(cluster);

@@ -276,7 +276,7 @@ impl Site {
             settings,
         };
         let control = Control::start(parts).await.expect("started");
-        control.know_clusters(["east", "west"].map(str::to_owned));
+        control.know_clusters([("east", true), ("west", false)].map(|(id, direct)| (id.to_owned(), direct)));
         Self { folder, clock, corp, control, keys }
     }
 

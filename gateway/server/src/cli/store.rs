@@ -38,7 +38,7 @@ pub(super) async fn open(config: &Config) -> Result<Store, CommandError> {
 /// Lets clusters that trust the issuer be shown a token of its own. Its keys are read once, and the store may close.
 pub(super) async fn open_mint(config: &Config, ports: &ProviderPorts, store: &Store) -> Result<(), CommandError> {
     let Some(issuer) = &config.issuer else { return Ok(()) };
-    if !config.clusters.iter().any(|cluster| cluster.carrier == CarrierSource::Bearer) {
+    if !config.clusters.iter().any(|cluster| matches!(cluster.carrier, CarrierSource::Bearer { .. })) {
         return Ok(());
     }
     let failed = |error: &(dyn std::error::Error + 'static)| CommandError::Input(with_causes(error));

@@ -431,11 +431,18 @@ fn a_cluster_that_takes_tokens_has_no_account_of_ours_and_needs_an_issuer() {
     assert_eq!(without.len(), 1, "{without:?}");
     assert!(without[0].contains("clusters[0].identity: there is no issuer"), "{without:?}");
     let issuer = bearer.replace("[gw.test] }", "[gw.test], console: login.test }");
-    assert_eq!(parse(&issuer, Path::new("/base")).unwrap().clusters[0].carrier, CarrierSource::Bearer);
+    assert_eq!(
+        parse(&issuer, Path::new("/base")).unwrap().clusters[0].carrier,
+        CarrierSource::Bearer { direct: false }
+    );
     let both = issuer.replace("identity: bearer\n", &format!("identity: bearer\n{accounts}"));
     let both = faults(&both);
     assert_eq!(both.len(), 2, "{both:?}");
     assert!(both[1].ends_with("the gateway has no account on the cluster; remove `reviewer`"), "{both:?}");
+    let direct = issuer.replace("identity: bearer\n", "identity: bearer\n    direct: true\n");
+    assert!(parse(&direct, Path::new("/base")).unwrap().clusters[0].direct());
+    let unread = faults(&GOOD.replace(accounts, &format!("{accounts}    direct: true\n")));
+    assert!(unread.len() == 1 && unread[0].contains("clusters[0].direct: the cluster reads no tokens"), "{unread:?}");
     let odd = faults(&bearer.replace("identity: bearer", "identity: baerer"));
     assert!(odd[0].contains("clusters[0].identity: `baerer`") && odd[0].contains("`bearer`"), "{odd:?}");
 }

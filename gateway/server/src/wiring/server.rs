@@ -360,7 +360,7 @@ async fn control(loaded: &mut Loaded, providers: &ProviderPorts) -> Result<(Arc<
     let parts = ControlParts { store, keys, registry, clock: Arc::new(SystemClock), issuer, settings };
     let control = Control::start(parts).await.map_err(failed)?;
     providers.open_mint(Arc::clone(&control) as _);
-    control.know_clusters(loaded.config.clusters.iter().map(|cluster| cluster.id.clone()));
+    control.know_clusters(loaded.config.clusters.iter().map(|cluster| (cluster.id.clone(), cluster.direct())));
     Ok((control, copied))
 }
 

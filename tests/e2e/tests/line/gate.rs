@@ -399,7 +399,8 @@ fn cluster(bed: &Bed, id: &str, addr: SocketAddr, accounts: &str) -> Result<Stri
 /// How a cluster learns who asks.
 fn accounts(bed: &Bed, id: &str, plan: &Plan<'_>, impersonator: Option<&Path>) -> Result<String> {
     if plan.bearer {
-        return Ok("    identity: bearer\n".to_owned());
+        let direct = id == "east";
+        return Ok(format!("    identity: bearer\n    direct: {direct}\n"));
     }
     let dir = bed.cluster(id)?.dir();
     let impersonator = impersonator.map_or_else(|| dir.join("impersonator.token"), Path::to_owned);

@@ -64,7 +64,18 @@ pub enum CarrierSource {
         reviewer: AccountSource,
     },
     /// By a token of the gateway's own issuer, which the cluster trusts.
-    Bearer,
+    Bearer {
+        /// Whether people may have such tokens themselves, and go there without the gateway.
+        direct: bool,
+    },
+}
+
+impl Cluster {
+    /// Whether people may go there without the gateway.
+    #[must_use]
+    pub const fn direct(&self) -> bool {
+        matches!(self.carrier, CarrierSource::Bearer { direct: true })
+    }
 }
 
 impl CarrierSource {
@@ -108,6 +119,7 @@ pub(in crate::config) const KEYS: &[&str] = &[
     "inCluster",
     "tlsServerName",
     "identity",
+    "direct",
     "impersonator",
     "reviewer",
     "hosts",
@@ -188,6 +200,12 @@ fn carrier(section: &Section<'_>, source: Option<&ClusterSource>, names: &Hosts)
 }
 
 fn impersonation(section: &Section<'_>, source: Option<&ClusterSource>) -> Option<CarrierSource> {
+    if let Some(field) = section.optional("direct") {
+        field.fault(
+            "the cluster reads no tokens of the gateway, so nobody can go there without it",
+            "write `identity: bearer` beside it, or remove `direct`",
+        );
+    }
     let impersonator_field = section.optional("impersonator");
     let impersonator = impersonator_field.as_ref().and_then(account);
     if impersonator_field.is_none() && matches!(source, Some(ClusterSource::Endpoints { .. })) {
@@ -212,7 +230,8 @@ fn bearer(section: &Section<'_>, identity: &Field<'_>, names: &Hosts) -> Option<
             field.fault("with `identity: bearer` the gateway has no account on the cluster", format!("remove `{key}`"));
         }
     }
-    Some(CarrierSource::Bearer)
+    let direct = section.optional("direct").is_some_and(|field| field.flag().unwrap_or_default());
+    Some(CarrierSource::Bearer { direct })
 }
 
 /// What an id is, only the data plane says: it reads ids in paths.

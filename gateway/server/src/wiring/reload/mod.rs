@@ -68,7 +68,7 @@ impl Reload {
         warn(&self.current, &loaded.config);
         let providers = registry(&loaded.config, loaded.providers);
         let old = self.snapshot.swap(Arc::clone(&loaded.snapshot));
-        self.control.know_clusters(loaded.config.clusters.iter().map(|cluster| cluster.id.clone()));
+        self.control.know_clusters(loaded.config.clusters.iter().map(|cluster| (cluster.id.clone(), cluster.direct())));
         // Streams that run may have been let in by what is gone.
         self.revoked.reloaded(&old, &loaded.snapshot);
         // Last: a store that is slow must not put off what was taken away.
