@@ -39,7 +39,8 @@ pub enum BearerVerdict {
 pub struct BearerProof {
     /// Whose it is, as a login would say it. A secret in it is dropped: nobody is asked again about a token.
     pub login: Login,
-    /// When the issuer made it. What was taken away at the gateway later holds against it.
+    /// The earliest moment at which the issuer may have made it, as far as its clock may be ahead of ours. What was taken
+    /// away at the gateway later holds against it.
     pub issued_at: Timestamp,
     /// From then on it proves nothing.
     pub expires_at: Timestamp,

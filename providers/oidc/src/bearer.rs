@@ -118,8 +118,9 @@ impl OidcProvider {
         if let Completeness::Incomplete(why) = person.completeness {
             return Err(format!("its groups are incomplete: {why}"));
         }
-        let issued_at = moment(issued)?;
-        let login = Login::new(person.user, person.groups, auth_time(claims).unwrap_or(issued_at));
+        let login = Login::new(person.user, person.groups, auth_time(claims).unwrap_or(moment(issued)?));
+        let skew = i64::try_from(settings.clock_skew.as_secs()).unwrap_or_default();
+        let issued_at = moment(issued.saturating_sub(skew))?;
         Ok(BearerProof { login: login.with_amr(methods(claims)), issued_at, expires_at: moment(ends.min(last))? })
     }
 }

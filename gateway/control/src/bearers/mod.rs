@@ -11,13 +11,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use auth_core::{AuthError, BearerProof, BearerVerdict, Identity, ProviderSecret};
+use auth_core::{AuthError, BearerProof, BearerVerdict, Identity, InstanceId, ProviderSecret};
 use jiff::Timestamp;
 
 use crate::base32;
+use crate::changes::ChangeEvent;
 use crate::control::Control;
 use crate::identity::{self, NameTaken, Person, SessionIdentity};
-use crate::issuer::sha256;
+use crate::issuer::{issuer_of, sha256};
 use crate::login::log_withheld;
 use crate::registry::{Proven, ProviderEntry, Refused};
 use crate::resolve::{Rejected, ResolveError, ResolvedToken, read, unavailable};
@@ -27,8 +28,6 @@ use crate::store::{Change, Changes, StoreFault, Write};
 use crate::tokens::TokenScope;
 use crate::users::{self, UserId};
 
-/// How far an issuer's clock may be ahead of ours when a token is compared with the moment of a revocation.
-const SKEW: Duration = Duration::from_mins(1);
 const RETRY: Duration = Duration::from_secs(5);
 
 /// A token that was proven, and what it gives.
@@ -51,8 +50,8 @@ impl Control {
     pub(crate) async fn resolve_borne(&self, issuer: &str, presented: &str) -> Result<ResolvedToken, ResolveError> {
         let registry = self.registry();
         let entry = registry.bearing(issuer).ok_or(ResolveError::Unauthenticated(Rejected::Malformed))?;
-        let _turn = self.lookups().try_acquire().map_err(|_| ResolveError::Overloaded)?;
         let borne = self.prove(entry, presented).await?;
+        let _turn = self.lookups().try_acquire().map_err(|_| ResolveError::Overloaded)?;
         let standing = match self.known(&borne).await? {
             Some(standing) => standing,
             None => self.begin_borne(&borne).await?,
@@ -60,6 +59,32 @@ impl Control {
         self.holds(&standing, borne.expires_at, false)?;
         read(borne.name, &standing, borne.expires_at, TokenScope { clusters_only: true, ..TokenScope::default() })
             .map_err(unavailable)
+    }
+
+    /// Whether a signed token says that our own issuer made it. Nobody outside is asked about such a one.
+    #[must_use]
+    pub fn made_here(&self, presented: &str) -> bool {
+        self.issuer().is_some_and(|issuer| issuer_of(presented).is_some_and(|iss| iss == issuer.url()))
+    }
+
+    /// Has every token of these instances looked at again, and ends what runs by them: another configuration may not
+    /// believe them. Whoever it still believes begins anew.
+    pub(crate) async fn judge_borne_anew(&self, instances: &[InstanceId]) {
+        for instance in instances {
+            match self.live_borne(instance).await {
+                Ok(live) => {
+                    live.into_iter().for_each(|session| self.tell(ChangeEvent::SessionChanged { session, lost: true }))
+                }
+                Err(fault) => {
+                    tracing::error!(why = %auth_core::with_causes(&fault), "whose tokens to judge anew cannot be read");
+                    self.tell(ChangeEvent::Reset);
+                }
+            }
+        }
+    }
+
+    async fn live_borne(&self, instance: &InstanceId) -> Result<Vec<SessionId>, StoreFault> {
+        borne::live_of(&mut *self.store().read().await?, instance, self.store().now()).await
     }
 
     async fn prove<'a>(&self, entry: &'a ProviderEntry, presented: &str) -> Result<Borne<'a>, ResolveError> {
@@ -164,8 +189,11 @@ impl Control {
 impl Borne<'_> {
     /// What somebody ended does not begin again by a token that was made before.
     fn outlives(&self, cut: Option<Timestamp>) -> Result<(), ResolveError> {
-        let over = cut.and_then(|cut| cut.checked_add(SKEW).ok()).is_some_and(|cut| self.issued_at <= cut);
-        if over { Err(ResolveError::Unauthenticated(Rejected::Revoked)) } else { Ok(()) }
+        if cut.is_some_and(|cut| self.issued_at <= cut) {
+            Err(ResolveError::Unauthenticated(Rejected::Revoked))
+        } else {
+            Ok(())
+        }
     }
 
     fn log_begun(&self, session: &SessionId, user: &UserId, identity: &SessionIdentity) {
@@ -183,8 +211,13 @@ impl Borne<'_> {
     }
 }
 
+/// In whatever order an issuer tells groups.
 fn fingerprint(identity: &SessionIdentity) -> Result<Vec<u8>, StoreFault> {
-    let json = serde_json::to_string(identity).map_err(|error| StoreFault::unreadable("identity", error))?;
+    let mut identity = identity.clone();
+    identity.user.groups.sort();
+    identity.subjects.sort();
+    identity.withheld.sort_by(|one, other| (&one.name, &one.principal).cmp(&(&other.name, &other.principal)));
+    let json = serde_json::to_string(&identity).map_err(|error| StoreFault::unreadable("identity", error))?;
     Ok(sha256(&json))
 }
 

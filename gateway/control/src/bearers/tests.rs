@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::testing::bears::{claims, signed, token};
 use crate::testing::{Mood, Person, Site};
-use crate::{ChangeEvent, Rejected, ResolveError, ResolvedToken, Settings};
+use crate::{ChangeEvent, ProviderEntry, Registry, Rejected, ResolveError, ResolvedToken, Settings};
 
 async fn opens(site: &Site, token: &str) -> ResolvedToken {
     site.control.resolve_signed(token).await.unwrap_or_else(|error| panic!("{error}"))
@@ -61,9 +61,37 @@ async fn tokens_of_one_identity_share_a_session_and_another_identity_has_its_own
     let third = opens(&site, &token(&claims(&site, "alice"))).await;
     assert_ne!(third.session, first.session);
     assert_eq!(third.identity.user.groups, ["corp:dev"]);
-    // Two more people who log in do not end what tokens carry.
     let fourth = opens(&site, &token(&claims(&site, "bob"))).await;
     assert_ne!(fourth.user, third.user);
+}
+
+#[tokio::test]
+async fn groups_in_another_order_are_the_same_identity() {
+    let site = Site::open().await;
+    let first = opens(&site, &token(&claims(&site, "alice"))).await;
+    site.corp.set("alice", Person { groups: vec![("2", "ops"), ("1", "dev")], ..Person::default() });
+    let second = opens(&site, &token(&claims(&site, "alice"))).await;
+    assert_eq!(first.session, second.session);
+}
+
+#[tokio::test]
+async fn another_configuration_of_the_instance_has_its_tokens_judged_anew() {
+    let site = Site::open().await;
+    let session = opens(&site, &token(&claims(&site, "alice"))).await.session;
+    let login = site.login("alice").await.expect("logged in").session;
+    let mut events = site.control.events();
+    site.until(&mut events, &ChangeEvent::Heartbeat).await;
+    let lost = |session: &crate::SessionId| ChangeEvent::SessionChanged { session: session.clone(), lost: true };
+    let replace = async |digest: &[u8]| {
+        let entry = ProviderEntry { digest: digest.to_vec(), ..site.entry(AccessPolicy::default()) };
+        site.control.replace_providers(Registry::new([entry], [])).await.expect("replaced");
+    };
+    replace(b"another").await;
+    let seen = site.until(&mut events, &lost(&session)).await;
+    assert!(!seen.contains(&lost(&login)), "a login is no token: {seen:?}");
+    replace(b"another").await;
+    let seen = site.until(&mut events, &ChangeEvent::Heartbeat).await;
+    assert!(!seen.contains(&lost(&session)), "nothing changed: {seen:?}");
 }
 
 #[tokio::test]

@@ -170,6 +170,12 @@ impl Control {
         Events::new(self.events.subscribe(), self.end.clone())
     }
 
+    /// Tells whoever follows, here alone.
+    pub(crate) fn tell(&self, event: ChangeEvent) {
+        // Nobody may follow just now.
+        let _ = self.events.send(event);
+    }
+
     /// Puts a new configuration of providers in place of the old. The sessions of an instance that is gone, or whose id
     /// is now another kind's, end for good: the same id may be another directory, whose `alice` is somebody else.
     ///
@@ -177,18 +183,18 @@ impl Control {
     /// When sessions cannot be ended. The new configuration holds all the same, and refuses them while it does; an
     /// instance of another kind under an old id stays closed until it is replaced again with success.
     pub async fn replace_providers(&self, registry: Registry) -> Result<(), StoreFault> {
-        let registry = {
+        let (registry, otherwise) = {
             let mut current = self.registry.write().unwrap_or_else(PoisonError::into_inner);
+            let otherwise = current.bearing_otherwise(&registry);
             *current = Arc::new(registry.continuing(&current));
-            Arc::clone(&current)
+            (Arc::clone(&current), otherwise)
         };
+        self.judge_borne_anew(&otherwise).await;
         // Whoever looks a token up from here on is judged by the new configuration; what was looked up before ends.
         let ended = end_strangers(&self.store, &registry).await;
         match ended {
             Ok(()) => registry.open(),
-            Err(_) => {
-                let _ = self.events.send(ChangeEvent::Reset);
-            }
+            Err(_) => self.tell(ChangeEvent::Reset),
         }
         ended
     }

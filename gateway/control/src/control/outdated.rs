@@ -29,14 +29,11 @@ impl Control {
     pub(crate) async fn distrust(&self, principal: &PrincipalId) {
         self.outdated.lock().insert(principal.to_string());
         tracing::error!(%principal, "what the provider took away cannot be written: their sessions wait until it is");
-        // Nobody may follow just now.
         match self.live_of(principal).await {
-            Ok(live) => live.into_iter().for_each(|session| {
-                let _ = self.events.send(ChangeEvent::SessionChanged { session, lost: true });
-            }),
-            Err(_) => {
-                let _ = self.events.send(ChangeEvent::Reset);
+            Ok(live) => {
+                live.into_iter().for_each(|session| self.tell(ChangeEvent::SessionChanged { session, lost: true }));
             }
+            Err(_) => self.tell(ChangeEvent::Reset),
         }
     }
 

@@ -1,6 +1,7 @@
 //! The configured provider instances, and who may log in through each.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use auth_core::{
@@ -19,9 +20,11 @@ pub struct ProviderEntry {
     /// The provider, contained.
     pub provider: Contained,
     /// From its principals to names in clusters.
-    pub mapping: Mapping,
+    pub mapping: Arc<Mapping>,
     /// Who may log in through it.
     pub policy: AccessPolicy,
+    /// Tells this configuration of the instance from every other.
+    pub digest: Vec<u8>,
 }
 
 impl ProviderEntry {
@@ -84,6 +87,13 @@ impl Registry {
         self.entries.values().find(bears).filter(|entry| !self.is_closed(entry.provider.name()))
     }
 
+    /// The instances that believe tokens of an outside issuer, and do not, or not as before, in `new`.
+    pub(crate) fn bearing_otherwise(&self, new: &Self) -> Vec<InstanceId> {
+        let bearing = self.entries.iter().filter(|(_, entry)| entry.provider.bears().is_some());
+        let same = |id: &InstanceId, old: &ProviderEntry| new.entries.get(id).is_some_and(|it| it.digest == old.digest);
+        bearing.filter(|(id, old)| !same(id, old)).map(|(id, _)| id.clone()).collect()
+    }
+
     /// Whether the instance is still here: this one, and not another that has come back under its id.
     pub(crate) fn has(&self, entry: &ProviderEntry) -> bool {
         let here = self.entry(entry.provider.name().as_str());
@@ -118,7 +128,7 @@ impl Registry {
     /// The same with its reasons.
     pub(crate) async fn judge(&self, entry: &ProviderEntry, proven: Proven<'_>) -> Result<Judged, Refused> {
         let Proven { ctx, uid, person, store } = proven;
-        let mapped = entry.mapping.map(uid.as_str(), &person.user, &person.groups, &person.extra);
+        let mapped = mapped(&entry.mapping, uid, person).await;
         let groups = person.group_ids();
         let named = self.named_by_grant(store, person, mapped.as_ref().ok()).await?;
         let policy = entry.policy.decide(&person.user.id, &groups, named);
@@ -151,6 +161,14 @@ impl Registry {
         Ok(names::is_one_theirs(&mut reader, NameKind::User, &users).await?
             || names::is_one_theirs(&mut reader, NameKind::Group, &groups).await?)
     }
+}
+
+/// Away from the threads that answer everybody: an expression takes what it may take.
+async fn mapped(mapping: &Arc<Mapping>, uid: &UserId, person: &Person) -> Result<Identity, MappingError> {
+    let (mapping, uid) = (Arc::clone(mapping), uid.clone());
+    let (user, groups, extra) = (person.user.clone(), person.groups.clone(), person.extra.clone());
+    let mapped = tokio::task::spawn_blocking(move || mapping.map(uid.as_str(), &user, &groups, &extra));
+    mapped.await.unwrap_or(Err(MappingError::NoThread { what: "identity" }))
 }
 
 /// What becomes of somebody whom a provider vouches for.

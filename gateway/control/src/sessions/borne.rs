@@ -1,6 +1,6 @@
 //! Sessions that tokens of an outside issuer carry: one for each person and identity, as long as its last token lasts.
 
-use auth_core::PrincipalId;
+use auth_core::{InstanceId, PrincipalId};
 use jiff::Timestamp;
 use sqlx::SqliteConnection;
 
@@ -82,4 +82,21 @@ pub(crate) async fn count_of(
     let sql = "SELECT count(*) FROM sessions \
                WHERE user_id = ? AND bearer_sha256 IS NOT NULL AND ended_at IS NULL AND expires_at > ?";
     Ok(sqlx::query_scalar(sql).bind(user.as_str()).bind(millis(now)).fetch_one(connection).await?)
+}
+
+/// Those of one instance that have not ended.
+pub(crate) async fn live_of(
+    connection: &mut SqliteConnection,
+    provider: &InstanceId,
+    now: Timestamp,
+) -> Result<Vec<SessionId>, StoreFault> {
+    let ids: Vec<String> = sqlx::query_scalar(
+        "SELECT id FROM sessions \
+         WHERE provider = ? AND bearer_sha256 IS NOT NULL AND ended_at IS NULL AND expires_at > ?",
+    )
+    .bind(provider.as_str())
+    .bind(millis(now))
+    .fetch_all(connection)
+    .await?;
+    ids.iter().map(|id| parse_id(id)).collect()
 }

@@ -297,7 +297,7 @@ impl Site {
     /// Gives the instance this mapping.
     pub(crate) async fn map(&self, mapping: serde_json::Value) {
         let config = serde_json::from_value(mapping).expect("a mapping");
-        let mapping = Mapping::compile(config, &self.corp.id).expect("compiled");
+        let mapping = Arc::new(Mapping::compile(config, &self.corp.id).expect("compiled"));
         let entry = ProviderEntry { mapping, ..self.entry(AccessPolicy::default()) };
         self.control.replace_providers(Registry::new([entry], [])).await.expect("replaced");
     }
@@ -373,8 +373,9 @@ fn ports(clock: &Arc<ManualClock>, store: &Store) -> Ports {
 fn contained(provider: Arc<dyn AuthProvider>, ports: &Ports, id: &InstanceId, policy: AccessPolicy) -> ProviderEntry {
     ProviderEntry {
         provider: Contained::new(provider, ports, ContainLimits::default()).expect("contained"),
-        mapping: Mapping::compile(MappingConfig::default(), id).expect("compiled"),
+        mapping: Arc::new(Mapping::compile(MappingConfig::default(), id).expect("compiled")),
         policy,
+        digest: Vec::new(),
     }
 }
 

@@ -18,6 +18,8 @@ use super::crossing::{Crossing, Lost};
 pub(super) struct ControlResolve {
     pub(super) control: Arc<Control>,
     pub(super) crossing: Crossing,
+    /// For tokens of outside issuers: one of these that does not answer keeps nobody else from being looked up.
+    pub(super) borne: Crossing,
 }
 
 #[async_trait]
@@ -26,11 +28,13 @@ impl Resolve for ControlResolve {
         match credential {
             Credential::ApiToken(text) => {
                 let (control, text) = (Arc::clone(&self.control), text.clone());
-                self.cross(async move { control.resolve_token(text.expose_secret()).await }).await
+                self.cross(&self.crossing, async move { control.resolve_token(text.expose_secret()).await }).await
             }
             Credential::Signed(text) => {
                 let (control, text) = (Arc::clone(&self.control), text.clone());
-                self.cross(async move { control.resolve_signed(text.expose_secret()).await }).await
+                let ours = control.made_here(text.expose_secret());
+                let crossing = if ours { &self.crossing } else { &self.borne };
+                self.cross(crossing, async move { control.resolve_signed(text.expose_secret()).await }).await
             }
         }
     }
@@ -39,9 +43,10 @@ impl Resolve for ControlResolve {
 impl ControlResolve {
     async fn cross(
         &self,
+        crossing: &Crossing,
         lookup: impl Future<Output = Result<ResolvedToken, gatewarden_control::ResolveError>> + Send + 'static,
     ) -> Result<Resolved, ResolveError> {
-        match self.crossing.run(lookup).await {
+        match crossing.run(lookup).await {
             Ok(Ok(found)) => resolved(found),
             Ok(Err(refused)) => Err(translated(&refused)),
             Err(Lost::Full) => Err(ResolveError::Overloaded),

@@ -177,7 +177,8 @@ impl Gateway {
         let (control, copied) = control(&mut loaded, providers).await?;
         let (revoked_sender, revoked) = Revoked::new(Arc::new(SystemClock));
         let snapshot = Arc::new(ArcSwap::new(Arc::clone(&loaded.snapshot)));
-        // Two of them: logins that wait for a slow directory must not keep tokens from being looked up.
+        // Three of them: neither a login nor an outside token that waits for a slow system may keep those from being
+        // looked up for whom nobody else is asked.
         let crossing = || Crossing::new(Handle::current(), tasks.clone(), CROSSING);
         readiness.waiting("changes", "not read yet");
         let revoked_sender = Arc::new(revoked_sender);
@@ -187,7 +188,11 @@ impl Gateway {
         let data_plane = Server::start(ServerConfig {
             listener: listener(&loaded.config, certificate, options.workers),
             snapshot: Arc::clone(&snapshot),
-            resolve: Arc::new(ControlResolve { control: Arc::clone(&control), crossing: crossing() }),
+            resolve: Arc::new(ControlResolve {
+                control: Arc::clone(&control),
+                crossing: crossing(),
+                borne: crossing(),
+            }),
             revoked,
             management: Arc::new(Api::new(Arc::clone(&control), crossing())),
             audit: loaded.config.audit.clone(),

@@ -17,6 +17,7 @@ pub(crate) fn facts() -> Vec<Case<Bed>> {
     facts![
         an_id_token_that_people_have_already_opens_clusters,
         who_is_switched_off_is_out_whatever_their_token_says,
+        a_reload_that_takes_no_more_tokens_ends_what_runs_by_them,
         a_token_for_another_client_of_the_site_opens_nothing,
         a_pod_of_another_cluster_is_known_by_its_own_token,
     ]
@@ -98,6 +99,21 @@ pub(crate) fn who_is_switched_off_is_out_whatever_their_token_says(bed: &Bed) ->
         let refused = kubectl.refused(&["get", "pods", POD])?;
         ensure!(refused.contains("must be logged in"), "{refused}");
     }
+    Ok(())
+}
+
+pub(crate) fn a_reload_that_takes_no_more_tokens_ends_what_runs_by_them(bed: &Bed) -> Result<()> {
+    let gate = gate(bed)?;
+    let person = bed.new_person_of_the_site("closed", &["dev"])?;
+    let kubectl = gate.kubectl_with_token(&id_token(bed, &person)?, "east")?;
+    let mut watch = kubectl.start(&["get", "configmaps", "--watch"])?;
+    kubectl.ok(&["create", "configmap", &person])?;
+    watch.wait_for(&person)?;
+    gate.rewrite(bed, &Plan::default())?;
+    gate.hang_up()?;
+    watch.wait_for_end()?;
+    let refused = kubectl.refused(&["get", "pods", POD])?;
+    ensure!(refused.contains("must be logged in"), "{refused}");
     Ok(())
 }
 

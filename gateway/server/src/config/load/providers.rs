@@ -1,5 +1,7 @@
 //! A provider's secrets, its own checks, its mapping and its access policy.
 
+use std::sync::Arc;
+
 use auth_core::{ContainLimits, Contained, InstanceId, LoginForm, Mapping, MappingConfig};
 use gatewarden_control::ProviderEntry;
 use serde_json::Value as Json;
@@ -13,10 +15,18 @@ pub(super) fn load(loading: &mut Loading<'_>, provider: &Provider, config: &Conf
     let at = format!("providers[{}]", provider.index);
     let instance = build(loading, provider, config, &at);
     let mapping = mapping(loading, provider, config, &at);
-    Some(ProviderEntry { provider: instance?, mapping: mapping?, policy: provider.access.clone() })
+    let (instance, digest) = instance?;
+    Some(ProviderEntry { provider: instance, mapping: Arc::new(mapping?), policy: provider.access.clone(), digest })
 }
 
-fn build(loading: &mut Loading<'_>, provider: &Provider, config: &Config, at: &str) -> Option<Contained> {
+/// Of all that is written of an instance, with what its files and variables hold.
+fn digest(provider: &Provider, resolved: &Json) -> Vec<u8> {
+    let mapping = provider.mapping.as_ref().map(Node::to_json);
+    let written = serde_json::json!([provider.kind, resolved, mapping, format!("{:?}", provider.access)]);
+    aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, written.to_string().as_bytes()).as_ref().to_vec()
+}
+
+fn build(loading: &mut Loading<'_>, provider: &Provider, config: &Config, at: &str) -> Option<(Contained, Vec<u8>)> {
     let kind = crate::providers::kind(&provider.kind)?;
     let empty = Node { value: Value::Map(Vec::new()), spot: provider.spot };
     let node = provider.config.as_ref().unwrap_or(&empty);
@@ -39,6 +49,7 @@ fn build(loading: &mut Loading<'_>, provider: &Provider, config: &Config, at: &s
             )
         })
         .ok()?;
+    let digest = digest(provider, &resolved);
     let built = kind.build(provider.id.clone(), resolved, &ports);
     let limits = ContainLimits {
         deadline: config.limits.provider,
@@ -54,10 +65,11 @@ fn build(loading: &mut Loading<'_>, provider: &Provider, config: &Config, at: &s
             "write `hosts: { console: login.example.org, … }`",
         );
     }
-    Some(match &provider.display_name {
+    let named = match &provider.display_name {
         Some(name) => contained.called(name),
         None => contained,
-    })
+    };
+    Some((named, digest))
 }
 
 /// The issuer that a token names decides whose it is, so no two may believe one issuer, and nobody else ours.
