@@ -96,6 +96,9 @@ impl Settings {
     }
 }
 
+/// By id, whether people may go there without the gateway.
+type Clusters = BTreeMap<String, bool>;
+
 /// The running control plane. It owns its background tasks; [`Control::shutdown`] ends them.
 #[derive(Debug)]
 pub struct Control {
@@ -104,7 +107,7 @@ pub struct Control {
     issuer: Option<Issuer>,
     secrets: Seals,
     registry: RwLock<Arc<Registry>>,
-    clusters: RwLock<Arc<BTreeMap<String, bool>>>,
+    clusters: RwLock<Arc<Clusters>>,
     clock: Arc<dyn Clock>,
     settings: Settings,
     lookups: Semaphore,
@@ -205,7 +208,7 @@ impl Control {
         *self.clusters.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(clusters.into_iter().collect());
     }
 
-    pub(crate) fn clusters(&self) -> Arc<BTreeMap<String, bool>> {
+    pub(crate) fn clusters(&self) -> Arc<Clusters> {
         Arc::clone(&self.clusters.read().unwrap_or_else(PoisonError::into_inner))
     }
 
