@@ -82,14 +82,16 @@ async fn another_configuration_of_the_instance_has_its_tokens_judged_anew() {
     let mut events = site.control.events();
     site.until(&mut events, &ChangeEvent::Heartbeat).await;
     let lost = |session: &crate::SessionId| ChangeEvent::SessionChanged { session: session.clone(), lost: true };
-    let replace = async |digest: &[u8]| {
-        let entry = ProviderEntry { digest: digest.to_vec(), ..site.entry(AccessPolicy::default()) };
+    let replace = async |digest: &[u8], mode: AccessMode| {
+        let entry = ProviderEntry { digest: digest.to_vec(), ..site.entry(AccessPolicy::new(mode, [])) };
         site.control.replace_providers(Registry::new([entry], [])).await.expect("replaced");
     };
-    replace(b"another").await;
+    replace(b"another", AccessMode::default()).await;
     let seen = site.until(&mut events, &lost(&session)).await;
     assert!(!seen.contains(&lost(&login)), "a login is no token: {seen:?}");
-    replace(b"another").await;
+    replace(b"another", AccessMode::Required).await;
+    site.until(&mut events, &lost(&session)).await;
+    replace(b"another", AccessMode::Required).await;
     let seen = site.until(&mut events, &ChangeEvent::Heartbeat).await;
     assert!(!seen.contains(&lost(&session)), "nothing changed: {seen:?}");
 }

@@ -23,7 +23,7 @@ pub struct ProviderEntry {
     pub mapping: Arc<Mapping>,
     /// Who may log in through it.
     pub policy: AccessPolicy,
-    /// Tells this configuration of the instance from every other.
+    /// Tells what provider and mapping are made of from everything else.
     pub digest: Vec<u8>,
 }
 
@@ -90,8 +90,11 @@ impl Registry {
     /// The instances that believe tokens of an outside issuer, and do not, or not as before, in `new`.
     pub(crate) fn bearing_otherwise(&self, new: &Self) -> Vec<InstanceId> {
         let bearing = self.entries.iter().filter(|(_, entry)| entry.provider.bears().is_some());
-        let same = |id: &InstanceId, old: &ProviderEntry| new.entries.get(id).is_some_and(|it| it.digest == old.digest);
-        bearing.filter(|(id, old)| !same(id, old)).map(|(id, _)| id.clone()).collect()
+        let same = |old: &ProviderEntry, new: &ProviderEntry| old.digest == new.digest && old.policy == new.policy;
+        bearing
+            .filter(|(id, old)| !new.entries.get(id).is_some_and(|new| same(old, new)))
+            .map(|(id, _)| id.clone())
+            .collect()
     }
 
     /// Whether the instance is still here: this one, and not another that has come back under its id.

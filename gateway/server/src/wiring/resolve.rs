@@ -16,10 +16,10 @@ use super::crossing::{Crossing, Lost};
 /// Asks the control plane, over a bounded crossing.
 #[derive(Debug)]
 pub(super) struct ControlResolve {
-    pub(super) control: Arc<Control>,
-    pub(super) crossing: Crossing,
+    control: Arc<Control>,
+    crossing: Crossing,
     /// For tokens of outside issuers: one of these that does not answer keeps nobody else from being looked up.
-    pub(super) borne: Crossing,
+    borne: Crossing,
 }
 
 #[async_trait]
@@ -41,6 +41,10 @@ impl Resolve for ControlResolve {
 }
 
 impl ControlResolve {
+    pub(super) fn new(control: &Arc<Control>, crossing: impl Fn() -> Crossing) -> Self {
+        Self { control: Arc::clone(control), crossing: crossing(), borne: crossing() }
+    }
+
     async fn cross(
         &self,
         crossing: &Crossing,

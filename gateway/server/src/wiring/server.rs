@@ -188,11 +188,7 @@ impl Gateway {
         let data_plane = Server::start(ServerConfig {
             listener: listener(&loaded.config, certificate, options.workers),
             snapshot: Arc::clone(&snapshot),
-            resolve: Arc::new(ControlResolve {
-                control: Arc::clone(&control),
-                crossing: crossing(),
-                borne: crossing(),
-            }),
+            resolve: Arc::new(ControlResolve::new(&control, crossing)),
             revoked,
             management: Arc::new(Api::new(Arc::clone(&control), crossing())),
             audit: loaded.config.audit.clone(),

@@ -19,14 +19,17 @@ pub(super) fn load(loading: &mut Loading<'_>, provider: &Provider, config: &Conf
     Some(ProviderEntry { provider: instance, mapping: Arc::new(mapping?), policy: provider.access.clone(), digest })
 }
 
-/// Of all that is written of an instance, with what its files and variables hold.
+/// Of all that an instance and its mapping are made of, with what the files and variables hold that are named there.
 fn digest(provider: &Provider, resolved: &Json) -> Vec<u8> {
     let mapping = provider.mapping.as_ref().map(Node::to_json);
-    let written = serde_json::json!([provider.kind, resolved, mapping, format!("{:?}", provider.access)]);
+    let written = serde_json::json!([provider.kind, resolved, mapping]);
     aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, written.to_string().as_bytes()).as_ref().to_vec()
 }
 
-fn build(loading: &mut Loading<'_>, provider: &Provider, config: &Config, at: &str) -> Option<(Contained, Vec<u8>)> {
+/// An instance, and its digest.
+type Built = (Contained, Vec<u8>);
+
+fn build(loading: &mut Loading<'_>, provider: &Provider, config: &Config, at: &str) -> Option<Built> {
     let kind = crate::providers::kind(&provider.kind)?;
     let empty = Node { value: Value::Map(Vec::new()), spot: provider.spot };
     let node = provider.config.as_ref().unwrap_or(&empty);
