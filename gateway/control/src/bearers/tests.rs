@@ -5,6 +5,7 @@ use std::time::Duration;
 use auth_core::{AccessMode, AccessPolicy};
 use serde_json::json;
 
+use crate::sessions::live;
 use crate::testing::bears::{claims, signed, token};
 use crate::testing::{Mood, Person, Site};
 use crate::{ChangeEvent, ProviderEntry, Registry, Rejected, ResolveError, ResolvedToken, Settings};
@@ -44,6 +45,10 @@ async fn a_token_of_an_outside_issuer_opens_clusters_and_nothing_else_until_it_e
     assert!(found.name.starts_with("bearer-"), "{}", found.name);
     site.clock.advance(Duration::from_secs(300));
     assert_eq!(rejected(&site, &token(&said)).await, Rejected::Expired);
+    let mut late = claims(&site, "bob");
+    late["exp"] = late["iat"].clone();
+    assert_eq!(rejected(&site, &token(&late)).await, Rejected::Expired);
+    assert_eq!(sessions(&site).await.len(), 1, "what is over begins nothing");
 }
 
 #[tokio::test]
@@ -186,6 +191,7 @@ async fn who_is_switched_off_or_kept_out_is_refused_whatever_their_token_says() 
     assert_eq!(rejected(&site, &old).await, Rejected::Revoked);
     site.clock.advance(Duration::from_secs(61));
     assert_eq!(rejected(&site, &token(&claims(&site, "alice"))).await, Rejected::Disabled);
+    assert_eq!(sessions(&site).await.len(), 1, "nothing begins for them");
     let policy = AccessPolicy::new(AccessMode::Required, []);
     let strict = Site::with(policy, Settings::default()).await;
     assert!(!untrusted(&strict, &token(&claims(&strict, "bob"))).await.is_empty());
@@ -199,11 +205,11 @@ async fn nobody_is_asked_again_about_a_token_and_its_age_is_its_own() {
     said["exp"] = json!(said["exp"].as_i64().expect("a time") + 7_200);
     let token = token(&said);
     opens(&site, &token).await;
-    *site.corp.mood() = Mood::NeedsLogin;
-    let mut events = site.control.events();
     site.clock.advance(Duration::from_secs(3_600));
-    site.until(&mut events, &ChangeEvent::Heartbeat).await;
-    assert_eq!(site.corp.most_at_once(), 0, "nobody was asked");
+    let mut reader = site.control.store().read().await.expect("a reader");
+    let due = live(&mut reader, site.control.store().now()).await.expect("read");
+    assert!(due.is_empty(), "{due:?}");
+    drop(reader);
     opens(&site, &token).await;
 }
 
