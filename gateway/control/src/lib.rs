@@ -73,7 +73,7 @@ pub use names::NameKind;
 pub use refresh::{Outcome, PrincipalAnswer, RefreshAnswer};
 pub use registry::{ProviderEntry, Registry};
 pub use resolve::{Rejected, ResolveError, ResolvedToken};
-pub use sessions::{InvalidSessionId, SessionId, SessionInfo};
+pub use sessions::{InvalidSessionId, LoginFlow, Origin, SessionId, SessionInfo};
 pub use store::{Store, StoreFault};
 pub use tokens::{InvalidTokenName, PlainToken, TokenInfo, TokenName, TokenScope};
 pub use users::{InvalidUserId, UserId};

@@ -149,7 +149,13 @@ mod tests {
         site.login_with("alice", "wrong").await.expect_err("refused");
         for provider in ["invented", "CORP"] {
             let input = LoginInput::Password { login: "alice".to_owned(), password: Password::new("right") };
-            let request = LoginRequest { provider: provider.to_owned(), input, client: None, trace_id: String::new() };
+            let request = LoginRequest {
+                provider: provider.to_owned(),
+                input,
+                client: None,
+                agent: None,
+                trace_id: String::new(),
+            };
             site.control.login(request).await.expect_err("unknown");
         }
         let text = text(&site).await;

@@ -79,8 +79,12 @@ async fn call_with(
     audit::before_sending(gate, record).await?;
     let snapshot = gate.common.snapshot.load();
     let open = caller.as_ref().map(|caller| snapshot.open_to(&caller.session)).unwrap_or_default();
+    // A token that was narrowed for a machine does not carry its owner's office.
+    let office = |caller: &Arc<Resolved>| !caller.scope.is_narrowed() && snapshot.is_administrator(&caller.session);
+    let is_administrator = caller.as_ref().is_some_and(office);
     let request = ManagementRequest {
         open,
+        is_administrator,
         front,
         head: asked.head,
         body: asked.body,
@@ -124,9 +128,9 @@ mod tests {
     use super::*;
     use crate::admit::{Incoming, Peer};
     use crate::body::BoxError;
-    use crate::boundary::RequestLimits;
+    use crate::boundary::{RequestLimits, Revocation, Scope};
     use crate::pipeline::answer;
-    use crate::testing::{World, snapshot_config};
+    use crate::testing::{World, alice, snapshot_config};
 
     /// A login's body as far as it came, and what comes then.
     fn body(
@@ -186,6 +190,29 @@ mod tests {
         let login = || from(&world, 1, "POST", LOGIN, Body::empty());
         assert_eq!(answer(&world.gate, login()).await.status(), 200);
         assert_eq!(answer(&world.gate, login()).await.status(), 429, "and logins are counted, too");
+    }
+
+    #[tokio::test]
+    async fn an_office_comes_of_the_configuration_and_goes_with_no_narrowed_token() {
+        let administrators = vec!["corp:dev".to_owned()];
+        let world = World::with(crate::boundary::SnapshotConfig { administrators, ..snapshot_config() });
+        let told = async |world: &World, scope: Scope| {
+            let resolved = Resolved { scope, ..alice("gwt-alice") };
+            world.resolve.known.lock().unwrap().insert("gwt-other:secret".to_owned(), Ok(resolved));
+            world.revoke.send(&Revocation::Token("gwt-alice".into()));
+            let request =
+                Request::get("/api/v1/me").header("host", "gw").header("authorization", "Bearer gwt-other:secret");
+            let response = answer(&world.gate, world.incoming(request.body(Body::empty()).unwrap())).await;
+            String::from_utf8(response.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap()
+        };
+        assert_eq!(told(&world, Scope::default()).await, "u-alice (administrator) ");
+        assert_eq!(told(&World::new(), Scope::default()).await, "u-alice ");
+        for scope in [
+            Scope { upstreams: Some(vec!["east".to_owned()]), ..Scope::default() },
+            Scope { read_only: true, ..Scope::default() },
+        ] {
+            assert_eq!(told(&world, scope).await, "u-alice ");
+        }
     }
 
     fn with_console() -> World {

@@ -90,7 +90,8 @@ impl Management for TestManagement {
         let caller = request.caller.map_or_else(|| "nobody".to_owned(), |caller| caller.session.user().to_owned());
         assert!(!request.head.uri.path().ends_with("/panic"), "as the test wants");
         let headers: Vec<&str> = request.head.headers.keys().map(http::HeaderName::as_str).collect();
-        let answer = format!("{caller} {}", headers.join(","));
+        let office = if request.is_administrator { "(administrator) " } else { "" };
+        let answer = format!("{caller} {office}{}", headers.join(","));
         Box::pin(async move { Response::new(Body::full(answer)) })
     }
 }

@@ -265,3 +265,16 @@ fn completions_are_printed_for_every_shell() {
         assert!(["serve", "check", "kubeconfig"].iter().all(|word| script.contains(word)), "{shell}: {script}");
     }
 }
+
+#[test]
+fn sessions_are_listed_and_one_that_is_not_there_cannot_be_ended() {
+    let folder = site();
+    assert_eq!(json(&folder, &["session", "list", "--all"], ""), Value::Array(Vec::new()));
+    let table = run(&folder, &["session", "list"], "");
+    assert!(String::from_utf8_lossy(&table.stdout).trim_start().starts_with("SESSION"), "{table:?}");
+    let id = "s-0199f0c2-7d3a-7c11-9a52-6d1f5e0b8a77";
+    let told = refused(&folder, &["session", "revoke", id], "");
+    assert!(told.contains(&format!("there is no session \"{id}\"")), "{told}");
+    let told = refused(&folder, &["session", "revoke", "--user", "nobody"], "");
+    assert!(told.contains("there is no user"), "{told}");
+}

@@ -13,10 +13,13 @@ use uuid::Uuid;
 
 use crate::names::{self, NameKind};
 use crate::refresh::{self, RefreshAnswer};
-use crate::sessions::{self, SessionId, SessionInfo, Which};
+use crate::sessions::{self, Listing, SessionId, SessionInfo, Which};
 use crate::store::{Change, Changes, Store, StoreFault};
 use crate::tokens::{TokenInfo, TokenName, rows};
 use crate::users::UserId;
+
+/// Why a session ended that an administrator ended.
+pub(crate) const BY_ADMINISTRATOR: &str = "ended by an administrator";
 
 /// Acts on the store as an administrator. Whoever can open the file may.
 ///
@@ -148,7 +151,7 @@ impl Admin {
     /// When there is no such user, or the store fails.
     pub async fn sessions(&self, user: Option<&str>) -> Result<Vec<SessionInfo>, AdminError> {
         let user = self.find_optional(user).await?;
-        Ok(sessions::list(&mut *self.store.read().await?, user.as_ref()).await?)
+        Ok(sessions::list(&mut *self.store.read().await?, Listing::of(user.as_ref())).await?)
     }
 
     /// Ends a session and its tokens.
@@ -159,8 +162,24 @@ impl Admin {
         let not_found = || AdminError::NotFound { what: "session", name: id.to_owned() };
         let session: SessionId = id.parse().map_err(|_| not_found())?;
         let mut write = self.store.write().await?;
-        let ended = sessions::end(&mut write, Which::One(&session), "ended by an administrator").await?;
+        let ended = sessions::end(&mut write, Which::One(&session), BY_ADMINISTRATOR).await?;
         Ok(write.commit(ended.ok_or_else(not_found)?).await?)
+    }
+
+    /// Ends all sessions of a user, who may log in again, and returns which.
+    ///
+    /// # Errors
+    /// When there is no such user, or the store fails. That there was none to end is no error.
+    pub async fn end_sessions_of(&self, user: &str) -> Result<Vec<SessionId>, AdminError> {
+        let user = self.find(user).await?;
+        let open_at = Some(self.store.now());
+        let mut write = self.store.write().await?;
+        let listing = Listing { open_at, ..Listing::of(Some(&user)) };
+        let open = sessions::list(write.connection(), listing).await?;
+        if let Some(changes) = sessions::end(&mut write, Which::OfUser(&user), BY_ADMINISTRATOR).await? {
+            write.commit(changes).await?;
+        }
+        Ok(open.into_iter().map(|session| session.id).collect())
     }
 
     /// Takes a name (as a cluster sees it) from the user and from the group that own it. Their sessions end: otherwise

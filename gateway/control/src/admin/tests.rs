@@ -44,6 +44,7 @@ async fn a_person_added_on_the_host_logs_in() {
         provider: "local".to_owned(),
         input: LoginInput::Password { login: "carol".to_owned(), password: Password::new(password) },
         client: None,
+        agent: None,
         trace_id: String::new(),
     };
     let done = site.control.login(login("correct horse battery")).await.expect("logged in");
@@ -196,4 +197,19 @@ async fn a_request_for_an_unknown_user_is_refused_and_an_open_one_has_no_answer(
     assert!(matches!(site.admin().request_refresh("nobody").await, Err(AdminError::NotFound { .. })));
     let unanswered = site.admin().refresh_answer(&RefreshId("r-none".to_owned())).await.expect("asked");
     assert_eq!(unanswered, None);
+}
+
+#[tokio::test]
+async fn all_sessions_of_one_person_end_at_once_and_nobody_elses() {
+    let site = Site::open().await;
+    let (one, two) = (site.login("alice").await.expect("in"), site.login("alice").await.expect("in"));
+    let bob = site.login("bob").await.expect("in");
+    let ended = site.beside().await.end_sessions_of("alice").await.expect("ended");
+    assert_eq!(ended, [two.session, one.session]);
+    for token in [one.token, two.token] {
+        site.control.resolve_token(token.expose()).await.expect_err("it is over");
+    }
+    site.control.resolve_token(bob.token.expose()).await.expect("bob stays");
+    assert!(site.admin().end_sessions_of("alice").await.expect("nothing to end").is_empty());
+    site.login("alice").await.expect("alice may log in again");
 }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::FromRequestParts;
-use axum::http::Request;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, Request, header};
 use axum::response::Response;
 use jiff::Timestamp;
 use kube_wire::UserInfo;
@@ -35,6 +35,8 @@ pub struct Caller {
     pub identity: UserInfo,
     /// The clusters that they may enter, and whether only to read.
     pub clusters: BTreeMap<String, bool>,
+    /// Whether they may look after other people's sessions.
+    pub is_administrator: bool,
 }
 
 /// How a request came in.
@@ -70,6 +72,15 @@ impl Entered {
         let hint = "Log in first, and send the token as a bearer token.";
         self.0.caller.as_ref().ok_or_else(|| Problem::new(401, "unauthenticated", hint))
     }
+}
+
+/// What a program may call itself.
+const LONGEST_AGENT: usize = 128;
+
+/// What the program at the other end calls itself, as far as it is text.
+pub(crate) fn agent(headers: &HeaderMap) -> Option<String> {
+    let named = headers.get(header::USER_AGENT)?.to_str().ok()?;
+    Some(named.chars().take(LONGEST_AGENT).collect())
 }
 
 impl<S: Sync> FromRequestParts<S> for Entered {

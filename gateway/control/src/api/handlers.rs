@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::body;
-use super::entered::Entered;
+use super::entered::{Entered, agent};
 use super::problem::Problem;
 use super::segment::Segment;
 use crate::admin;
@@ -49,6 +49,7 @@ pub(super) async fn login(
         provider,
         input: LoginInput::Password { login: username, password },
         client: Some(arrival.client),
+        agent: agent(&headers),
         trace_id: arrival.trace_id.clone(),
     };
     let done = control.login(request).await?;
@@ -75,6 +76,8 @@ pub(super) struct Me {
     token: String,
     expires_at: Timestamp,
     identity: UserInfo,
+    /// Whether they may look after other people's sessions.
+    administrator: bool,
     /// By which a client sees that it is of another release. Not for everybody.
     gateway_version: &'static str,
 }
@@ -89,6 +92,7 @@ pub(super) async fn me(entered: Entered) -> Result<Json<Me>, Problem> {
         token: caller.token,
         expires_at: caller.expires_at,
         identity: caller.identity,
+        administrator: caller.is_administrator,
         gateway_version: env!("CARGO_PKG_VERSION"),
     }))
 }
@@ -103,7 +107,7 @@ pub(super) async fn end_token(
     let not_found = || Problem::new(404, "not-found", "You have no such token.");
     if name == "current" && caller.token.parse::<crate::tokens::TokenName>().is_err() {
         // A signed token is kept nowhere: it ends with its session.
-        return super::sessions::end_own(&control, caller, &caller.session).await;
+        return super::sessions::end_one(&control, caller, &caller.session).await;
     }
     let name = if name == "current" { caller.token.clone() } else { name };
     let name = name.parse().map_err(|_| not_found())?;

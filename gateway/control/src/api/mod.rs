@@ -11,8 +11,8 @@ mod problem;
 mod segment;
 mod sessions;
 
-pub(crate) use entered::Entered;
 pub use entered::{Arrival, Caller, enter};
+pub(crate) use entered::{Entered, agent};
 
 use std::sync::Arc;
 

@@ -23,7 +23,7 @@ use crate::login::log_withheld;
 use crate::registry::{Proven, ProviderEntry, Refused};
 use crate::resolve::{Rejected, ResolveError, ResolvedToken, read, unavailable};
 use crate::sessions::borne;
-use crate::sessions::{self, NewSession, SessionId, Standing};
+use crate::sessions::{self, LoginFlow, NewSession, Origin, SessionId, Standing};
 use crate::store::{Change, Changes, StoreFault, Write};
 use crate::tokens::TokenScope;
 use crate::users::{self, UserId};
@@ -57,8 +57,8 @@ impl Control {
             None => self.begin_borne(&borne).await?,
         };
         self.holds(&standing, borne.expires_at, false)?;
-        read(borne.name, &standing, borne.expires_at, TokenScope { clusters_only: true, ..TokenScope::default() })
-            .map_err(unavailable)
+        let scope = TokenScope { clusters_only: true, ..TokenScope::default() };
+        self.found(read(borne.name, &standing, borne.expires_at, scope))
     }
 
     /// Whether a signed token says that our own issuer made it. Nobody outside is asked about such a one.
@@ -159,6 +159,8 @@ impl Control {
     ) -> Result<SessionId, ResolveError> {
         self.has_room(write, user).await?;
         let id = SessionId::random();
+        let origin =
+            Origin { flow: Some(LoginFlow::Bearer), amr: borne.person.amr.clone(), ..Origin::default() };
         let new = NewSession {
             id: &id,
             user,
@@ -166,6 +168,7 @@ impl Control {
             identity,
             groups: &borne.person.groups,
             secret: None,
+            origin: &origin,
             expires_at: borne.expires_at,
         };
         sessions::insert(write, new).await.map_err(unavailable)?;

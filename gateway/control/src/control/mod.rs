@@ -25,7 +25,7 @@ use crate::keys::{KeyFile, Seals};
 use crate::meters::Meters;
 use crate::refresh::{Refresher, Turns};
 use crate::registry::Registry;
-use crate::sessions::{self, Which};
+use crate::sessions::{self, Used, Which};
 use crate::store::{self, Store, StoreFault};
 use crate::tokens::Tokens;
 
@@ -114,6 +114,7 @@ pub struct Control {
     meters: Meters,
     outdated: Outdated,
     turns: Turns,
+    used: Used,
     events: broadcast::Sender<ChangeEvent>,
     tasks: TaskTracker,
     end: CancellationToken,
@@ -152,6 +153,7 @@ impl Control {
             meters,
             outdated: Outdated::default(),
             turns: Turns::default(),
+            used: Used::default(),
             events,
             tasks: TaskTracker::new(),
             end: CancellationToken::new(),
@@ -163,7 +165,7 @@ impl Control {
         let refresher = Refresher::new(&control, requested);
         control.tasks.spawn(Arc::clone(&refresher).answer_requests());
         control.tasks.spawn(refresher.keep_fresh());
-        control.tasks.spawn(sweep::run(control.store.clone(), Arc::clone(&control.clock), control.end.clone()));
+        control.tasks.spawn(sweep::run(Arc::clone(&control)));
         Ok(control)
     }
 
@@ -248,6 +250,11 @@ impl Control {
     /// Whose turn it is to be asked about.
     pub(crate) const fn turns(&self) -> &Turns {
         &self.turns
+    }
+
+    /// When sessions were used.
+    pub(crate) const fn used(&self) -> &Used {
+        &self.used
     }
 
     /// The OpenID Connect issuer, where there is one.

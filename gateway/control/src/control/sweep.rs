@@ -3,16 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use auth_core::Clock;
 use jiff::Timestamp;
-use tokio_util::sync::CancellationToken;
 
-use crate::issuer::authorization;
+use super::Control;
+use crate::issuer::{TOKEN_LIFE, authorization};
 use crate::sessions;
-use crate::store::{Change, Store, StoreFault, millis};
+use crate::store::{Change, Changes, Store, StoreFault, millis};
 
 /// Nobody is let in by an expired session meanwhile: this is for those who follow the changes.
 const EXPIRY: Duration = Duration::from_mins(1);
+/// As often as the data plane looks a credential up again that is in use.
+const NOTED: Duration = Duration::from_mins(5);
+const UNNOTED: &str = "when sessions were used cannot be written";
 const INTERVAL: Duration = Duration::from_hours(1);
 /// Longer than a session, so that lists still show what ended lately.
 const KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
@@ -20,15 +22,20 @@ const KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// forty thousand changes an hour.
 const CHANGES_KEPT: Duration = Duration::from_secs(2 * 60 * 60);
 
-pub(super) async fn run(store: Store, clock: Arc<dyn Clock>, end: CancellationToken) {
-    let mut swept = clock.monotonic();
+pub(super) async fn run(control: Arc<Control>) {
+    let (store, clock) = (control.store().clone(), control.clock());
+    let (mut swept, mut noted) = (clock.monotonic(), clock.monotonic());
     loop {
         tokio::select! {
-            () = end.cancelled() => return,
+            () = control.end().cancelled() => return log(UNNOTED, control.used().write(&store).await),
             () = clock.sleep(EXPIRY) => {}
         }
         log("expired sessions cannot be ended", expire(&store).await);
         log("logins that came to nothing cannot be removed", forget(&store).await);
+        if clock.monotonic().saturating_duration_since(noted) >= NOTED {
+            noted = clock.monotonic();
+            log(UNNOTED, control.used().write(&store).await);
+        }
         if clock.monotonic().saturating_duration_since(swept) >= INTERVAL {
             swept = clock.monotonic();
             log("old rows cannot be removed", sweep(&store).await);
@@ -50,7 +57,10 @@ async fn forget(store: &Store) -> Result<(), StoreFault> {
 
 async fn expire(store: &Store) -> Result<(), StoreFault> {
     let mut write = store.write().await?;
-    match sessions::expire(&mut write).await? {
+    let expired = sessions::expire(&mut write).await?;
+    let idle = sessions::end_idle(&mut write, TOKEN_LIFE).await?;
+    let ended = expired.iter().chain(&idle).flat_map(Changes::iter).cloned();
+    match Changes::collect(ended.collect::<Vec<_>>()) {
         Some(changes) => write.commit(changes).await,
         None => Ok(()),
     }

@@ -22,11 +22,13 @@ pub(crate) struct Person {
     pub(crate) extra: BTreeMap<String, Vec<String>>,
     /// What the provider wants back at the next refetch.
     pub(crate) secret: Option<ProviderSecret>,
+    /// How it made sure of them at a login.
+    pub(crate) amr: Vec<String>,
 }
 
 impl From<Login> for Person {
     fn from(login: Login) -> Self {
-        Self { user: login.user, groups: login.groups, extra: login.extra, secret: login.secret }
+        Self { user: login.user, groups: login.groups, extra: login.extra, secret: login.secret, amr: login.amr }
     }
 }
 
@@ -36,7 +38,7 @@ impl From<Current> for Person {
             SecretUpdate::Keep => None,
             SecretUpdate::Replace(secret) => Some(secret),
         };
-        Self { user: current.user, groups: current.groups, extra: current.extra, secret }
+        Self { user: current.user, groups: current.groups, extra: current.extra, secret, amr: Vec::new() }
     }
 }
 

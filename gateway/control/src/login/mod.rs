@@ -14,10 +14,11 @@ use jiff::Timestamp;
 
 use crate::control::Control;
 use crate::identity::{self, NameTaken, Person, SessionIdentity};
-use crate::issuer::{Random, authorization};
+use crate::issuer::Random;
+use crate::issuer::authorization::{self, Authorization, Flow};
 use crate::keys::KeyFault;
 use crate::registry::{Proven, ProviderEntry, Refused};
-use crate::sessions::{self, NewSession, SessionId};
+use crate::sessions::{self, LoginFlow, NewSession, Origin, SessionId};
 use crate::store::{Change, Changes, StoreFault, Write};
 use crate::tokens::{self, Minted, PlainToken, TokenName};
 use crate::users::{self, UserId};
@@ -31,6 +32,8 @@ pub struct LoginRequest {
     pub input: LoginInput,
     /// Where the request came from.
     pub client: Option<IpAddr>,
+    /// What the program there called itself.
+    pub agent: Option<String>,
     /// Joins the log lines of one request.
     pub trace_id: String,
 }
@@ -58,7 +61,27 @@ pub(crate) enum Gives<'a> {
     /// An API token.
     ApiToken(&'a Minted),
     /// The approval of what a client asked the issuer for, and the code that it redeems.
-    Approval { authorization: &'a str, code: Option<&'a Random> },
+    Approval { authorization: &'a Authorization, code: Option<&'a Random> },
+}
+
+impl Gives<'_> {
+    /// Where the session comes from. A device that shows a code is elsewhere than the browser in which it is typed.
+    fn origin(self, (address, agent): (Option<IpAddr>, Option<String>), person: &Person) -> Origin {
+        let amr = person.amr.clone();
+        let origin = |flow| Origin { flow: Some(flow), address, agent, approved_from: None, amr };
+        match self {
+            Self::ApiToken(_) => origin(LoginFlow::Api),
+            Self::Approval { authorization, .. } => match &authorization.flow {
+                Flow::Code { .. } => origin(LoginFlow::Browser),
+                Flow::Device { .. } => Origin {
+                    address: authorization.address.as_deref().and_then(|address| address.parse().ok()),
+                    agent: authorization.agent.clone(),
+                    approved_from: address,
+                    ..origin(LoginFlow::Device)
+                },
+            },
+        }
+    }
 }
 
 /// A session just begun.
@@ -147,6 +170,7 @@ impl Control {
             return Err(refused(AuthError::GroupsIncomplete(why.clone())));
         }
         let person = Person::from(login);
+        let origin = gives.origin((request.client, request.agent), &person);
         let known = users::by_principal(&mut *self.store().read().await?, &person.user.id).await?;
         let uid = known.map_or_else(|| UserId::of(&person.user.id), |owner| owner.id);
         let proven = Proven { ctx: &ctx, uid: &uid, person: &person, store: self.store() };
@@ -155,13 +179,13 @@ impl Control {
             Refused::Store(fault) => LoginError::Store(fault),
             Refused::Mapping(error) => LoginError::Mapping { provider: entry.provider.name().clone(), error },
         })?;
-        self.keep(entry, &person, identity, gives).await
+        self.keep(entry, (&person, &origin), identity, gives).await
     }
 
     async fn keep(
         &self,
         entry: &ProviderEntry,
-        person: &Person,
+        (person, origin): (&Person, &Origin),
         identity: auth_core::Identity,
         gives: Gives<'_>,
     ) -> Result<Begun, LoginError> {
@@ -189,6 +213,7 @@ impl Control {
             identity: &identity,
             groups: &person.groups,
             secret: sealed.as_deref(),
+            origin,
             expires_at,
         };
         sessions::insert(&mut write, new).await?;
@@ -213,9 +238,9 @@ async fn give(
             tokens::rows::insert(write, minted, session, expires_at).await?;
             Ok(Change::TokenMinted(minted.name.clone()))
         }
-        Gives::Approval { authorization: id, code } => {
+        Gives::Approval { authorization: Authorization { id, .. }, code } => {
             let approved = authorization::approve(write, id, session, code).await?;
-            approved.then(|| Change::AuthorizationSeen(id.to_owned())).ok_or(LoginError::Over)
+            approved.then(|| Change::AuthorizationSeen(id.clone())).ok_or(LoginError::Over)
         }
     }
 }
@@ -252,7 +277,7 @@ impl Attempt {
         let Self { audit_id, provider, client } = self;
         let given = match gives {
             Gives::ApiToken(minted) => minted.name.as_str(),
-            Gives::Approval { authorization, .. } => authorization,
+            Gives::Approval { authorization, .. } => &authorization.id,
         };
         tracing::info!(
             audit_id, provider, client, user = %begun.user, username = begun.identity.user.username,

@@ -50,7 +50,8 @@ async fn no_other_instance_is_asked() {
     let site = Site::open().await;
     for provider in ["other", "local", "CORP", "", "corp/../corp", "corp\n"] {
         let input = LoginInput::Password { login: "alice".to_owned(), password: auth_core::Password::new("right") };
-        let request = LoginRequest { provider: provider.to_owned(), input, client: None, trace_id: String::new() };
+        let request =
+            LoginRequest { provider: provider.to_owned(), input, client: None, agent: None, trace_id: String::new() };
         assert!(matches!(site.control.login(request).await, Err(LoginError::UnknownProvider)), "{provider:?}");
     }
 }
@@ -77,7 +78,8 @@ async fn a_login_under_way_keeps_no_session_of_an_instance_that_went_or_came_bac
     let reload = async |entries: Vec<ProviderEntry>| {
         site.control.replace_providers(Registry::new(entries, [])).await.expect("replaced");
         let minted = site.control.tokens().mint().expect("a token");
-        site.control.keep(entry, &person, identity.clone(), Gives::ApiToken(&minted)).await
+        let from = (&person, &Origin::default());
+        site.control.keep(entry, from, identity.clone(), Gives::ApiToken(&minted)).await
     };
     reload(vec![site.entry(AccessPolicy::default())]).await.expect("the instance stays, with another configuration");
     for entries in [vec![], vec![site.entry(AccessPolicy::default())]] {

@@ -5,10 +5,12 @@
 //! something keeps the session, without it.
 
 mod apply;
+mod due;
 mod requests;
 mod schedule;
 mod secrets;
 
+pub(crate) use due::due_at;
 pub use requests::{PrincipalAnswer, RefreshAnswer};
 pub(crate) use requests::{answer as read_answer, request};
 pub(crate) use secrets::Turns;

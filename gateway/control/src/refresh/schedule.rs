@@ -9,9 +9,9 @@ use futures_util::StreamExt;
 use futures_util::stream;
 use jiff::Timestamp;
 
-use super::Refresher;
-use crate::sessions::{self, Live};
-use crate::store::{self, StoreFault};
+use super::{Refresher, due_at};
+use crate::sessions;
+use crate::store::StoreFault;
 use crate::users::UserId;
 
 /// How long to leave a principal alone after an outage.
@@ -44,10 +44,10 @@ impl Refresher {
         let known: HashSet<&PrincipalId> = live.iter().map(|session| &session.principal).collect();
         let mut later = self.later();
         later.retain(|principal, at| known.contains(principal) && *at > now);
-        let interval = self.control.settings().refresh_interval;
+        let settings = self.control.settings();
         let mut due = Due::new();
         for session in &live {
-            if is_due(session, interval, now) && !later.contains_key(&session.principal) {
+            if due_at(&session.id, session.refreshed_at, settings) <= now && !later.contains_key(&session.principal) {
                 let people = due.entry(session.principal.instance().clone()).or_default();
                 people.insert(session.principal.clone(), session.user.clone());
             }
@@ -83,40 +83,5 @@ impl Refresher {
                 }
             })
             .await;
-    }
-}
-
-/// Sessions come due between 0.9 and 1.1 intervals after their last refetch, so that the logins of one morning do not
-/// ask all at once for the rest of the day.
-fn is_due(session: &Live, interval: Duration, now: Timestamp) -> bool {
-    let spread = session.id.as_str().bytes().fold(0_u32, |sum, b| sum.wrapping_mul(31).wrapping_add(u32::from(b)));
-    let share = 0.9 + 0.2 * f64::from(spread % 1_000) / 1_000.0;
-    store::since(session.refreshed_at, now) >= interval.mul_f64(share)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::sessions::SessionId;
-
-    #[test]
-    fn sessions_come_due_spread_around_the_interval_and_never_far_from_it() {
-        let interval = Duration::from_secs(900);
-        let due_at = |session: &Live| {
-            let mut seconds = 0..2_000;
-            seconds.find(|second| {
-                let now = session.refreshed_at.saturating_add(Duration::from_secs(*second)).expect("a moment");
-                is_due(session, interval, now)
-            })
-        };
-        let sessions = (0..200).map(|_| Live {
-            id: SessionId::random(),
-            user: UserId::of(&"corp_user://1".parse().expect("an id")),
-            principal: "corp_user://1".parse().expect("an id"),
-            refreshed_at: Timestamp::UNIX_EPOCH,
-        });
-        let due: HashSet<u64> = sessions.map(|session| due_at(&session).expect("due some time")).collect();
-        assert!(due.iter().all(|second| (810..=990).contains(second)), "{due:?}");
-        assert!(due.len() > 20, "they would all ask at once: {due:?}");
     }
 }

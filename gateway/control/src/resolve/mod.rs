@@ -115,7 +115,7 @@ impl Control {
         self.holds(&session, expires_at, revoked_at.is_some())?;
         let scope = serde_json::from_str(&scope).map_err(|error| StoreFault::unreadable("token scope", error));
         let scope = scope.map_err(unavailable)?;
-        read(presented.name.to_string(), &session, expires_at, scope).map_err(unavailable)
+        self.found(read(presented.name.to_string(), &session, expires_at, scope))
     }
 
     /// Says whom a signed token stands for. Who says that they made it decides who looks at it, and nobody else does.
@@ -147,7 +147,14 @@ impl Control {
         let standing = standing.ok_or(rejected(Rejected::Unknown))?;
         let expires_at = expires_at.min(moment(standing.session_expires_at));
         self.holds(&standing, expires_at, false)?;
-        read(claims.jti, &standing, expires_at, scope).map_err(unavailable)
+        self.found(read(claims.jti, &standing, expires_at, scope))
+    }
+
+    /// Whom a token stands for, who is using it now.
+    pub(crate) fn found(&self, read: Result<ResolvedToken, StoreFault>) -> Result<ResolvedToken, ResolveError> {
+        let found = read.map_err(unavailable)?;
+        self.used().note(&found.session, self.store().now());
+        Ok(found)
     }
 
     pub(crate) async fn standing(&self, session: &SessionId) -> Result<Option<Standing>, StoreFault> {

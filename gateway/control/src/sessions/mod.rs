@@ -5,8 +5,17 @@
 
 pub(crate) mod borne;
 mod id;
+mod info;
+mod origin;
+mod used;
 
 pub use id::{InvalidSessionId, SessionId};
+pub use info::SessionInfo;
+pub(crate) use info::{Listing, list, owner};
+pub use origin::{LoginFlow, Origin};
+pub(crate) use used::Used;
+
+use std::time::Duration;
 
 use auth_core::{InstanceId, Principal, PrincipalId};
 use jiff::Timestamp;
@@ -26,14 +35,16 @@ pub(crate) struct NewSession<'a> {
     pub(crate) groups: &'a [Principal],
     /// What the provider wants back at the next refetch, sealed.
     pub(crate) secret: Option<&'a [u8]>,
+    pub(crate) origin: &'a Origin,
     pub(crate) expires_at: Timestamp,
 }
 
 pub(crate) async fn insert(write: &mut Write, new: NewSession<'_>) -> Result<(), StoreFault> {
     let at = millis(write.at());
     sqlx::query(
-        "INSERT INTO sessions (id, user_id, provider, principal, identity, groups, created_at, refreshed_at, expires_at, \
-         secret) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?8, ?9)",
+        "INSERT INTO sessions (id, user_id, provider, principal, identity, groups, created_at, refreshed_at, used_at, \
+         expires_at, secret, flow, address, agent, approved_from, amr) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
     )
     .bind(new.id.as_str())
     .bind(new.user.as_str())
@@ -44,6 +55,11 @@ pub(crate) async fn insert(write: &mut Write, new: NewSession<'_>) -> Result<(),
     .bind(at)
     .bind(millis(new.expires_at))
     .bind(new.secret)
+    .bind(new.origin.flow.map(LoginFlow::word))
+    .bind(new.origin.address.map(|address| address.to_string()))
+    .bind(new.origin.agent.as_deref())
+    .bind(new.origin.approved_from.map(|address| address.to_string()))
+    .bind(json("amr", &new.origin.amr)?)
     .execute(write.connection())
     .await?;
     Ok(())
@@ -269,6 +285,25 @@ pub(crate) async fn expire(write: &mut Write) -> Result<Option<Changes>, StoreFa
     changes(&ended, Change::SessionEnded)
 }
 
+/// Ends those that were not used for as long as they may be; `None` when there is none. The last tokens that such a
+/// session gave are over, too.
+pub(crate) async fn end_idle(write: &mut Write, token_life: Duration) -> Result<Option<Changes>, StoreFault> {
+    let at = write.at();
+    let ended: Vec<String> = sqlx::query_scalar(
+        "UPDATE sessions SET ended_at = ?1, ended_why = 'nobody used it in time' WHERE ended_at IS NULL \
+         AND EXISTS (SELECT 1 FROM refresh_tokens r WHERE r.session_id = sessions.id) \
+         AND NOT EXISTS (SELECT 1 FROM refresh_tokens r WHERE r.session_id = sessions.id AND r.used_at IS NULL \
+                         AND r.expires_at > ?1) \
+         AND NOT EXISTS (SELECT 1 FROM refresh_tokens r WHERE r.session_id = sessions.id AND r.created_at > ?2) \
+         AND NOT EXISTS (SELECT 1 FROM tokens t WHERE t.session_id = sessions.id) RETURNING id",
+    )
+    .bind(millis(at))
+    .bind(millis(at.saturating_sub(token_life).unwrap_or(Timestamp::MIN)))
+    .fetch_all(write.connection())
+    .await?;
+    changes(&ended, Change::SessionEnded)
+}
+
 /// Ends the oldest sessions of a user, so that `keep` stay.
 pub(crate) async fn end_oldest(write: &mut Write, user: &UserId, keep: u32) -> Result<Option<Changes>, StoreFault> {
     let at = millis(write.at());
@@ -284,79 +319,6 @@ pub(crate) async fn end_oldest(write: &mut Write, user: &UserId, keep: u32) -> R
     .fetch_all(write.connection())
     .await?;
     changes(&ended, Change::SessionEnded)
-}
-
-/// A session as commands list it.
-#[derive(Debug, Clone)]
-pub struct SessionInfo {
-    /// The session.
-    pub id: SessionId,
-    /// Whose it is.
-    pub user: UserId,
-    /// By which instance they logged in.
-    pub provider: InstanceId,
-    /// As whom.
-    pub principal: PrincipalId,
-    /// What clusters see.
-    pub identity: SessionIdentity,
-    /// Why the last refetch brought not all groups, if so.
-    pub incomplete: Option<String>,
-    /// When they logged in.
-    pub created_at: Timestamp,
-    /// When the identity was last read completely.
-    pub refreshed_at: Timestamp,
-    /// When it ends by itself.
-    pub expires_at: Timestamp,
-    /// When and why it ended.
-    pub ended: Option<(Timestamp, String)>,
-}
-
-#[derive(FromRow)]
-struct InfoRow {
-    id: String,
-    user_id: String,
-    provider: String,
-    principal: String,
-    identity: String,
-    incomplete: Option<String>,
-    created_at: i64,
-    refreshed_at: i64,
-    expires_at: i64,
-    ended_at: Option<i64>,
-    ended_why: Option<String>,
-}
-
-/// The sessions of one user, or of all, newest first.
-pub(crate) async fn list(
-    connection: &mut SqliteConnection,
-    user: Option<&UserId>,
-) -> Result<Vec<SessionInfo>, StoreFault> {
-    let rows: Vec<InfoRow> = sqlx::query_as(
-        "SELECT id, user_id, provider, principal, identity, incomplete, created_at, refreshed_at, expires_at, \
-         ended_at, ended_why FROM sessions WHERE ?1 IS NULL OR user_id = ?1 ORDER BY id DESC",
-    )
-    .bind(user.map(UserId::as_str))
-    .fetch_all(connection)
-    .await?;
-    rows.into_iter().map(InfoRow::read).collect()
-}
-
-impl InfoRow {
-    fn read(self) -> Result<SessionInfo, StoreFault> {
-        let ended = self.ended_at.map(|at| (moment(at), self.ended_why.unwrap_or_default()));
-        Ok(SessionInfo {
-            id: parse_id(&self.id)?,
-            user: crate::users::parse_id(&self.user_id)?,
-            provider: self.provider.parse().map_err(|error| StoreFault::unreadable("provider", error))?,
-            principal: self.principal.parse().map_err(|error| StoreFault::unreadable("principal", error))?,
-            identity: SessionIdentity::read(&self.identity)?,
-            incomplete: self.incomplete,
-            created_at: moment(self.created_at),
-            refreshed_at: moment(self.refreshed_at),
-            expires_at: moment(self.expires_at),
-            ended,
-        })
-    }
 }
 
 pub(crate) fn parse_id(text: &str) -> Result<SessionId, StoreFault> {

@@ -91,7 +91,7 @@ impl Scripted {
         let why = Completeness::Incomplete("the page limit was reached".to_owned());
         let completeness = if person.incomplete { why } else { Completeness::Complete };
         let groups = person.groups.iter().map(group).collect();
-        Some(Login::new(user, groups, Timestamp::UNIX_EPOCH).with_completeness(completeness))
+        Some(Login::new(user, groups, Timestamp::UNIX_EPOCH).with_completeness(completeness).with_amr(["pwd"]))
     }
 }
 
@@ -334,7 +334,8 @@ impl Site {
 
     pub(crate) async fn login_with(&self, login: &str, password: &str) -> Result<LoginDone, LoginError> {
         let input = LoginInput::Password { login: login.to_owned(), password: Password::new(password) };
-        let request = LoginRequest { provider: "corp".to_owned(), input, client: None, trace_id: "test".to_owned() };
+        let request =
+            LoginRequest { provider: "corp".to_owned(), input, client: None, agent: None, trace_id: "test".to_owned() };
         self.control.login(request).await
     }
 

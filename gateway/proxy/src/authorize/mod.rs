@@ -119,10 +119,9 @@ fn check_management(scope: &Scope, method: &Method, path: &str) -> Result<(), Re
     if scope.clusters_only {
         return Err(Refusal::OutOfScope("the token is for a cluster alone"));
     }
-    let narrowed = scope.read_only || scope.upstreams.is_some();
     let reads = matches!(*method, Method::GET | Method::HEAD);
     let ends_itself = *method == Method::DELETE && path == "/api/v1/tokens/current";
-    if narrowed && !reads && !ends_itself {
+    if scope.is_narrowed() && !reads && !ends_itself {
         return Err(Refusal::OutOfScope("the token may only read here"));
     }
     Ok(())

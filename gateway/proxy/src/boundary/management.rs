@@ -63,6 +63,8 @@ pub struct ManagementRequest {
     pub caller: Option<Arc<Resolved>>,
     /// The clusters that the caller may enter, and whether only to read.
     pub open: BTreeMap<String, bool>,
+    /// Whether the caller may look after other people's sessions.
+    pub is_administrator: bool,
     /// Joins the answer with the audit log.
     pub audit_id: String,
     /// Where the connection came from.

@@ -74,6 +74,14 @@ pub struct Scope {
     pub clusters_only: bool,
 }
 
+impl Scope {
+    /// Whether a token reaches less far than its owner.
+    #[must_use]
+    pub const fn is_narrowed(&self) -> bool {
+        self.upstreams.is_some() || self.read_only || self.clusters_only
+    }
+}
+
 /// Why nobody stands behind a credential.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum ResolveError {

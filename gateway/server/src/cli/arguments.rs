@@ -59,6 +59,11 @@ pub(super) enum Command {
         #[command(subcommand)]
         command: TokenCommand,
     },
+    /// Logins that go on: whose, since when, from where.
+    Session {
+        #[command(subcommand)]
+        command: SessionCommand,
+    },
     /// Clusters behind the gateway.
     Cluster {
         #[command(subcommand)]
@@ -221,6 +226,34 @@ pub(super) enum TokenCommand {
     Revoke {
         /// The token's name, the part before the colon.
         name: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum SessionCommand {
+    /// List sessions, newest first: those that go on.
+    #[command(
+        after_help = "Examples:\n  gatewarden session list\n  gatewarden session list --user alice --all -o json"
+    )]
+    List {
+        /// Only those of this user.
+        #[arg(long, value_name = "USER")]
+        user: Option<String>,
+        /// Also those that ended in the last seven days.
+        #[arg(long)]
+        all: bool,
+    },
+    /// End a session, or all of a user: tokens are refused, and running streams end, within two seconds.
+    #[command(
+        after_help = "Examples:\n  gatewarden session revoke s-0199f0c2-7d3a-7c11-9a52-6d1f5e0b8a77\n  gatewarden session revoke --user alice\n\nThe person may log in again; `gatewarden user disable` keeps them out."
+    )]
+    Revoke {
+        /// The session's id.
+        #[arg(required_unless_present = "user", conflicts_with = "user")]
+        id: Option<String>,
+        /// All sessions of this user: a login name, a user id (`u-…`), or a principal id.
+        #[arg(long, value_name = "USER")]
+        user: Option<String>,
     },
 }
 

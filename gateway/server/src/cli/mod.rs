@@ -1,4 +1,4 @@
-//! What an operator types: `gatewarden serve`, `check`, `user`, `token`, `cluster`, `provider`, `explain`, `completion`.
+//! What an operator types: `gatewarden serve`, `check`, `user`, `token`, `session`, `cluster`, `provider`, `explain`, `completion`.
 //!
 //! Results go to standard output, everything else to standard error. The exit code is 0 when it worked, 1 when it did
 //! not, and 2 when the command line was wrong; `explain` has two more for its answers. A failure is one line that says
@@ -17,6 +17,7 @@ mod probe;
 mod provider;
 mod reach;
 mod serve;
+mod session;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -54,6 +55,7 @@ fn run(arguments: Arguments) -> Result<ExitCode, CommandError> {
         Command::Check(check) => check::run(&common.config, &check, &output),
         Command::User { command } => user::run(&common.config, command, &output),
         Command::Token { command } => token::run(&common.config, command, &output),
+        Command::Session { command } => session::run(&common.config, command, &output),
         Command::Cluster { command } => cluster::run(&common.config, command, &output),
         Command::Provider { command } => provider::run(&common.config, command, &output),
         Command::Explain(explain) => explain::run(&common.config, &explain, &output),

@@ -37,6 +37,8 @@ fn a_wrong_command_line_is_a_usage_error() {
         &["gatewarden", "server"],
         &["gatewarden", "cluster", "kubeconfig"],
         &["gatewarden", "user", "add"],
+        &["gatewarden", "session", "revoke"],
+        &["gatewarden", "session", "revoke", "s-1", "--user", "alice"],
     ] {
         assert_eq!(Arguments::try_parse_from(line).unwrap_err().exit_code(), 2, "{line:?}");
     }

@@ -19,7 +19,7 @@ mod yaml;
 
 use std::path::{Path, PathBuf};
 
-use gatewarden_control::IssuerConfig;
+use gatewarden_control::{IssuerConfig, Settings, Subject};
 use gatewarden_proxy::AuditConfig;
 
 pub use environment::CONFIG_VARIABLE;
@@ -46,6 +46,7 @@ const KEYS: &[&str] = &[
     "providers",
     "clusters",
     "grants",
+    "administrators",
     "whomToAsk",
     "limits",
     "timeouts",
@@ -77,6 +78,8 @@ pub struct Config {
     pub clusters: Vec<Cluster>,
     /// Who may enter which of them. Closed where none fits.
     pub grants: Vec<Grant>,
+    /// Who may look after other people's sessions through the API.
+    pub administrators: Vec<Subject>,
     /// What a refused person is told: one text for the whole gateway.
     pub whom_to_ask: String,
     /// Bounds on sizes, counts and waiting.
@@ -100,6 +103,19 @@ impl Config {
             hosts.extend(["localhost".to_owned(), address.to_string()]);
         }
         hosts
+    }
+
+    /// Times and bounds, as the control plane has them.
+    #[must_use]
+    pub const fn control_settings(&self) -> Settings {
+        Settings {
+            session_lifetime: self.sessions.lifetime,
+            refresh_interval: self.sessions.refresh_interval,
+            max_staleness: Some(self.sessions.max_staleness),
+            sessions_per_user: self.sessions.per_user,
+            refresh_concurrency: self.sessions.refresh_concurrency,
+            provider_deadline: self.limits.provider,
+        }
     }
 
     /// What lowers security or surprises later; said at start and by `check`, and never a reason to stop.
@@ -158,7 +174,8 @@ fn document(root: &Field<'_>) -> Option<Config> {
     let clusters = clusters::read(&file, &hosts);
     // As written: what has a fault of its own is no second fault where it is named.
     let ids = |key| file.optional(key).map(|field| field.ids_inside()).unwrap_or_default();
-    let grants = grants::read(&file, &Known { clusters: ids("clusters"), providers: ids("providers") });
+    let known = Known { clusters: ids("clusters"), providers: ids("providers") };
+    let (grants, administrators) = (grants::read(&file, &known), grants::administrators(&file, &known));
     let (state_dir, store, key_file) = store::read(&file);
     Some(Config {
         listeners,
@@ -171,6 +188,7 @@ fn document(root: &Field<'_>) -> Option<Config> {
         providers,
         clusters,
         grants,
+        administrators,
         whom_to_ask: file
             .optional("whomToAsk")
             .and_then(|field| field.text())

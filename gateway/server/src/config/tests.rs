@@ -122,7 +122,7 @@ fn a_misspelt_key_is_an_error_not_a_default() {
         "stateDir",
         "color",
         &[
-            "5:1: color: unknown key; known here: apiVersion, listeners, hosts, issuer, stateDir, store, keyFile, providers, clusters, grants, whomToAsk, limits, timeouts, sessions, audit, logLevel",
+            "5:1: color: unknown key; known here: apiVersion, listeners, hosts, issuer, stateDir, store, keyFile, providers, clusters, grants, administrators, whomToAsk, limits, timeouts, sessions, audit, logLevel",
         ],
     );
 }
@@ -302,6 +302,17 @@ fn a_reserved_name_has_its_star_at_the_end() {
     for bad in ["'*-admin'", "'a*b'", "'a**'", "''"] {
         let found = faults(&GOOD.replacen("{ tokenFile: b }", &line(bad), 1));
         assert!(found.len() == 1 && found[0].contains("clusters[0].reservedNames[0]"), "{bad}: {found:?}");
+    }
+}
+
+#[test]
+fn an_administrator_is_named_as_in_a_grant() {
+    let with = |subject: &str| GOOD.replacen("\ngrants:", &format!("\nadministrators: [\"{subject}\"]\ngrants:"), 1);
+    let config = parse(&with("group:corp:platform"), Path::new("/etc/gatewarden")).unwrap();
+    assert_eq!(config.administrators, ["group:corp:platform".parse().unwrap()]);
+    for wrong in ["*", "corp:platform", "system:masters", "crop_group://1"] {
+        let found = faults(&with(wrong));
+        assert!(found.len() == 1 && found[0].contains("administrators[0]: "), "{wrong}: {found:?}");
     }
 }
 

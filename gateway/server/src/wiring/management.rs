@@ -38,7 +38,7 @@ impl Management for Api {
         let crossing = self.crossing.clone();
         Box::pin(async move {
             let arrival = Arrival {
-                caller: request.caller.map(|resolved| caller(&resolved, request.open)),
+                caller: request.caller.map(|resolved| caller(&resolved, request.open, request.is_administrator)),
                 client: request.client,
                 trace_id: request.audit_id,
             };
@@ -55,7 +55,7 @@ impl Management for Api {
     }
 }
 
-fn caller(resolved: &Resolved, clusters: BTreeMap<String, bool>) -> Caller {
+fn caller(resolved: &Resolved, clusters: BTreeMap<String, bool>, is_administrator: bool) -> Caller {
     let session = &resolved.session;
     Caller {
         token: resolved.token.clone(),
@@ -66,6 +66,7 @@ fn caller(resolved: &Resolved, clusters: BTreeMap<String, bool>) -> Caller {
         principal: session.principal().to_owned(),
         identity: session.identity().clone(),
         clusters,
+        is_administrator,
     }
 }
 

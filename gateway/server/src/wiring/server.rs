@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use auth_core::{Clock, with_causes};
-use gatewarden_control::{Control, ControlParts, KeyFault, KeyFile, Settings, Store, StoreFault};
+use gatewarden_control::{Control, ControlParts, KeyFault, KeyFile, Store, StoreFault};
 use gatewarden_proxy::{ListenerConfig, Revoked, Server, ServerCertificate, ServerConfig};
 use tokio::runtime::{Builder, Handle};
 use tokio_util::sync::CancellationToken;
@@ -348,14 +348,7 @@ async fn control(loaded: &mut Loaded, providers: &ProviderPorts) -> Result<(Arc<
     let keys = KeyFile::open_or_create(&config.key_file)?;
     let (store, copied) = open_store(&config.store).await.map_err(failed)?;
     providers.open_users(Arc::new(store.clone()));
-    let settings = Settings {
-        session_lifetime: config.sessions.lifetime,
-        refresh_interval: config.sessions.refresh_interval,
-        max_staleness: Some(config.sessions.max_staleness),
-        sessions_per_user: config.sessions.per_user,
-        refresh_concurrency: config.sessions.refresh_concurrency,
-        provider_deadline: config.limits.provider,
-    };
+    let settings = config.control_settings();
     let registry = reload::registry(config, std::mem::take(&mut loaded.providers));
     let issuer = config.issuer.clone();
     let parts = ControlParts { store, keys, registry, clock: Arc::new(SystemClock), issuer, settings };

@@ -16,7 +16,7 @@ use super::params::Params;
 use super::texts::Texts;
 use super::token::{self, Wrong};
 use super::{browser, client_auth};
-use crate::api::{Arrival, Entered};
+use crate::api::{Arrival, Entered, agent};
 use crate::control::Control;
 use crate::issuer::Random;
 use crate::issuer::authorization::{self, By, Flow, INTERVAL, LIFE, New};
@@ -26,8 +26,6 @@ use crate::store::{Change, StoreFault};
 /// Letters that are not mistaken for one another and make no words (RFC 8628 §6.1).
 const LETTERS: &[u8; 20] = b"BCDFGHJKLMNPQRSTVWXZ";
 const LENGTH: usize = 8;
-/// What a device may call itself.
-const LONGEST_AGENT: usize = 128;
 
 /// Begins: a secret for the device, and a short code for its person.
 pub(super) async fn begin(
@@ -42,8 +40,7 @@ pub(super) async fn begin(
     let broken =
         |_: KeyFault| Wrong::new("server_error", "no code can be made").with(StatusCode::INTERNAL_SERVER_ERROR);
     let (secret, user_code) = (Random::new().map_err(broken)?, user_code().map_err(broken)?);
-    let agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
-    let agent = agent.map(|agent| agent.chars().take(LONGEST_AGENT).collect::<String>());
+    let agent = agent(&headers);
     let flow = Flow::Device { user_code };
     let new = New {
         client: &client.id,

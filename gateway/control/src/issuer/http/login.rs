@@ -13,7 +13,7 @@ use super::pages::{Choice, Device, Failed, LoginPage, MessagePage, leading_to, s
 use super::params::Params;
 use super::texts::Texts;
 use super::{browser, issuer};
-use crate::api::{Arrival, Entered};
+use crate::api::{Arrival, Entered, agent};
 use crate::control::Control;
 use crate::issuer::authorization::{self, Authorization, By, Flow};
 use crate::issuer::{Issuer, Random};
@@ -27,6 +27,8 @@ pub(super) struct Visit<'a> {
     pub(super) texts: &'static Texts,
     pub(super) arrival: &'a Arrival,
     pub(super) browser: Random,
+    /// What the browser calls itself.
+    agent: Option<String>,
     pub(super) found: Authorization,
 }
 
@@ -81,7 +83,7 @@ impl<'a> Visit<'a> {
         let found = read(control, flow).await.map_err(|fault| failed(texts, arrival, &fault))?;
         let now = control.store().now();
         let found = found.filter(|found| found.is_open(now) && found.is_of(&browser)).ok_or_else(over)?;
-        Ok(Self { control, issuer, texts, arrival, browser, found })
+        Ok(Self { control, issuer, texts, arrival, browser, agent: agent(headers), found })
     }
 
     fn page(&self, chosen: &str, username: &str, problem: Option<&str>) -> Response {
@@ -143,6 +145,7 @@ impl<'a> Visit<'a> {
             provider: provider.to_owned(),
             input,
             client: Some(self.arrival.client),
+            agent: self.agent.clone(),
             trace_id: self.arrival.trace_id.clone(),
         };
         let code = match &self.found.flow {
@@ -150,7 +153,7 @@ impl<'a> Visit<'a> {
             Flow::Device { .. } => Ok(None),
         };
         let Ok(code) = code else { return self.unavailable() };
-        let gives = Gives::Approval { authorization: &self.found.id, code: code.as_ref() };
+        let gives = Gives::Approval { authorization: &self.found, code: code.as_ref() };
         match self.control.begin(request, gives).await {
             Ok(_) => self.done(code),
             Err(LoginError::Over) => Failed::new(self.texts, self.texts.over, self.arrival).with(StatusCode::GONE),

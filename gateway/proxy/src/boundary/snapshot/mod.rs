@@ -3,7 +3,7 @@
 mod cluster;
 mod grants;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -27,6 +27,7 @@ pub struct Snapshot {
     hosts: Vec<String>,
     console: Option<String>,
     grants: Grants,
+    administrators: HashSet<String>,
     limits: RequestLimits,
     whom_to_ask: String,
 }
@@ -38,6 +39,8 @@ pub struct SnapshotConfig {
     pub clusters: Vec<ClusterConfig>,
     /// Who may enter which of them. Nobody may enter any without one.
     pub grants: Vec<GrantConfig>,
+    /// Who may look after other people's sessions: subjects, as grants name them.
+    pub administrators: Vec<String>,
     /// The names that this gateway answers to; any when empty.
     pub hosts: Vec<String>,
     /// The name of the issuer and its pages, which is nothing else's.
@@ -109,6 +112,7 @@ impl Snapshot {
             hosts: config.hosts.iter().map(|host| host.to_ascii_lowercase()).collect(),
             console: config.console.map(|host| host.to_ascii_lowercase()),
             grants,
+            administrators: config.administrators.into_iter().collect(),
             limits: config.limits,
             whom_to_ask: config.whom_to_ask,
         })
@@ -187,6 +191,12 @@ impl Snapshot {
         let granted = self.granted(session);
         let open = self.clusters.keys().filter(|id| granted.reserved_on(id).is_none());
         open.filter_map(|id| Some((id.clone(), granted.on(id)?.read_only))).collect()
+    }
+
+    /// Whether a session is one of an administrator of the gateway.
+    #[must_use]
+    pub fn is_administrator(&self, session: &Session) -> bool {
+        session.subjects().iter().any(|subject| self.administrators.contains(subject))
     }
 
     /// A host name that this gateway answers to.

@@ -125,6 +125,7 @@ impl Loading<'_> {
         let snapshot = Snapshot::build(SnapshotConfig {
             // Grants for clusters that failed to load would be faults of their own.
             grants: if complete { grants.collect() } else { Vec::new() },
+            administrators: config.administrators.iter().map(ToString::to_string).collect(),
             clusters,
             hosts: config.served_hosts(),
             console: config.hosts.console.clone(),

@@ -31,6 +31,12 @@ pub(in crate::config) fn read(file: &Section<'_>, known: &Known) -> Vec<Grant> {
     field.list().iter().filter_map(|field| grant(field, known)).collect()
 }
 
+/// Who may see and end everybody's sessions. Nobody, where nobody is named.
+pub(in crate::config) fn administrators(file: &Section<'_>, known: &Known) -> Vec<Subject> {
+    let Some(field) = file.optional("administrators") else { return Vec::new() };
+    field.list().iter().filter_map(|field| subject(field, &known.providers)).collect()
+}
+
 fn grant(field: &Field<'_>, known: &Known) -> Option<Grant> {
     let section = field.section(KEYS)?;
     let subjects = section.required("subjects", "[\"group:corp:developers\"]");

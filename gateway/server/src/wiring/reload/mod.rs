@@ -109,7 +109,8 @@ impl Reload {
 
 /// The providers as the control plane knows them, with all that grants name.
 pub(crate) fn registry(config: &Config, providers: Vec<ProviderEntry>) -> Registry {
-    Registry::new(providers, config.grants.iter().flat_map(|grant| grant.subjects.clone()))
+    let granted = config.grants.iter().flat_map(|grant| grant.subjects.clone());
+    Registry::new(providers, granted.chain(config.administrators.iter().cloned()))
 }
 
 fn warn(old: &Config, new: &Config) {

@@ -7,6 +7,7 @@ mod kubelogin;
 mod logout;
 mod narrowing;
 mod rs256;
+mod sessions;
 mod times;
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -33,6 +34,7 @@ const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 struct Visitor<'a> {
     site: &'a Site,
     cookie: Option<String>,
+    address: IpAddr,
 }
 
 struct Seen {
@@ -65,13 +67,12 @@ impl Seen {
 
 impl<'a> Visitor<'a> {
     fn new(site: &'a Site) -> Self {
-        Self { site, cookie: None }
+        Self { site, cookie: None, address: IpAddr::V4(Ipv4Addr::LOCALHOST) }
     }
 
     async fn send(&mut self, request: axum::http::request::Builder, body: String) -> Seen {
         let cookie = self.cookie.iter().fold(request, |request, cookie| request.header(header::COOKIE, cookie));
-        let arrival =
-            Arrival { caller: None, client: IpAddr::V4(Ipv4Addr::LOCALHOST), trace_id: "the-audit-id".to_owned() };
+        let arrival = Arrival { caller: None, client: self.address, trace_id: "the-audit-id".to_owned() };
         let router = router(Arc::clone(&self.site.control));
         let response = crate::enter(&router, cookie.body(Body::from(body)).expect("a request"), arrival).await;
         self.keep(response).await
@@ -667,9 +668,14 @@ async fn two_logins_for_one_request_give_one_code() {
                 password: auth_core::Password::new("right"),
             },
             client: None,
+            agent: None,
             trace_id: String::new(),
         };
-        let gives = crate::login::Gives::Approval { authorization: &flow, code: Some(&code) };
+        let by = crate::issuer::authorization::By::Id(&flow);
+        let mut reader = site.control.store().read().await.expect("a reader");
+        let found = crate::issuer::authorization::find(&mut reader, by).await.expect("asked").expect("there");
+        drop(reader);
+        let gives = crate::login::Gives::Approval { authorization: &found, code: Some(&code) };
         site.control.begin(request, gives).await
     };
     login().await.expect("the first");
