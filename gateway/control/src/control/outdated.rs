@@ -10,7 +10,7 @@ use auth_core::PrincipalId;
 
 use super::Control;
 use crate::changes::ChangeEvent;
-use crate::sessions::{self, SessionId};
+use crate::sessions::{self, SessionId, Since};
 use crate::store::StoreFault;
 
 /// Principals, as the store spells them.
@@ -48,7 +48,7 @@ impl Control {
     }
 
     async fn live_of(&self, principal: &PrincipalId) -> Result<Vec<SessionId>, StoreFault> {
-        let live = sessions::live(&mut *self.store.read().await?, self.store.now()).await?;
-        Ok(live.into_iter().filter(|one| one.principal == *principal).map(|one| one.id).collect())
+        let live = sessions::live(&mut *self.store.read().await?, Since::Of(principal), self.store.now()).await?;
+        Ok(live.into_iter().map(|one| one.id).collect())
     }
 }

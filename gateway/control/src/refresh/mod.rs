@@ -6,6 +6,7 @@
 
 mod apply;
 mod due;
+mod queue;
 mod requests;
 mod schedule;
 mod secrets;
@@ -15,13 +16,14 @@ pub use requests::{PrincipalAnswer, RefreshAnswer};
 pub(crate) use requests::{answer as read_answer, request};
 pub(crate) use secrets::Turns;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use auth_core::{AuthError, Completeness, InstanceId, PrincipalId, Refetch};
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
+
+use queue::Queue;
 
 use crate::control::Control;
 use crate::identity::Person;
@@ -67,11 +69,6 @@ impl Outcome {
     fn unavailable(error: &AuthError) -> Self {
         Self::Unavailable { why: error.audit_text() }
     }
-
-    /// Whether asking again soon may bring more.
-    const fn is_transient(&self) -> bool {
-        matches!(self, Self::Incomplete { .. } | Self::Unavailable { .. })
-    }
 }
 
 impl From<StoreFault> for Outcome {
@@ -87,33 +84,58 @@ pub(crate) struct Refresher {
     requested: Arc<Notify>,
     /// Instances that a round is under way for: one that hangs does not hold up the others.
     busy: Mutex<HashSet<InstanceId>>,
-    /// When to try again after an outage.
-    later: Mutex<HashMap<PrincipalId, Timestamp>>,
+    queue: Mutex<Queue>,
+    /// Fires when a round is over.
+    returned: Notify,
+    /// What this process is called where it claims people.
+    holder: String,
 }
 
 impl Refresher {
     pub(crate) fn new(control: &Arc<Control>, requested: Arc<Notify>) -> Arc<Self> {
         let control = Arc::clone(control);
-        Arc::new(Self { control, requested, busy: Mutex::default(), later: Mutex::default() })
+        Arc::new(Self {
+            control,
+            requested,
+            busy: Mutex::default(),
+            queue: Mutex::default(),
+            returned: Notify::new(),
+            holder: uuid::Uuid::now_v7().simple().to_string(),
+        })
     }
 
     fn busy(&self) -> std::sync::MutexGuard<'_, HashSet<InstanceId>> {
         self.busy.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn later(&self) -> std::sync::MutexGuard<'_, HashMap<PrincipalId, Timestamp>> {
-        self.later.lock().unwrap_or_else(PoisonError::into_inner)
+    fn queue(&self) -> std::sync::MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Control {
     /// Asks the provider about one principal and does what the answer says.
     pub(crate) async fn read_anew(&self, registry: &Registry, user: &UserId, principal: &PrincipalId) -> Outcome {
+        self.try_read_anew(registry, user, principal).await.unwrap_or_else(Outcome::from)
+    }
+
+    /// The same, with what the store did not take in told apart from what the provider did not say.
+    async fn try_read_anew(
+        &self,
+        registry: &Registry,
+        user: &UserId,
+        principal: &PrincipalId,
+    ) -> Result<Outcome, StoreFault> {
         let outcome = match registry.entry(principal.instance().as_str()) {
-            Some(entry) => self.ask_about(registry, entry, user, principal).await.unwrap_or_else(Outcome::from),
-            None => Outcome::NotConfigured,
+            Some(entry) => self.ask_about(registry, entry, user, principal).await,
+            None => Ok(Outcome::NotConfigured),
         };
-        log(user, principal, &outcome);
+        match &outcome {
+            Ok(outcome) => log(user, principal, outcome),
+            Err(fault) => {
+                tracing::error!(%user, %principal, why = %auth_core::with_causes(fault), "not read anew");
+            }
+        }
         outcome
     }
 

@@ -227,3 +227,106 @@ async fn a_store_that_cannot_be_written_keeps_nobody_in() {
     assert_eq!(site.control.read_anew(&registry, &login.user, &principal).await, Outcome::Gone);
     assert!(is_over(&site, &login).await);
 }
+
+/// Lets `minutes` go by, and everything happen that is due meanwhile.
+async fn pass(site: &Site, events: &mut crate::Events, minutes: u64) {
+    for _ in 0..minutes * 2 {
+        site.clock.advance(Duration::from_secs(30));
+        site.until(events, &ChangeEvent::Heartbeat).await;
+        for _ in 0..20_000 {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+/// Waits until so many questions were asked.
+async fn asked(site: &Site, events: &mut crate::Events, questions: usize) {
+    let all = async {
+        while site.corp.questions() < questions {
+            site.until(events, &ChangeEvent::Heartbeat).await;
+        }
+    };
+    let done = tokio::time::timeout(Duration::from_secs(30), all).await;
+    assert!(done.is_ok(), "{} questions of {questions}", site.corp.questions());
+}
+
+#[tokio::test]
+async fn a_directory_that_is_down_is_asked_less_and_less_and_everybody_is_read_when_it_is_back() {
+    // The clock moves faster here than the directory answers.
+    let settings = crate::Settings { provider_deadline: Duration::from_hours(1), ..crate::Settings::default() };
+    let site = Site::with(AccessPolicy::default(), settings).await;
+    let mut events = site.control.events();
+    let names: Vec<&'static str> = (0..40).map(|n| &*Box::leak(format!("u{n}").into_boxed_str())).collect();
+    let mut open = std::collections::BTreeSet::new();
+    for name in names {
+        site.corp.set(name, person(&[("1", "dev")]));
+        open.insert(site.login(name).await.expect("logged in").session);
+        site.corp.set(name, person(&[]));
+    }
+    *site.corp.mood() = Mood::Down;
+    pass(&site, &mut events, 90).await;
+    let asked = site.corp.questions();
+    assert!((10..45).contains(&asked), "{asked} questions about forty people in an hour and a half");
+    *site.corp.mood() = Mood::Well;
+    let all = async {
+        while !open.is_empty() {
+            for event in site.until(&mut events, &ChangeEvent::Heartbeat).await {
+                if let ChangeEvent::SessionChanged { session, lost: true } = event {
+                    open.remove(&session);
+                }
+            }
+            site.clock.advance(Duration::from_secs(10));
+        }
+    };
+    let done = tokio::time::timeout(Duration::from_secs(60), all).await;
+    assert!(done.is_ok(), "{open:?} are not read");
+}
+
+#[tokio::test]
+async fn two_servers_on_one_store_ask_about_nobody_twice() {
+    let site = Site::open().await;
+    let other = site.another().await;
+    let mut events = site.control.events();
+    for name in ["u0", "u1", "u2", "u3", "u4", "u5", "u6", "u7"] {
+        site.corp.set(name, person(&[("1", "dev")]));
+        site.login(name).await.expect("logged in");
+    }
+    for round in 1..=2 {
+        pass(&site, &mut events, 17).await;
+        asked(&site, &mut events, 8 * round).await;
+        assert_eq!(site.corp.questions(), 8 * round, "in round {round}");
+    }
+    // Whoever is left asks alone.
+    other.shutdown().await;
+    pass(&site, &mut events, 17).await;
+    asked(&site, &mut events, 24).await;
+}
+
+#[tokio::test]
+async fn a_person_whose_groups_were_read_on_a_refresh_is_not_asked_about_again() {
+    let site = Site::open().await;
+    let mut events = site.control.events();
+    site.login("alice").await.expect("logged in");
+    pass(&site, &mut events, 10).await;
+    refresh(&site, "alice").await;
+    assert_eq!(site.corp.questions(), 1);
+    pass(&site, &mut events, 13).await;
+    assert_eq!(site.corp.questions(), 1, "the first due time is over, and she was read meanwhile");
+    pass(&site, &mut events, 5).await;
+    asked(&site, &mut events, 2).await;
+}
+
+#[tokio::test]
+async fn a_store_that_takes_no_claim_keeps_nobody_from_being_asked_about() {
+    let site = Site::open().await;
+    let login = site.login("alice").await.expect("in");
+    let mut events = site.control.events();
+    site.until(&mut events, &ChangeEvent::Heartbeat).await;
+    let mut write = site.control.store().write().await.expect("a write");
+    let full = "CREATE TRIGGER full BEFORE UPDATE ON sessions BEGIN SELECT RAISE(FAIL, 'the disk is full'); END";
+    sqlx::query(full).execute(write.connection()).await.expect("made");
+    write.commit(crate::store::Change::Swept).await.expect("kept");
+    *site.corp.mood() = Mood::Gone;
+    site.clock.advance(Duration::from_secs(17 * 60));
+    site.until(&mut events, &ChangeEvent::SessionChanged { session: login.session.clone(), lost: true }).await;
+}

@@ -6,12 +6,14 @@
 pub(crate) mod borne;
 mod id;
 mod info;
+mod live;
 mod origin;
 mod used;
 
 pub use id::{InvalidSessionId, SessionId};
 pub use info::SessionInfo;
 pub(crate) use info::{Listing, list, owner};
+pub(crate) use live::{Since, claim, count, live};
 pub use origin::{LoginFlow, Origin};
 pub(crate) use used::Used;
 
@@ -22,7 +24,7 @@ use jiff::Timestamp;
 use sqlx::{FromRow, SqliteConnection};
 
 use crate::identity::SessionIdentity;
-use crate::store::{Change, Changes, StoreFault, Write, millis, moment};
+use crate::store::{Change, Changes, StoreFault, Write, millis};
 use crate::users::UserId;
 
 /// A login to be kept.
@@ -123,52 +125,6 @@ pub(crate) async fn standing(
     .fetch_optional(connection)
     .await?;
     Ok(row)
-}
-
-/// A session that has not ended, with what a refetch needs to know.
-#[derive(Debug, Clone)]
-pub(crate) struct Live {
-    pub(crate) id: SessionId,
-    pub(crate) user: UserId,
-    pub(crate) principal: PrincipalId,
-    pub(crate) refreshed_at: Timestamp,
-}
-
-#[derive(FromRow)]
-struct LiveRow {
-    id: String,
-    user_id: String,
-    principal: String,
-    refreshed_at: i64,
-}
-
-/// Every session that has not ended and is read anew from time to time, whether or not its user may use it now.
-pub(crate) async fn live(connection: &mut SqliteConnection, now: Timestamp) -> Result<Vec<Live>, StoreFault> {
-    let rows: Vec<LiveRow> = sqlx::query_as(
-        "SELECT id, user_id, principal, refreshed_at FROM sessions \
-         WHERE ended_at IS NULL AND expires_at > ? AND bearer_sha256 IS NULL ORDER BY id",
-    )
-    .bind(millis(now))
-    .fetch_all(connection)
-    .await?;
-    rows.into_iter().map(LiveRow::read).collect()
-}
-
-/// How many sessions of each provider have not ended.
-pub(crate) async fn count(connection: &mut SqliteConnection, now: Timestamp) -> Result<Vec<(String, i64)>, StoreFault> {
-    let sql = "SELECT provider, count(*) FROM sessions WHERE ended_at IS NULL AND expires_at > ? GROUP BY provider";
-    Ok(sqlx::query_as(sql).bind(millis(now)).fetch_all(connection).await?)
-}
-
-impl LiveRow {
-    fn read(self) -> Result<Live, StoreFault> {
-        Ok(Live {
-            id: parse_id(&self.id)?,
-            user: crate::users::parse_id(&self.user_id)?,
-            principal: self.principal.parse().map_err(|error| StoreFault::unreadable("principal", error))?,
-            refreshed_at: moment(self.refreshed_at),
-        })
-    }
 }
 
 /// The sessions of one principal that have not ended, are read anew, and were last read at `known_at` or before, with

@@ -53,6 +53,7 @@ pub(crate) struct Scripted {
     people: Mutex<HashMap<String, Person>>,
     mood: Mutex<Mood>,
     asked: AtomicUsize,
+    questions: AtomicUsize,
     most_at_once: AtomicUsize,
 }
 
@@ -64,6 +65,7 @@ impl Scripted {
             people: Mutex::new(people),
             mood: Mutex::default(),
             asked: AtomicUsize::new(0),
+            questions: AtomicUsize::new(0),
             most_at_once: AtomicUsize::new(0),
         }
     }
@@ -71,6 +73,11 @@ impl Scripted {
     /// How many refetches were under way at once, at most.
     pub(crate) fn most_at_once(&self) -> usize {
         self.most_at_once.load(Ordering::SeqCst)
+    }
+
+    /// How many refetches there were.
+    pub(crate) fn questions(&self) -> usize {
+        self.questions.load(Ordering::SeqCst)
     }
 
     pub(crate) fn set(&self, login: &str, person: Person) {
@@ -127,6 +134,7 @@ impl AuthProvider for Scripted {
         id: &PrincipalId,
         _: Option<&ProviderSecret>,
     ) -> Result<Refetch, AuthError> {
+        self.questions.fetch_add(1, Ordering::SeqCst);
         let now = self.asked.fetch_add(1, Ordering::SeqCst) + 1;
         self.most_at_once.fetch_max(now, Ordering::SeqCst);
         // Long enough for everybody else who may ask to ask too.
@@ -284,6 +292,21 @@ impl Site {
     pub(crate) async fn beside(&self) -> Admin {
         let path = self.folder.path().join("gatewarden.db");
         Admin::new(Store::open(&path, Arc::<ManualClock>::clone(&self.clock)).await.expect("a second handle"))
+    }
+
+    /// Another server on the same store, with the same directory.
+    pub(crate) async fn another(&self) -> Arc<Control> {
+        let path = self.folder.path().join("gatewarden.db");
+        let store = Store::open(&path, Arc::<ManualClock>::clone(&self.clock)).await.expect("a second handle");
+        let parts = ControlParts {
+            registry: Registry::new([entry(&self.corp, &self.clock, &store, AccessPolicy::default())], []),
+            keys: KeyFile::open_or_create(&self.keys).expect("keys"),
+            store,
+            clock: Arc::<ManualClock>::clone(&self.clock),
+            issuer: Some(issuer()),
+            settings: self.control.settings().clone(),
+        };
+        Control::start(parts).await.expect("started")
     }
 
     pub(crate) fn admin(&self) -> Admin {
