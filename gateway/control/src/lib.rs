@@ -65,7 +65,7 @@ pub use explain::{Described, Explained, Now};
 pub use identity::{InvalidSubject, SessionIdentity, Subject, WithheldGroup};
 pub use issuer::{
     Alg, CLUSTER_CLAIM, Client, ClientSecret, ClusterSubject, ClusterToken, ClusterTokenError, ClusterTokens,
-    IssuerConfig, SessionRule, console,
+    IssuerConfig, Limit, SessionRule, SessionTimes, console, session_times,
 };
 pub use keys::{KeyFault, KeyFile};
 pub use login::{LoginDone, LoginError, LoginRequest};

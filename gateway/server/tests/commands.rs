@@ -278,3 +278,48 @@ fn sessions_are_listed_and_one_that_is_not_there_cannot_be_ended() {
     let told = refused(&folder, &["session", "revoke", "--user", "nobody"], "");
     assert!(told.contains("there is no user"), "{told}");
 }
+
+/// Two clusters, so that neither is asked anything unless it is named.
+const EXPLAINED: &str = "\
+clusters:
+  - id: west
+    server: https://10.0.0.2:6443
+    caFile: ca.crt
+    impersonator: { tokenFile: token }
+    reviewer: { tokenFile: token }
+";
+
+#[test]
+fn explain_tells_how_long_a_login_lasts_and_by_which_rule() {
+    let folder = site();
+    let rules = "issuer: { sessions: [{ groups: [\"local:none\"], maxAge: 1h }, { groups: [\"local:ops\"], maxAge: 4h }, \
+                 { groups: [\"local:dev\"], maxIdle: 30m }] }\n";
+    let config = CONFIG.replace("[gw.test] }", "[gw.test], console: login.test }").replace("clusters:\n", EXPLAINED);
+    fs::write(folder.path().join("gw.yaml"), format!("{config}{rules}sessions: {{ refreshInterval: 5m }}\n")).unwrap();
+    let password = "correct horse battery staple";
+    for (login, groups) in [("alice", &["--group", "ops", "--group", "dev"][..]), ("bob", &[])] {
+        json(&folder, &[&["user", "add", login, "--password-stdin"], groups].concat(), password);
+    }
+    let explained = |who: &str| -> Value {
+        // Whom no grant names is refused, and explained all the same.
+        serde_json::from_slice(&run(&folder, &["explain", who, "-o", "json"], "").stdout).unwrap()
+    };
+    let told = explained("alice");
+    let by =
+        |rule: u64, group: &str, seconds: u64| serde_json::json!({ "seconds": seconds, "rule": rule, "group": group });
+    assert_eq!(told["session"]["maxAge"], by(1, "local:ops", 4 * 3_600), "{told}");
+    assert_eq!(told["session"]["maxIdle"], by(2, "local:dev", 30 * 60), "{told}");
+    assert_eq!(told["session"]["refreshIntervalSeconds"], 300, "{told}");
+    let output = run(&folder, &["explain", "alice"], "");
+    let text = String::from_utf8(output.stdout).unwrap();
+    for line in [
+        "a login ends after 4h by issuer.sessions[1], for local:ops",
+        "one at the issuer ends after 30m unused, by issuer.sessions[2], for local:dev",
+        "groups are read anew every 5m",
+    ] {
+        assert!(text.contains(line), "{line} is not in {text}");
+    }
+    let told = explained("bob");
+    let usual = |seconds: u64| serde_json::json!({ "seconds": seconds, "rule": null, "group": null });
+    assert_eq!((&told["session"]["maxAge"], &told["session"]["maxIdle"]), (&usual(12 * 3_600), &usual(8 * 3_600)));
+}

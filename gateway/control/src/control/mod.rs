@@ -19,8 +19,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::changes::{ChangeEvent, Events, Tail};
 use crate::identity::SessionIdentity;
-use crate::issuer::times::{self, Times};
-use crate::issuer::{Issuer, IssuerConfig};
+use crate::issuer::{Issuer, IssuerConfig, SessionTimes, session_times};
 use crate::keys::{KeyFile, Seals};
 use crate::meters::Meters;
 use crate::refresh::{Refresher, Turns};
@@ -301,14 +300,14 @@ impl Control {
     }
 
     /// How long a login of somebody lasts.
-    pub(crate) fn times_of(&self, identity: &SessionIdentity) -> Times {
+    pub(crate) fn times_of(&self, identity: &SessionIdentity) -> SessionTimes {
         let rules = self.issuer.as_ref().map(Issuer::session_rules).unwrap_or_default();
-        times::of(rules, identity, self.settings.session_lifetime)
+        session_times(rules, identity, self.settings.session_lifetime)
     }
 
     pub(crate) fn end_of_session(&self, identity: &SessionIdentity, now: Timestamp) -> Timestamp {
         // Cut to what the store keeps: the login and everything after it name the same moment.
-        let end = now.saturating_add(self.times_of(identity).max_age).unwrap_or(Timestamp::MAX);
+        let end = now.saturating_add(self.times_of(identity).max_age.span).unwrap_or(Timestamp::MAX);
         store::moment(store::millis(end))
     }
 

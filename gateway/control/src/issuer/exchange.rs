@@ -250,14 +250,14 @@ impl Control {
         let mut standing = standing.ok_or(GrantError::Invalid("its session is gone"))?;
         // By the groups of now: one that came after the login shortens it, too.
         let times = self.times_of(&SessionIdentity::read(&standing.identity)?);
-        let oldest = moment(standing.created_at).saturating_add(times.max_age).unwrap_or(Timestamp::MAX);
+        let oldest = moment(standing.created_at).saturating_add(times.max_age.span).unwrap_or(Timestamp::MAX);
         standing.session_expires_at = standing.session_expires_at.min(millis(oldest));
         self.good(&standing)?;
         let mut changes = Changes::from(seen);
         let mut refresh = None;
         if asks.client.kubectl || asks.scope.split(' ').any(|scope| scope == "offline_access") {
             let minted = issuer.refreshes().mint()?;
-            let idle = write.at().saturating_add(times.max_idle).unwrap_or(Timestamp::MAX);
+            let idle = write.at().saturating_add(times.max_idle.span).unwrap_or(Timestamp::MAX);
             let until = idle.min(moment(standing.session_expires_at));
             refresh_token::insert(&mut write, &minted, (asks.session, until), &asks.client.id, asks.scope).await?;
             changes = changes.and(Change::RefreshTokenMinted(minted.name.clone()));

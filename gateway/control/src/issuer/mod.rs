@@ -26,7 +26,7 @@ mod narrow;
 mod refresh_token;
 mod secret;
 mod signing;
-pub(crate) mod times;
+mod times;
 
 pub use client::Client;
 pub use client_secret::ClientSecret;
@@ -35,7 +35,7 @@ pub use http::router as console;
 pub use key_pair::Alg;
 pub(crate) use secret::{Random, sha256};
 use signing::SigningKeys;
-pub use times::SessionRule;
+pub use times::{Limit, SessionRule, SessionTimes, session_times};
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -11,6 +11,7 @@ mod record;
 mod remedy;
 mod request;
 mod sections;
+mod times;
 mod verdict;
 
 use std::path::Path;

@@ -8,6 +8,7 @@ use gatewarden_proxy::State;
 use serde_json::{Value, json};
 
 use super::person::{Carried, Request, Story};
+use super::times;
 use crate::cli::provider::steps;
 
 /// A heading, what stands under it, and the same for programs.
@@ -18,7 +19,7 @@ pub(super) struct Section {
 }
 
 impl Section {
-    const fn new(name: &'static str, lines: Vec<String>, data: Value) -> Self {
+    pub(super) const fn new(name: &'static str, lines: Vec<String>, data: Value) -> Self {
         Self { name, lines, data }
     }
 }
@@ -32,6 +33,7 @@ pub(super) fn all(story: &Story) -> Vec<Section> {
     }
     if let Some(carried) = &story.carried {
         sections.push(identity(explained, carried));
+        sections.push(times::section(story, carried));
         sections.push(grants(story, carried));
     }
     if let Some(request) = &story.request {

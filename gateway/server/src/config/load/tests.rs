@@ -327,8 +327,13 @@ fn the_secret_of_a_client_comes_from_a_place_of_its_own_and_is_long() {
         ("{ file: gone }", "gone"),
         ("{ env: NO_SUCH_VARIABLE }", "NO_SUCH_VARIABLE"),
         ("{ files: password }", "a file or a variable of its own"),
+        ("{ file: spaced }", "holds white space"),
+        ("{ file: long }", "longer than 512"),
     ] {
-        let faults = faults(&with(secret));
+        let folder = with(secret);
+        fs::write(folder.path().join("spaced"), "0123456789abcdef 0123456789abcdef").unwrap();
+        fs::write(folder.path().join("long"), "x".repeat(513)).unwrap();
+        let faults = faults(&folder);
         assert!(faults.len() == 1 && faults[0].contains(word) && faults[0].contains("clients[0].secret"), "{faults:?}");
         assert!(!faults[0].contains("0123456789") && !faults[0].contains("hunter2"), "{faults:?}");
     }

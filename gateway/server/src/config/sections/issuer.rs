@@ -244,6 +244,11 @@ mod tests {
             (clients("id: kubectl-gatewarden, redirectUris: [\"https://a.test/\"]"), "shipped plugin"),
             (clients("id: a, redirectUris: [\"https://a.test/\"], secrets: x"), "unknown key"),
             (clients("id: a, resourceServer: true"), "without a secret"),
+            (clients("id: 'a b', redirectUris: [\"https://a.test/\"]"), "clients[0].id"),
+            (
+                clients("id: a, redirectUris: [\"https://a.test/\"] }, { id: a, redirectUris: [\"https://b.test/\"]"),
+                "clients[1].id: the id `a` is taken by clients[0]",
+            ),
             (format!("{HOSTS}\nissuer: {{ sessions: [{{ groups: [a] }}] }}"), "limits nothing"),
             (format!("{HOSTS}\nissuer: {{ sessions: [{{ groups: [], maxAge: 1h }}] }}"), "fits nobody"),
             (format!("{HOSTS}\nissuer: {{ sessions: [{{ maxAge: 1h }}] }}"), "groups"),
