@@ -77,9 +77,9 @@ pub use authorize::Authorized;
 pub use body::{Body, BoxError};
 pub use boundary::{
     Account, Carrier, Cluster, ClusterConfig, ClusterFault, Credential, Front, GrantConfig, GrantMatch, Management,
-    ManagementFuture, ManagementRequest, Mint, MintFault, Minted, Rejected, RenderFault, RequestLimits, Resolve,
-    ResolveError, Resolved, Revocation, Revoked, RevokedSender, Scope, Session, SessionParts, Snapshot, SnapshotConfig,
-    SnapshotFault, Time,
+    ManagementFuture, ManagementRequest, Mint, MintFault, Minted, Noted, NotedSession, Rejected, RenderFault,
+    RequestLimits, Resolve, ResolveError, Resolved, Revocation, Revoked, RevokedSender, Scope, Session, SessionParts,
+    Snapshot, SnapshotConfig, SnapshotFault, Time,
 };
 pub use cluster::{Check, ClusterStatus, Mend, Mode, ProbeReport, ProbedAccount, State, probe};
 pub use impersonate::Outbound;

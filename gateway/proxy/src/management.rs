@@ -16,7 +16,7 @@ use crate::admit::{Asked, Public, Unfinished};
 use crate::audit::{self, Record};
 use crate::authorize::Managed;
 use crate::body::Body;
-use crate::boundary::{Front, ManagementRequest, Resolved};
+use crate::boundary::{Front, ManagementRequest, Noted, Resolved};
 use crate::gate::Gate;
 use crate::impersonate::is_identity_or_hop;
 use crate::refusal::Refusal;
@@ -97,7 +97,9 @@ async fn call_with(
     record.asks();
     let answer = timeout(limit, gate.common.management.call(request)).await;
     record.hears();
-    answer.map_err(|_elapsed| Refusal::TimedOut { cluster: "management".into() })
+    let mut answer = answer.map_err(|_elapsed| Refusal::TimedOut { cluster: "management".into() })?;
+    record.notes(answer.extensions_mut().remove::<Noted>());
+    Ok(answer)
 }
 
 /// Leaves nothing by which the API behind could be told another caller or another address than ours.

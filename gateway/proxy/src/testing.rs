@@ -20,9 +20,9 @@ use crate::audit::{AuditConfig, Record, Sink};
 use crate::authenticate::{Asks, Sessions};
 use crate::body::Body;
 use crate::boundary::{
-    Account, Carrier, ClusterConfig, Credential, GrantConfig, Management, ManagementFuture, ManagementRequest,
-    Rejected, Resolve, ResolveError, Resolved, Revoked, RevokedSender, Scope, Session, SessionParts, Snapshot,
-    SnapshotConfig, Time,
+    Account, Carrier, ClusterConfig, Credential, GrantConfig, Management, ManagementFuture, ManagementRequest, Noted,
+    NotedSession, Rejected, Resolve, ResolveError, Resolved, Revoked, RevokedSender, Scope, Session, SessionParts,
+    Snapshot, SnapshotConfig, Time,
 };
 use crate::cluster::Clusters;
 use crate::executor::Executor;
@@ -92,8 +92,22 @@ impl Management for TestManagement {
         let headers: Vec<&str> = request.head.headers.keys().map(http::HeaderName::as_str).collect();
         let office = if request.is_administrator { "(administrator) " } else { "" };
         let answer = format!("{caller} {office}{}", headers.join(","));
-        Box::pin(async move { Response::new(Body::full(answer)) })
+        let is_noted = request.head.uri.path().contains("noted");
+        Box::pin(async move {
+            let mut response = Response::new(Body::full(answer));
+            if is_noted {
+                response.extensions_mut().insert(noted());
+            }
+            response
+        })
     }
+}
+
+fn noted() -> Noted {
+    let session =
+        NotedSession { id: "s-2".to_owned(), provider: "corp".to_owned(), principal: "corp_user://7".to_owned() };
+    let why = ("login-locked".to_owned(), "corp: the account is locked".to_owned());
+    Noted { session: Some(session), refused: Some(why) }
 }
 
 /// A gate, and all that moves it.

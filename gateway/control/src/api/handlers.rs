@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use auth_core::{LoginInput, Password};
-use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
+use axum::{Extension, Json};
 use jiff::Timestamp;
 use kube_wire::UserInfo;
 use serde::{Deserialize, Serialize};
@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use super::body;
 use super::entered::{Entered, agent};
+use super::noted::Noted;
 use super::problem::Problem;
 use super::segment::Segment;
 use crate::admin;
@@ -42,7 +43,7 @@ pub(super) async fn login(
     entered: Entered,
     headers: HeaderMap,
     body: Body,
-) -> Result<(StatusCode, Json<LoggedIn>), Problem> {
+) -> Result<(StatusCode, Extension<Noted>, Json<LoggedIn>), Problem> {
     let LoginBody { username, password } = body::read(&control, &headers, body, "username and password").await?;
     let arrival = entered.arrival();
     let request = LoginRequest {
@@ -59,7 +60,7 @@ pub(super) async fn login(
         session: done.session.to_string(),
         user: done.user.to_string(),
     };
-    Ok((StatusCode::CREATED, Json(answer)))
+    Ok((StatusCode::CREATED, Noted::began(&done.session, &done.principal), Json(answer)))
 }
 
 pub(super) async fn providers(State(control): State<Arc<Control>>) -> Json<Value> {

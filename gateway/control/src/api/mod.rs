@@ -7,12 +7,14 @@ mod body;
 mod cluster_token;
 mod entered;
 mod handlers;
+mod noted;
 mod problem;
 mod segment;
 mod sessions;
 
 pub use entered::{Arrival, Caller, enter};
 pub(crate) use entered::{Entered, agent};
+pub use noted::{Noted, NotedSession};
 
 use std::sync::Arc;
 

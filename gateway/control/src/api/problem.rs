@@ -7,6 +7,7 @@ use axum::body::Body;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
+use super::noted::Noted;
 use crate::login::LoginError;
 use crate::store::StoreFault;
 
@@ -15,22 +16,26 @@ const RETRY: Duration = Duration::from_secs(5);
 
 /// An answer that says what went wrong, and to programs in a word that never changes.
 #[derive(Debug)]
-pub(crate) struct Problem(kube_wire::Problem);
+pub(crate) struct Problem {
+    told: kube_wire::Problem,
+    /// What the client is not told.
+    noted: Option<Box<Noted>>,
+}
 
 impl Problem {
     pub(super) fn new(status: u16, code: &str, detail: impl Into<String>) -> Self {
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        Self(kube_wire::Problem::new(status, code, detail)).retry_after(None)
+        Self { told: kube_wire::Problem::new(status, code, detail), noted: None }.retry_after(None)
     }
 
     fn of(self, provider: impl ToString) -> Self {
-        Self(self.0.of_provider(provider.to_string()))
+        Self { told: self.told.of_provider(provider.to_string()), ..self }
     }
 
     fn retry_after(self, wait: Option<Duration>) -> Self {
-        match self.0.status() {
+        match self.told.status() {
             StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
-                Self(self.0.retried_after(wait.unwrap_or(RETRY)))
+                Self { told: self.told.retried_after(wait.unwrap_or(RETRY)), ..self }
             }
             _ => self,
         }
@@ -46,30 +51,35 @@ impl From<StoreFault> for Problem {
 
 impl From<LoginError> for Problem {
     fn from(error: LoginError) -> Self {
-        match error {
-            LoginError::UnknownProvider => Self::new(404, "unknown-provider", "There is no such login provider."),
-            LoginError::Refused { provider, error } => {
-                Self::new(error.http_status(), error.code(), error.public_message())
-                    .of(provider)
-                    .retry_after(error.retry_after())
-            }
-            LoginError::Mapping { provider, error } => mapping(&error).of(provider),
-            LoginError::NameTaken { provider, name, .. } => Self::new(
-                403,
-                "name-taken",
-                format!(
-                    "The cluster user name {name:?} belongs to another account. \
+        let noted = Some(Box::new(Noted::no_login(&error)));
+        Self { noted, ..refused(error) }
+    }
+}
+
+fn refused(error: LoginError) -> Problem {
+    match error {
+        LoginError::UnknownProvider => Problem::new(404, "unknown-provider", "There is no such login provider."),
+        LoginError::Refused { provider, error } => {
+            Problem::new(error.http_status(), error.code(), error.public_message())
+                .of(provider)
+                .retry_after(error.retry_after())
+        }
+        LoginError::Mapping { provider, error } => mapping(&error).of(provider),
+        LoginError::NameTaken { provider, name, .. } => Problem::new(
+            403,
+            "name-taken",
+            format!(
+                "The cluster user name {name:?} belongs to another account. \
                      An administrator releases it with: gatewarden cluster release-name {}",
-                    quoted(&name)
-                ),
-            )
-            .of(provider),
-            LoginError::Over => Self::new(410, "login-over", "This login took too long. Start it anew."),
-            LoginError::Store(fault) => fault.into(),
-            LoginError::Keys(fault) => {
-                tracing::error!(why = %auth_core::with_causes(&fault), "no token can be made");
-                Self::new(500, "internal", "The gateway could not make a token.")
-            }
+                quoted(&name)
+            ),
+        )
+        .of(provider),
+        LoginError::Over => Problem::new(410, "login-over", "This login took too long. Start it anew."),
+        LoginError::Store(fault) => fault.into(),
+        LoginError::Keys(fault) => {
+            tracing::error!(why = %auth_core::with_causes(&fault), "no token can be made");
+            Problem::new(500, "internal", "The gateway could not make a token.")
         }
     }
 }
@@ -100,7 +110,11 @@ fn mapping(error: &MappingError) -> Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        self.0.into_response().map(Body::from)
+        let mut response = self.told.into_response().map(Body::from);
+        if let Some(noted) = self.noted {
+            response.extensions_mut().insert(*noted);
+        }
+        response
     }
 }
 

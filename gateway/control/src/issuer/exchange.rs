@@ -13,6 +13,7 @@ use super::jwt::{self, Claims, Kind};
 use super::refresh_token::{self, Use};
 use super::secret::{self, Random};
 use super::{Client, Issuer, TOKEN_LIFE};
+use crate::api::NotedSession;
 use crate::control::Control;
 use crate::identity::SessionIdentity;
 use crate::keys::KeyFault;
@@ -29,6 +30,8 @@ pub(crate) struct TokenSet {
     pub(crate) refresh_token: Option<SecretString>,
     pub(crate) expires_in: Duration,
     pub(crate) scope: String,
+    /// Whose they are, for the audit log.
+    pub(crate) session: NotedSession,
 }
 
 /// Why it gets nothing (RFC 6749 §5.2, RFC 8628 §3.5). The text is for the log: clients get a word.
@@ -322,6 +325,11 @@ impl Issuer {
             refresh_token: None,
             expires_in: ends.duration_since(now).try_into().unwrap_or_default(),
             scope: scope.to_owned(),
+            session: NotedSession {
+                id: session.session_id.clone(),
+                provider: session.provider.clone(),
+                principal: session.principal.clone(),
+            },
         })
     }
 }

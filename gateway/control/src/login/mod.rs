@@ -9,7 +9,7 @@
 
 use std::net::IpAddr;
 
-use auth_core::{AuthError, Completeness, InstanceId, LoginInput, MappingError};
+use auth_core::{AuthError, Completeness, InstanceId, LoginInput, MappingError, PrincipalId};
 use jiff::Timestamp;
 
 use crate::control::Control;
@@ -51,6 +51,8 @@ pub struct LoginDone {
     pub session: SessionId,
     /// Who it is.
     pub user: UserId,
+    /// As whom their provider knows them.
+    pub principal: PrincipalId,
     /// What clusters see.
     pub identity: SessionIdentity,
 }
@@ -89,6 +91,7 @@ impl Gives<'_> {
 pub(crate) struct Begun {
     pub(crate) session: SessionId,
     pub(crate) user: UserId,
+    pub(crate) principal: PrincipalId,
     pub(crate) identity: SessionIdentity,
     pub(crate) expires_at: Timestamp,
 }
@@ -143,8 +146,9 @@ impl Control {
     /// As [`LoginError`] says. An unknown user and a wrong password are one and the same error.
     pub async fn login(&self, request: LoginRequest) -> Result<LoginDone, LoginError> {
         let minted = self.tokens().mint()?;
-        let Begun { session, user, identity, expires_at } = self.begin(request, Gives::ApiToken(&minted)).await?;
-        Ok(LoginDone { token: minted.plain, name: minted.name, expires_at, session, user, identity })
+        let Begun { session, user, principal, identity, expires_at } =
+            self.begin(request, Gives::ApiToken(&minted)).await?;
+        Ok(LoginDone { token: minted.plain, name: minted.name, expires_at, session, user, principal, identity })
     }
 
     /// Logs somebody in, for what they are given.
@@ -223,7 +227,7 @@ impl Control {
             Changes::from(Change::UserSaved(user.id.clone())).and(Change::SessionStarted(session.clone())).and(given);
         write.commit(ended.iter().flat_map(Changes::iter).cloned().fold(changes, Changes::and)).await?;
         log_withheld(&session, &identity);
-        Ok(Begun { session, user: user.id, identity, expires_at })
+        Ok(Begun { session, user: user.id, principal: person.user.id.clone(), identity, expires_at })
     }
 }
 
@@ -246,6 +250,20 @@ async fn give(
 }
 
 impl LoginError {
+    /// The word for the cause in audit records: each has its own, whatever a client is told.
+    #[must_use]
+    pub const fn audit_code(&self) -> &'static str {
+        match self {
+            Self::UnknownProvider => "unknown-provider",
+            Self::Refused { error, .. } => error.audit_code(),
+            Self::Mapping { .. } => "not-mappable",
+            Self::NameTaken { .. } => "name-taken",
+            Self::Over => "over",
+            Self::Store(_) => "store",
+            Self::Keys(_) => "keys",
+        }
+    }
+
     /// The error for an operator, with its sources, on one line.
     #[must_use]
     pub fn audit_text(&self) -> String {

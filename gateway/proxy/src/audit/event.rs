@@ -37,6 +37,13 @@ pub(super) fn at(facts: &Facts, stage: Stage, now: SystemTime) -> Event<'_> {
             event.annotate("gatewarden/original-user", session.identity().username.as_str());
         }
     }
+    if let Some(session) =
+        facts.noted.as_ref().and_then(|noted| noted.session.as_ref()).filter(|_| facts.caller.is_none())
+    {
+        event.annotate("gatewarden/session-id", session.id.as_str());
+        event.annotate("gatewarden/provider", session.provider.as_str());
+        event.annotate("gatewarden/principal", session.principal.as_str());
+    }
     if let Some(cluster) = facts.cluster() {
         event.annotate("gatewarden/cluster", cluster);
     }
@@ -79,6 +86,9 @@ pub(super) fn closing(facts: &Facts) -> Event<'_> {
             event.annotate("authorization.k8s.io/decision", "forbid");
         }
         event.annotate("gatewarden/deny-reason", format!("{code}: {}", brief(reason, words::SENTENCE)));
+    }
+    if let Some((cause, why)) = facts.noted.as_ref().and_then(|noted| noted.refused.as_ref()) {
+        event.annotate("gatewarden/deny-reason", format!("{cause}: {}", brief(why, words::SENTENCE)));
     }
     if facts.left_out > 0 {
         event.annotate("gatewarden/left-out", facts.left_out.to_string());

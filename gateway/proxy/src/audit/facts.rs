@@ -16,6 +16,7 @@ use kube_wire::{RequestInfo, UserInfo};
 use crate::admit::{Incoming, Place};
 use crate::audit::words::{self, brief};
 use crate::authenticate::Caller;
+use crate::boundary::Noted;
 use crate::refusal::Surface;
 
 /// What is known of a request.
@@ -36,6 +37,8 @@ pub(crate) struct Facts {
     pub(super) caller: Option<Arc<Caller>>,
     pub(super) acting_as: Option<UserInfo>,
     pub(super) refusal: Option<(&'static str, String)>,
+    /// What the gateway's own API says of what it did.
+    pub(super) noted: Option<Box<Noted>>,
     pub(super) panicked: bool,
     /// Refusals of strangers before this one that are not on record.
     pub(super) left_out: u64,
@@ -98,6 +101,7 @@ impl Facts {
             caller: None,
             acting_as: None,
             refusal: None,
+            noted: None,
             panicked: false,
             left_out: 0,
             version: head.version,

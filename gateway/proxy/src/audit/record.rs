@@ -17,7 +17,7 @@ use crate::audit::hold::{Hold, Tunnel};
 use crate::audit::sink::{Lost, Message, Seat, Sink};
 use crate::authenticate::{Caller, Slot};
 use crate::body::{Body, Polled};
-use crate::boundary::MANAGEMENT;
+use crate::boundary::{MANAGEMENT, Noted};
 use crate::gate::Common;
 use crate::refusal::{About, Refusal, Surface};
 
@@ -67,6 +67,13 @@ impl Record {
     pub(crate) fn acts_as(&mut self, target: Option<UserInfo>) {
         if let Some(facts) = &mut self.facts {
             facts.acting_as = target;
+        }
+    }
+
+    /// What the gateway's own API wants on record.
+    pub(crate) fn notes(&mut self, noted: Option<Noted>) {
+        if let Some(facts) = &mut self.facts {
+            facts.noted = noted.map(Box::new);
         }
     }
 

@@ -361,3 +361,26 @@ async fn who_asks_too_much_unknown_leaves_one_record_a_minute() {
     let later = events(&world, &path).await;
     assert!(later[203..].iter().any(|event| event.annotations.get("gatewarden/left-out").is_some_and(|n| n == "799")));
 }
+
+#[tokio::test]
+async fn what_the_api_notes_is_on_record_and_never_in_the_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.log");
+    let world = world_with(&config(&path, WhenFull::Refuse));
+    let incoming = world.incoming(request("/api/v1/noted").body(Body::empty()).unwrap());
+    let response = pipeline::answer(&world.gate, incoming).await;
+    assert!(response.extensions().get::<crate::boundary::Noted>().is_none(), "it goes no further");
+    let text = response.into_body().collect().await.unwrap().to_bytes();
+    assert!(!String::from_utf8_lossy(&text).contains("locked"));
+    answered(&world, http::Request::post("/api/v1/providers/noted/login").header("host", "gw")).await;
+    let events = events(&world, &path).await;
+    let closing: Vec<_> = events.iter().filter(|event| event.response_status.is_some()).collect();
+    let [by_alice, login] = closing.as_slice() else { panic!("{closing:?}") };
+    assert_eq!(by_alice.annotations["gatewarden/session-id"], "s-1", "the caller's own stays");
+    for event in [by_alice, login] {
+        assert_eq!(event.annotations["gatewarden/deny-reason"], "login-locked: corp: the account is locked");
+    }
+    let noted =
+        ["gatewarden/session-id", "gatewarden/provider", "gatewarden/principal"].map(|key| &*login.annotations[key]);
+    assert_eq!(noted, ["s-2", "corp", "corp_user://7"]);
+}

@@ -32,7 +32,8 @@ use crate::boundary::Resolved;
 /// }
 /// ```
 pub trait Management: Debug + Send + Sync {
-    /// Answers one request. It must not block its thread: the data plane's workers wait for it.
+    /// Answers one request. It must not block its thread: the data plane's workers wait for it. A [`Noted`](super::Noted)
+    /// among the extensions of the answer is for the audit log alone.
     fn call(&self, request: ManagementRequest) -> ManagementFuture;
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body as ApiBody;
-use gatewarden_control::{Arrival, Caller, Control};
+use gatewarden_control::{Arrival, Caller, Control, Noted};
 use gatewarden_proxy::{Body, Front, Management, ManagementFuture, ManagementRequest, Resolved};
 use http::{Request, Response, StatusCode};
 use jiff::Timestamp;
@@ -45,7 +45,7 @@ impl Management for Api {
             let request = Request::from_parts(request.head, ApiBody::new(request.body));
             let answer = crossing.run(async move { gatewarden_control::enter(&router, request, arrival).await }).await;
             match answer {
-                Ok(response) => response.map(Body::boxed),
+                Ok(response) => noted(response).map(Body::boxed),
                 Err(Lost::Full) => problem(StatusCode::TOO_MANY_REQUESTS, "overloaded", "Too many requests at once."),
                 Err(Lost::Gone) => {
                     problem(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "The request was not finished.")
@@ -53,6 +53,17 @@ impl Management for Api {
             }
         })
     }
+}
+
+/// Hands on what is for the audit log: neither crate knows the other's word for it.
+fn noted<B>(mut response: Response<B>) -> Response<B> {
+    if let Some(Noted { session, refused }) = response.extensions_mut().remove::<Noted>() {
+        let session = session.map(|gatewarden_control::NotedSession { id, provider, principal }| {
+            gatewarden_proxy::NotedSession { id, provider, principal }
+        });
+        response.extensions_mut().insert(gatewarden_proxy::Noted { session, refused });
+    }
+    response
 }
 
 fn caller(resolved: &Resolved, clusters: BTreeMap<String, bool>, is_administrator: bool) -> Caller {

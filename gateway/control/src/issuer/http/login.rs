@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use auth_core::{AuthError, LoginForm, LoginInput, Password, PublicProvider};
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
@@ -13,7 +14,7 @@ use super::pages::{Choice, Device, Failed, LoginPage, MessagePage, leading_to, s
 use super::params::Params;
 use super::texts::Texts;
 use super::{browser, issuer};
-use crate::api::{Arrival, Entered, agent};
+use crate::api::{Arrival, Entered, Noted, agent};
 use crate::control::Control;
 use crate::issuer::authorization::{self, Authorization, By, Flow};
 use crate::issuer::{Issuer, Random};
@@ -155,14 +156,23 @@ impl<'a> Visit<'a> {
         let Ok(code) = code else { return self.unavailable() };
         let gives = Gives::Approval { authorization: &self.found, code: code.as_ref() };
         match self.control.begin(request, gives).await {
-            Ok(_) => self.done(code),
-            Err(LoginError::Over) => Failed::new(self.texts, self.texts.over, self.arrival).with(StatusCode::GONE),
-            Err(LoginError::Store(fault)) => failed(self.texts, self.arrival, &fault),
-            Err(LoginError::Refused { error, .. }) => {
+            Ok(begun) => (Noted::began(&begun.session, &begun.principal), self.done(code)).into_response(),
+            Err(error) => {
+                let noted = Extension(Noted::no_login(&error));
+                (noted, self.refused(provider, username, &error)).into_response()
+            }
+        }
+    }
+
+    fn refused(&self, provider: &str, username: &str, error: &LoginError) -> Response {
+        match error {
+            LoginError::Over => Failed::new(self.texts, self.texts.over, self.arrival).with(StatusCode::GONE),
+            LoginError::Store(fault) => failed(self.texts, self.arrival, fault),
+            LoginError::Refused { error, .. } => {
                 let page = self.page(provider, username, Some(self.texts.problem(error.code())));
                 with(page, StatusCode::from_u16(error.http_status()).unwrap_or(StatusCode::FORBIDDEN))
             }
-            Err(_) => with(self.page(provider, username, Some(self.texts.problem("other"))), StatusCode::FORBIDDEN),
+            _ => with(self.page(provider, username, Some(self.texts.problem("other"))), StatusCode::FORBIDDEN),
         }
     }
 
@@ -171,7 +181,9 @@ impl<'a> Visit<'a> {
         let (audit_id, why) = (&self.arrival.trace_id, error.audit_text());
         tracing::warn!(audit_id, provider, why, "nobody can be sent there");
         let page = self.page(provider, "", Some(self.texts.problem(error.code())));
-        with(page, StatusCode::from_u16(error.http_status()).unwrap_or(StatusCode::FORBIDDEN))
+        let page = with(page, StatusCode::from_u16(error.http_status()).unwrap_or(StatusCode::FORBIDDEN));
+        let noted = Noted::refused(format!("login-{}", error.audit_code()), format!("{provider}: {why}"));
+        (Extension(noted), page).into_response()
     }
 
     pub(super) fn unavailable(&self) -> Response {

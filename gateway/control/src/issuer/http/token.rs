@@ -2,18 +2,18 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use secrecy::ExposeSecret;
 use serde_json::json;
 
 use super::client_auth::client;
 use super::narrow;
 use super::params::Params;
-use crate::api::Entered;
+use crate::api::{Entered, Noted};
 use crate::control::Control;
 use crate::issuer::exchange::{GrantError, Redeems, TokenSet};
 use crate::issuer::{Client, Issuer};
@@ -29,11 +29,13 @@ pub(super) struct Wrong {
     status: StatusCode,
     error: &'static str,
     why: String,
+    /// What the client is not told.
+    noted: Option<Box<Noted>>,
 }
 
 impl Wrong {
     pub(super) fn new(error: &'static str, why: impl Into<String>) -> Self {
-        Self { status: StatusCode::BAD_REQUEST, error, why: why.into() }
+        Self { status: StatusCode::BAD_REQUEST, error, why: why.into(), noted: None }
     }
 
     /// The same under another word.
@@ -51,6 +53,9 @@ impl IntoResponse for Wrong {
     fn into_response(self) -> Response {
         let body = Json(json!({ "error": self.error, "error_description": self.why }));
         let mut response = (self.status, body).into_response();
+        if let Some(noted) = self.noted {
+            response.extensions_mut().insert(*noted);
+        }
         let (name, value) = match self.status {
             StatusCode::SERVICE_UNAVAILABLE => (header::RETRY_AFTER, "5"),
             // RFC 6749 §5.2: a client that came with the header is told which one is read.
@@ -115,7 +120,7 @@ pub(super) async fn read(headers: &HeaderMap, body: Body) -> Result<Params, Wron
 }
 
 fn answer(given: TokenSet) -> Response {
-    let TokenSet { access_token, id_token, refresh_token, expires_in, scope } = given;
+    let TokenSet { access_token, id_token, refresh_token, expires_in, scope, session } = given;
     let mut body = json!({
         "access_token": access_token,
         "token_type": "Bearer",
@@ -126,7 +131,7 @@ fn answer(given: TokenSet) -> Response {
     if let (Some(token), Some(body)) = (refresh_token, body.as_object_mut()) {
         body.insert("refresh_token".to_owned(), token.expose_secret().into());
     }
-    Json(body).into_response()
+    (Extension(Noted::about(session)), Json(body)).into_response()
 }
 
 /// A client learns a word; the reason is for the log.
@@ -136,6 +141,11 @@ pub(super) fn refused(error: &GrantError, client: &Client, entered: &Entered) ->
         return Wrong::new("authorization_pending", "nobody has logged in yet");
     }
     tracing::warn!(audit_id, client = client.id, why = %auth_core::with_causes(error), "no token is given out");
+    let noted = Noted::refused("no-token".to_owned(), auth_core::with_causes(error));
+    Wrong { noted: Some(Box::new(noted)), ..told(error) }
+}
+
+fn told(error: &GrantError) -> Wrong {
     match error {
         GrantError::Invalid(_) => Wrong::new("invalid_grant", "log in again"),
         GrantError::Pending => Wrong::new("authorization_pending", "nobody has logged in yet"),

@@ -7,7 +7,8 @@ pub(super) fn of(last: &Event<'_>, whom_to_ask: &str) -> String {
     let note = |key: &str| last.annotations.get(key).map_or("", AsRef::as_ref);
     let (user, cluster) = (last.user.username.as_str(), note("gatewarden/cluster"));
     let code = last.response_status.as_ref().map_or(0, |status| status.code);
-    let word = note("gatewarden/deny-reason").split(':').next().unwrap_or_default();
+    let reason = note("gatewarden/deny-reason");
+    let word = reason.split(':').next().unwrap_or_default();
     match (word, code) {
         ("no-grant", _) => {
             let (place, it) = match cluster {
@@ -40,6 +41,11 @@ pub(super) fn of(last: &Event<'_>, whom_to_ask: &str) -> String {
         }
         ("too-many-requests", _) => "a limit of `limits` was reached; `/metrics` counts refusals by reason".to_owned(),
         ("unavailable", _) => "the store or the audit log could not be used: look at their disks".to_owned(),
+        (word, _) if word.starts_with("login-") => format!(
+            "nobody was let in, and the reason says why: `gatewarden provider test {}` shows each step of a login",
+            word_of_shell(reason.split(": ").nth(1).unwrap_or_default()),
+        ),
+        ("no-token", _) => "the program that asked has to log in again; the reason says what was wrong".to_owned(),
         ("internal" | "panic", _) => "this is a fault of the gateway: its log has more under the same id".to_owned(),
         ("", 403) => format!(
             "the cluster's own authorization says no: `kubectl --context {} auth can-i {} {} --as={}{}`",
@@ -124,6 +130,8 @@ mod tests {
             ("unavailable: x", 503),
             ("internal: x", 500),
             ("bad-request: x", 400),
+            ("login-locked: corp: x", 403),
+            ("no-token: x", 400),
             ("", 403),
             ("", 404),
             ("", 200),
