@@ -165,6 +165,27 @@ impl Chromium {
         Ok(STANDARD.decode(text(self.get("/screenshot")?)?)?)
     }
 
+    /// Shows pages as to a person who likes it dark, or light.
+    ///
+    /// # Errors
+    /// When the browser is gone.
+    pub fn prefer(&self, dark: bool) -> Result<()> {
+        let scheme = if dark { "dark" } else { "light" };
+        let features = json!([{"name": "prefers-color-scheme", "value": scheme}]);
+        let command = json!({"cmd": "Emulation.setEmulatedMedia", "params": {"features": features}});
+        self.post("/goog/cdp/execute", &command).map(|_| ())
+    }
+
+    /// What went wrong by the browser's own console since it was asked last.
+    ///
+    /// # Errors
+    /// When the browser is gone.
+    pub fn complaints(&self) -> Result<Vec<String>> {
+        let entries = self.post("/se/log", &json!({"type": "browser"}))?;
+        let severe = entries.as_array().into_iter().flatten().filter(|entry| entry["level"] == "SEVERE");
+        Ok(severe.map(|entry| entry["message"].as_str().unwrap_or_default().to_owned()).collect())
+    }
+
     fn said(&self) -> String {
         let at = self.url().unwrap_or_default();
         let said = self.script("return document.body ? document.body.innerText : ''").unwrap_or_default();

@@ -52,6 +52,8 @@ pub(crate) struct Scripted {
     kind: &'static str,
     people: Mutex<HashMap<String, Person>>,
     mood: Mutex<Mood>,
+    /// What is said of an account after the right password.
+    state: Mutex<Option<fn() -> AuthError>>,
     asked: AtomicUsize,
     questions: AtomicUsize,
     most_at_once: AtomicUsize,
@@ -64,6 +66,7 @@ impl Scripted {
             kind,
             people: Mutex::new(people),
             mood: Mutex::default(),
+            state: Mutex::default(),
             asked: AtomicUsize::new(0),
             questions: AtomicUsize::new(0),
             most_at_once: AtomicUsize::new(0),
@@ -86,6 +89,10 @@ impl Scripted {
 
     pub(crate) fn mood(&self) -> MutexGuard<'_, Mood> {
         self.mood.lock().expect("lock")
+    }
+
+    pub(crate) fn set_state(&self, state: fn() -> AuthError) {
+        *self.state.lock().expect("lock") = Some(state);
     }
 
     fn describe(&self, login: &str) -> Option<Login> {
@@ -114,7 +121,11 @@ impl AuthProvider for Scripted {
         }
         let LoginInput::Password { login, password } = input else { return Err(AuthError::UnsupportedInput) };
         let found = self.describe(&login).filter(|_| password.expose() == "right");
-        found.ok_or(AuthError::BadCredentials)
+        let found = found.ok_or(AuthError::BadCredentials)?;
+        match *self.state.lock().expect("lock") {
+            Some(state) => Err(state()),
+            None => Ok(found),
+        }
     }
 
     async fn search_principals(&self, _: &Context, search: Search) -> Result<PrincipalPage, AuthError> {

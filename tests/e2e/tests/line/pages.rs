@@ -52,7 +52,7 @@ impl Desk {
         let gate = Gate::start(bed, &Plan { extra: OTHERS, ..Plan::default() })?;
         gate.wait_until_proven()?;
         let ca = gate.path("state/ca.crt");
-        let setup = Setup { trusts: &[&ca], language, scripts, dark: language == "ko", size: (640, 1000) };
+        let setup = Setup { trusts: &[&ca], language, scripts, dark: dark_in(language), size: (640, 1000) };
         let browser = Chromium::start(&bed.folder("browser"), &setup)?;
         Ok(Self { gate, browser, language })
     }
@@ -76,18 +76,43 @@ impl Desk {
         self.browser.find("form button")?.click()
     }
 
-    /// Looks at a page: what no page may lack, and its picture.
+    /// Looks at a page, in the light and in the dark: what no page may lack, what the browser complains of, and its
+    /// picture.
     fn look(&self, page: &str) -> Result<()> {
-        let report = self.browser.script(INSPECTION).with_context(|| page.to_owned())?;
-        let faults = report.get("faults").and_then(Value::as_array).context("a report")?;
-        ensure!(faults.is_empty(), "{page} in {}: {faults:?}", self.language);
-        ensure!(report.get("lang").and_then(Value::as_str) == Some(self.language), "{page}: {report}");
+        let usual = dark_in(self.language);
+        let (other, own) = (self.inspect(page, !usual)?, self.inspect(page, usual)?);
+        ensure!(other != own, "{page}: the ground is {own}, dark or not");
+        let complaints = self.complaints()?;
+        ensure!(complaints.is_empty(), "{page} in {}: {complaints:?}", self.language);
         let picture = self.browser.screenshot()?;
         ensure!(picture.len() < LARGEST, "{page}: a picture of {} bytes", picture.len());
         match std::env::var_os(PICTURES) {
             Some(folder) => Ok(fs::write(Path::new(&folder).join(file(page, self.language)), picture)?),
             None => Ok(()),
         }
+    }
+
+    /// Inspects the page in one theme, and gives the colour of its ground.
+    fn inspect(&self, page: &str, dark: bool) -> Result<Value> {
+        self.browser.prefer(dark)?;
+        let report = self.browser.script(INSPECTION).with_context(|| page.to_owned())?;
+        let faults = report.get("faults").and_then(Value::as_array).context("a report")?;
+        ensure!(faults.is_empty(), "{page} in {}, dark: {dark}: {faults:?}", self.language);
+        ensure!(report["lang"] == self.language && report["dark"] == dark, "{page}: {report}");
+        Ok(report["ground"].clone())
+    }
+
+    /// What the console of the browser says of our pages. That a page is a refusal is no complaint about it, and that
+    /// nobody answers where a program would is none of ours.
+    fn complaints(&self) -> Result<Vec<String>> {
+        let (at, ours) = (self.browser.url()?, self.console("/")?);
+        let mut complaints = self.browser.complaints()?;
+        complaints.retain(|said| {
+            let refusal = said.starts_with(&at) || said.starts_with(&format!("{ours}login "));
+            let elsewhere = said.starts_with("http") && !said.starts_with(ours.as_str());
+            !elsewhere && !(refusal && said.contains("the server responded with a status of"))
+        });
+        Ok(complaints)
     }
 
     /// Where the browser ended up, which is a program's address that nobody answers at.
@@ -98,6 +123,11 @@ impl Desk {
         })?;
         Ok(Url::parse(&at)?)
     }
+}
+
+/// The pictures show both themes: one in each language.
+fn dark_in(language: &str) -> bool {
+    language == "ko"
 }
 
 /// Everything that a page of ours must have, told by the page itself.
@@ -121,7 +151,8 @@ for (const node of all('h1, p, label, dt, dd, button, a, small, li')) {
   const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
   if (contrast < 4.5) faults.push('contrast ' + contrast.toFixed(1) + ': ' + node.innerText.slice(0, 30));
 }
-return { faults, lang: document.documentElement.lang };
+const dark = matchMedia('(prefers-color-scheme: dark)').matches;
+return { faults, lang: document.documentElement.lang, dark, ground: ground(document.querySelector('h1')) };
 "#;
 
 pub(crate) fn the_pages_work_in_english_without_a_script(bed: &Bed) -> Result<()> {

@@ -1,5 +1,6 @@
 //! The issuer as clients and browsers meet it.
 
+mod account;
 mod attacks;
 mod consent;
 mod introspection;
@@ -35,6 +36,8 @@ struct Visitor<'a> {
     site: &'a Site,
     cookie: Option<String>,
     address: IpAddr,
+    /// What the last answer told the audit log.
+    noted: Option<crate::Noted>,
 }
 
 struct Seen {
@@ -67,7 +70,7 @@ impl Seen {
 
 impl<'a> Visitor<'a> {
     fn new(site: &'a Site) -> Self {
-        Self { site, cookie: None, address: IpAddr::V4(Ipv4Addr::LOCALHOST) }
+        Self { site, cookie: None, address: IpAddr::V4(Ipv4Addr::LOCALHOST), noted: None }
     }
 
     async fn send(&mut self, request: axum::http::request::Builder, body: String) -> Seen {
@@ -75,6 +78,7 @@ impl<'a> Visitor<'a> {
         let arrival = Arrival { caller: None, client: self.address, trace_id: "the-audit-id".to_owned() };
         let router = router(Arc::clone(&self.site.control));
         let response = crate::enter(&router, cookie.body(Body::from(body)).expect("a request"), arrival).await;
+        self.noted = response.extensions().get().cloned();
         self.keep(response).await
     }
 
