@@ -2,187 +2,27 @@
 
 mod away;
 pub(crate) mod bears;
+mod scripted;
+
+pub(crate) use scripted::{Mood, Person, Scripted};
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use auth_core::testing::ManualClock;
 use auth_core::{
-    Access, AccessPolicy, AuthError, AuthProvider, BoxFuture, Busy, Completeness, ContainLimits, Contained, Context,
-    Current, InstanceId, Login, LoginForm, LoginInput, Mapping, MappingConfig, Password, Ports, Principal, PrincipalId,
-    PrincipalPage, ProviderKind, ProviderSecret, PublicProvider, Refetch, Search, Tasks,
+    AccessPolicy, AuthProvider, BoxFuture, Busy, ContainLimits, Contained, InstanceId, LoginInput, Mapping,
+    MappingConfig, Password, Ports, ProviderKind, Tasks,
 };
-use jiff::Timestamp;
 use tokio_util::task::TaskTracker;
 
 use crate::{
     Admin, Alg, ChangeEvent, Client, ClientSecret, Control, ControlParts, Events, IssuerConfig, KeyFile, LoginDone,
     LoginError, LoginRequest, ProviderEntry, Registry, SessionRule, Settings, Store,
 };
-
-/// What the scripted directory knows of one person.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Person {
-    /// External id and plain name of each group.
-    pub(crate) groups: Vec<(&'static str, &'static str)>,
-    pub(crate) incomplete: bool,
-    /// What they type to log in, where it is not their external id.
-    pub(crate) name: Option<&'static str>,
-}
-
-/// How the directory answers about everybody.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum Mood {
-    #[default]
-    Well,
-    Down,
-    Gone,
-    Disabled,
-    NeedsLogin,
-    Narrow,
-}
-
-#[derive(Debug)]
-pub(crate) struct Scripted {
-    id: InstanceId,
-    kind: &'static str,
-    people: Mutex<HashMap<String, Person>>,
-    mood: Mutex<Mood>,
-    /// What is said of an account after the right password.
-    state: Mutex<Option<fn() -> AuthError>>,
-    asked: AtomicUsize,
-    questions: AtomicUsize,
-    most_at_once: AtomicUsize,
-}
-
-impl Scripted {
-    fn new(kind: &'static str, people: HashMap<String, Person>) -> Self {
-        Self {
-            id: "corp".parse().expect("an id"),
-            kind,
-            people: Mutex::new(people),
-            mood: Mutex::default(),
-            state: Mutex::default(),
-            asked: AtomicUsize::new(0),
-            questions: AtomicUsize::new(0),
-            most_at_once: AtomicUsize::new(0),
-        }
-    }
-
-    /// How many refetches were under way at once, at most.
-    pub(crate) fn most_at_once(&self) -> usize {
-        self.most_at_once.load(Ordering::SeqCst)
-    }
-
-    /// How many refetches there were.
-    pub(crate) fn questions(&self) -> usize {
-        self.questions.load(Ordering::SeqCst)
-    }
-
-    pub(crate) fn set(&self, login: &str, person: Person) {
-        self.people.lock().expect("lock").insert(login.to_owned(), person);
-    }
-
-    pub(crate) fn mood(&self) -> MutexGuard<'_, Mood> {
-        self.mood.lock().expect("lock")
-    }
-
-    pub(crate) fn set_state(&self, state: fn() -> AuthError) {
-        *self.state.lock().expect("lock") = Some(state);
-    }
-
-    fn describe(&self, login: &str) -> Option<Login> {
-        let person = self.people.lock().expect("lock").get(login)?.clone();
-        let id = format!("{}_user://{login}", self.id).parse().expect("an id");
-        let user = Principal::new(id, person.name.unwrap_or(login));
-        let group = |(id, name): &(&str, &str)| {
-            Principal::new(format!("{}_group://{id}", self.id).parse().expect("an id"), *name)
-        };
-        let why = Completeness::Incomplete("the page limit was reached".to_owned());
-        let completeness = if person.incomplete { why } else { Completeness::Complete };
-        let groups = person.groups.iter().map(group).collect();
-        Some(Login::new(user, groups, Timestamp::UNIX_EPOCH).with_completeness(completeness).with_amr(["pwd"]))
-    }
-}
-
-#[async_trait]
-impl AuthProvider for Scripted {
-    fn name(&self) -> &InstanceId {
-        &self.id
-    }
-
-    async fn authenticate_user(&self, _: &Context, input: LoginInput) -> Result<Login, AuthError> {
-        if *self.mood() == Mood::Down {
-            return Err(AuthError::unavailable("the directory is down"));
-        }
-        let LoginInput::Password { login, password } = input else { return Err(AuthError::UnsupportedInput) };
-        let found = self.describe(&login).filter(|_| password.expose() == "right");
-        let found = found.ok_or(AuthError::BadCredentials)?;
-        match *self.state.lock().expect("lock") {
-            Some(state) => Err(state()),
-            None => Ok(found),
-        }
-    }
-
-    async fn search_principals(&self, _: &Context, search: Search) -> Result<PrincipalPage, AuthError> {
-        if *self.mood() == Mood::Down {
-            return Err(AuthError::unavailable("the directory is down"));
-        }
-        Ok(PrincipalPage::new(self.describe(&search.text).map(|login| login.user).into_iter().collect()))
-    }
-
-    async fn get_principal(&self, _: &Context, id: &PrincipalId) -> Result<Option<Principal>, AuthError> {
-        Ok(self.describe(id.external_id()).map(|login| login.user))
-    }
-
-    async fn refetch_group_principals(
-        &self,
-        _: &Context,
-        id: &PrincipalId,
-        _: Option<&ProviderSecret>,
-    ) -> Result<Refetch, AuthError> {
-        self.questions.fetch_add(1, Ordering::SeqCst);
-        let now = self.asked.fetch_add(1, Ordering::SeqCst) + 1;
-        self.most_at_once.fetch_max(now, Ordering::SeqCst);
-        // Long enough for everybody else who may ask to ask too.
-        for _ in 0..5_000 {
-            tokio::task::yield_now().await;
-        }
-        self.asked.fetch_sub(1, Ordering::SeqCst);
-        let login = match *self.mood() {
-            Mood::Down => return Err(AuthError::unavailable("the directory is down")),
-            Mood::Gone => return Ok(Refetch::UserGone),
-            Mood::Disabled => return Ok(Refetch::UserDisabled),
-            Mood::NeedsLogin => return Ok(Refetch::NeedsLogin),
-            Mood::Well | Mood::Narrow => self.describe(id.external_id()).ok_or(AuthError::BadCredentials)?,
-        };
-        Ok(Refetch::Current(Box::new(Current::new(login.user, login.groups).with_completeness(login.completeness))))
-    }
-
-    async fn can_access_with_group_providers(
-        &self,
-        _: &Context,
-        _: &PrincipalId,
-        _: &[PrincipalId],
-    ) -> Result<Access, AuthError> {
-        match *self.mood() {
-            Mood::Narrow => Ok(Access::Denied("outside office hours".to_owned())),
-            _ => Ok(Access::Allowed),
-        }
-    }
-
-    fn transform_to_auth_provider(&self) -> PublicProvider {
-        PublicProvider::new(self.id.clone(), self.kind, "Corporate directory", [LoginForm::Password])
-    }
-
-    fn bearer(&self) -> Option<&dyn auth_core::Bearer> {
-        Some(self)
-    }
-}
 
 /// The secret of the scripted clients that hold one.
 pub(crate) const SECRET: &str = "not-a-secret-0123456789abcdef012";
