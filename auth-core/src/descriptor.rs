@@ -1,5 +1,6 @@
 //! What anybody may know about a provider before logging in.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::InstanceId;
@@ -19,10 +20,11 @@ use crate::InstanceId;
 /// # Ok::<(), auth_core::InvalidId>(())
 /// ```
 #[non_exhaustive]
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PublicProvider {
     /// Which instance.
+    #[schemars(with = "String")]
     pub id: InstanceId,
     /// Which kind: the name that its [`ProviderKind`](crate::ProviderKind) goes by.
     pub kind: &'static str,
@@ -47,7 +49,7 @@ impl PublicProvider {
 
 /// A way to log in.
 #[non_exhaustive]
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum LoginForm {
     /// A login name and a password: [`LoginInput::Password`](crate::LoginInput::Password).

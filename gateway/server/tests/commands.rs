@@ -323,3 +323,12 @@ fn explain_tells_how_long_a_login_lasts_and_by_which_rule() {
     let usual = |seconds: u64| serde_json::json!({ "seconds": seconds, "rule": null, "group": null });
     assert_eq!((&told["session"]["maxAge"], &told["session"]["maxIdle"]), (&usual(12 * 3_600), &usual(8 * 3_600)));
 }
+
+#[test]
+fn the_description_of_the_api_is_printed_without_a_configuration() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = run(&folder, &["openapi"], "");
+    let described: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((output.status.code(), &described["openapi"]), (Some(0), &Value::from("3.1.0")));
+    assert_eq!(described, gatewarden_control::openapi());
+}

@@ -8,8 +8,10 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use jiff::Timestamp;
+use schemars::JsonSchema;
 use secrecy::ExposeSecret;
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use super::entered::Entered;
 use super::problem::Problem;
@@ -17,11 +19,19 @@ use super::segment::Segment;
 use crate::control::Control;
 use crate::issuer::{ClusterSubject, ClusterTokenError};
 
+/// A token for one cluster.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Made {
+    token: String,
+    expires_at: Timestamp,
+}
+
 pub(super) async fn make(
     State(control): State<Arc<Control>>,
     Segment(id): Segment,
     entered: Entered,
-) -> Result<(StatusCode, Json<Value>), Problem> {
+) -> Result<(StatusCode, Json<Made>), Problem> {
     let caller = entered.caller()?;
     // A cluster that is not there answers as one that they may not enter.
     let read_only = caller.clusters.get(&id).ok_or_else(|| {
@@ -55,5 +65,5 @@ pub(super) async fn make(
         "a token was made for going to a cluster without the gateway"
     );
     let expires_at = control.store().now().saturating_add(made.lasts).unwrap_or(caller.expires_at);
-    Ok((StatusCode::CREATED, Json(json!({ "token": made.token.expose_secret(), "expiresAt": expires_at }))))
+    Ok((StatusCode::CREATED, Json(Made { token: made.token.expose_secret().to_owned(), expires_at })))
 }

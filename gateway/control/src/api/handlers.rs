@@ -1,16 +1,17 @@
 //! What each path does.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use auth_core::{LoginInput, Password};
+use auth_core::{LoginInput, Password, PublicProvider};
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::{Extension, Json};
 use jiff::Timestamp;
 use kube_wire::UserInfo;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 
 use super::body;
 use super::entered::{Entered, agent};
@@ -21,14 +22,16 @@ use crate::admin;
 use crate::control::Control;
 use crate::login::LoginRequest;
 
-#[derive(Deserialize)]
+/// What somebody logs in with.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct LoginBody {
+pub(super) struct LoginBody {
     username: String,
     password: Password,
 }
 
-#[derive(Serialize)]
+/// A login that succeeded.
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct LoggedIn {
     token: String,
@@ -63,11 +66,19 @@ pub(super) async fn login(
     Ok((StatusCode::CREATED, Noted::began(&done.session, &done.principal), Json(answer)))
 }
 
-pub(super) async fn providers(State(control): State<Arc<Control>>) -> Json<Value> {
-    Json(json!({ "providers": control.registry().public() }))
+/// The identity systems.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Providers {
+    providers: Vec<PublicProvider>,
 }
 
-#[derive(Serialize)]
+pub(super) async fn providers(State(control): State<Arc<Control>>) -> Json<Providers> {
+    let registry = control.registry();
+    Json(Providers { providers: registry.public().into_iter().cloned().collect() })
+}
+
+/// Who asks.
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Me {
     user: String,
@@ -76,11 +87,28 @@ pub(super) struct Me {
     session: String,
     token: String,
     expires_at: Timestamp,
-    identity: UserInfo,
+    identity: Identity,
     /// Whether they may look after other people's sessions.
     administrator: bool,
     /// By which a client sees that it is of another release. Not for everybody.
     gateway_version: &'static str,
+}
+
+/// Whom clusters see.
+#[derive(Serialize, JsonSchema)]
+struct Identity {
+    username: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    uid: Option<String>,
+    groups: Vec<String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    extra: BTreeMap<String, Vec<String>>,
+}
+
+impl From<UserInfo> for Identity {
+    fn from(user: UserInfo) -> Self {
+        Self { username: user.username, uid: user.uid, groups: user.groups, extra: user.extra }
+    }
 }
 
 pub(super) async fn me(entered: Entered) -> Result<Json<Me>, Problem> {
@@ -92,7 +120,7 @@ pub(super) async fn me(entered: Entered) -> Result<Json<Me>, Problem> {
         session: caller.session,
         token: caller.token,
         expires_at: caller.expires_at,
-        identity: caller.identity,
+        identity: caller.identity.into(),
         administrator: caller.is_administrator,
         gateway_version: env!("CARGO_PKG_VERSION"),
     }))
@@ -119,26 +147,56 @@ pub(super) async fn end_token(
     }
 }
 
-pub(super) async fn health(State(control): State<Arc<Control>>) -> Result<Json<Value>, Problem> {
+/// That all is well.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Health {
+    status: &'static str,
+}
+
+pub(super) async fn health(State(control): State<Arc<Control>>) -> Result<Json<Health>, Problem> {
     control.store().ping().await?;
-    Ok(Json(json!({ "status": "ok" })))
+    Ok(Json(Health { status: "ok" }))
+}
+
+/// The clusters that somebody may enter.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Clusters {
+    clusters: Vec<Cluster>,
+}
+
+/// A cluster that somebody may enter.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct Cluster {
+    id: String,
+    /// Whether the gateway lets only reading through.
+    read_only: bool,
 }
 
 /// Where the caller may go; what they may do there is for each cluster to say.
-pub(super) async fn clusters(entered: Entered) -> Result<Json<Value>, Problem> {
+pub(super) async fn clusters(entered: Entered) -> Result<Json<Clusters>, Problem> {
     let open = entered.caller()?.clusters.iter();
-    let clusters: Vec<Value> = open.map(|(id, read_only)| json!({ "id": id, "readOnly": read_only })).collect();
-    Ok(Json(json!({ "clusters": clusters })))
+    let clusters = open.map(|(id, read_only)| Cluster { id: id.clone(), read_only: *read_only }).collect();
+    Ok(Json(Clusters { clusters }))
+}
+
+/// Where tokens for this API come from.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Resource {
+    resource: String,
+    authorization_servers: [String; 1],
+    bearer_methods_supported: [&'static str; 1],
+    resource_name: &'static str,
 }
 
 /// Which issuer a client asks for a token (RFC 9728 §2).
-pub(super) async fn metadata(State(control): State<Arc<Control>>) -> Result<Json<Value>, Problem> {
+pub(super) async fn metadata(State(control): State<Arc<Control>>) -> Result<Json<Resource>, Problem> {
     let missing = || Problem::new(404, "no-issuer", "This gateway has no issuer: hosts.console is not set.");
     let issuer = control.issuer().ok_or_else(missing)?;
-    Ok(Json(json!({
-        "resource": issuer.resource(),
-        "authorization_servers": [issuer.url()],
-        "bearer_methods_supported": ["header"],
-        "resource_name": "Gatewarden",
-    })))
+    Ok(Json(Resource {
+        resource: issuer.resource().to_owned(),
+        authorization_servers: [issuer.url().to_owned()],
+        bearer_methods_supported: ["header"],
+        resource_name: "Gatewarden",
+    }))
 }

@@ -5,13 +5,16 @@
 
 mod body;
 mod cluster_token;
+mod description;
 mod entered;
 mod handlers;
 mod noted;
+mod operations;
 mod problem;
 mod segment;
 mod sessions;
 
+pub use description::openapi;
 pub use entered::{Arrival, Caller, enter};
 pub(crate) use entered::{Entered, agent};
 pub use noted::{Noted, NotedSession};
@@ -22,24 +25,13 @@ use axum::Router;
 use axum::http::{HeaderValue, header};
 use axum::middleware::map_response;
 use axum::response::Response;
-use axum::routing::{delete, get, post};
 
 use crate::control::Control;
 use problem::Problem;
 
 /// The routes of `/api/v1`. Served only through [`enter`].
 pub fn router(control: Arc<Control>) -> Router {
-    Router::new()
-        .route("/api/v1/health", get(handlers::health))
-        .route("/api/v1/providers", get(handlers::providers))
-        .route("/api/v1/providers/{id}/login", post(handlers::login))
-        .route("/api/v1/me", get(handlers::me))
-        .route("/api/v1/clusters", get(handlers::clusters))
-        .route("/api/v1/clusters/{id}/token", post(cluster_token::make))
-        .route("/api/v1/sessions", get(sessions::list))
-        .route("/api/v1/sessions/{id}", delete(sessions::end))
-        .route("/.well-known/oauth-protected-resource", get(handlers::metadata))
-        .route("/api/v1/tokens/{name}", delete(handlers::end_token))
+    operations::routes()
         .method_not_allowed_fallback(async || {
             Problem::new(405, "method-not-allowed", "This path takes another method.")
         })

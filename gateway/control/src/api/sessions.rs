@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use auth_core::{InstanceId, PrincipalId};
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::entered::{Caller, Entered};
@@ -19,14 +19,20 @@ use crate::sessions::{self, Listing, LoginFlow, SessionId, SessionInfo, Which};
 use crate::users::UserId;
 
 /// Which sessions are asked for.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Wanted {
     /// Whose: a login name, a user id or a principal id; `*` is everybody. The caller's own when absent.
+    #[serde(default)]
+    #[schemars(with = "String")]
     user: Option<String>,
     /// Only those that began before this one: the `next` of the page before.
+    #[serde(default)]
+    #[schemars(with = "String")]
     before: Option<String>,
     /// How many on one page.
+    #[serde(default)]
+    #[schemars(with = "u32", range(min = 1, max = 500))]
     limit: Option<u32>,
 }
 
@@ -34,7 +40,7 @@ const MOST: u32 = 500;
 const USUAL: u32 = 200;
 
 /// A page of sessions, newest first.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Sessions {
     sessions: Vec<SessionView>,
@@ -44,13 +50,13 @@ pub(super) struct Sessions {
 }
 
 /// One login.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct SessionView {
     id: String,
     user: String,
-    provider: InstanceId,
-    principal: PrincipalId,
+    provider: String,
+    principal: String,
     /// What clusters call the person.
     username: String,
     /// The OpenID Connect client that it was for; none for a login at the API.
@@ -142,8 +148,8 @@ impl SessionView {
             last_used_at: noted.map_or(session.used_at, |noted| noted.max(session.used_at)),
             id: session.id.to_string(),
             user: session.user.to_string(),
-            provider: session.provider,
-            principal: session.principal,
+            provider: session.provider.to_string(),
+            principal: session.principal.to_string(),
             username: session.identity.user.username,
             client: session.client,
             flow: session.origin.flow,

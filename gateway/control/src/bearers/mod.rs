@@ -159,8 +159,7 @@ impl Control {
     ) -> Result<SessionId, ResolveError> {
         self.has_room(write, user).await?;
         let id = SessionId::random();
-        let origin =
-            Origin { flow: Some(LoginFlow::Bearer), amr: borne.person.amr.clone(), ..Origin::default() };
+        let origin = Origin { flow: Some(LoginFlow::Bearer), amr: borne.person.amr.clone(), ..Origin::default() };
         let new = NewSession {
             id: &id,
             user,

@@ -6,8 +6,8 @@ use std::sync::{Mutex, MutexGuard};
 
 use async_trait::async_trait;
 use auth_core::{
-    Access, AuthError, AuthProvider, Completeness, Context, Current, InstanceId, Login, LoginForm, LoginInput, Principal,
-    PrincipalId, PrincipalPage, ProviderSecret, PublicProvider, Refetch, Search,
+    Access, AuthError, AuthProvider, Completeness, Context, Current, InstanceId, Login, LoginForm, LoginInput,
+    Principal, PrincipalId, PrincipalPage, ProviderSecret, PublicProvider, Refetch, Search,
 };
 use jiff::Timestamp;
 

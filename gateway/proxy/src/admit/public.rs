@@ -23,7 +23,8 @@ pub struct Public {
 }
 
 /// Everything that is open to all. A line here is a door: it is decided in a review, never by configuration.
-const TABLE: [Route; 4] = [
+const TABLE: [Route; 5] = [
+    Route { method: Method::GET, path: &[API, V1, Segment::Is("openapi.json")] },
     Route { method: Method::GET, path: &[API, V1, Segment::Is("health")] },
     Route { method: Method::GET, path: &[API, V1, Segment::Is("providers")] },
     Route { method: Method::POST, path: &[API, V1, Segment::Is("providers"), Segment::Any, Segment::Is("login")] },
@@ -98,6 +99,7 @@ mod tests {
         let public = |method: Method, path: &str| TABLE.iter().any(|route| route.leads(&method, path));
         assert!(public(Method::GET, "/api/v1/health"));
         assert!(public(Method::GET, "/api/v1/providers"));
+        assert!(public(Method::GET, "/api/v1/openapi.json"));
         assert!(public(Method::POST, "/api/v1/providers/corp/login"));
         assert!(public(Method::GET, "/.well-known/oauth-protected-resource"));
         assert!(!public(Method::GET, "/.well-known/oauth-protected-resource/x"));

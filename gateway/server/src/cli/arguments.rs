@@ -79,6 +79,9 @@ pub(super) enum Command {
         after_help = "Examples:\n  gatewarden explain alice\n  gatewarden explain alice --cluster east get pods -n dev\n  gatewarden explain alice --cluster east create deployments.apps -n dev --as jane --as-group qa\n  gatewarden explain alice --cluster east logs pods/web -n dev\n  gatewarden explain alice --cluster east get /metrics\n  gatewarden explain --audit-id 0199f0c2-7d3a-7c11-9a52-6d1f5e0b8a77\n\nThe id stands in the Audit-Id header of every answer; `kubectl -v=8` shows it. Rotated files beside `audit.file` are read too.\n\nThe exit code is 0 when it is allowed, 3 when it is refused, 4 when that cannot be told, 1 when the command fails."
     )]
     Explain(Explain),
+    /// Print the description of the API (OpenAPI 3.1), as `/api/v1/openapi.json` serves it.
+    #[command(after_help = "Example:\n  gatewarden openapi > openapi.json")]
+    Openapi,
     /// Print the completion script of a shell.
     #[command(after_help = "Example:\n  gatewarden completion bash > /etc/bash_completion.d/gatewarden")]
     Completion {

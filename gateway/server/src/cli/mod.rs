@@ -1,4 +1,5 @@
-//! What an operator types: `gatewarden serve`, `check`, `user`, `token`, `session`, `cluster`, `provider`, `explain`, `completion`.
+//! What an operator types: `gatewarden serve`, `check`, `user`, `token`, `session`, `cluster`, `provider`, `explain`, `openapi`,
+//! `completion`.
 //!
 //! Results go to standard output, everything else to standard error. The exit code is 0 when it worked, 1 when it did
 //! not, and 2 when the command line was wrong; `explain` has two more for its answers. A failure is one line that says
@@ -59,6 +60,10 @@ fn run(arguments: Arguments) -> Result<ExitCode, CommandError> {
         Command::Cluster { command } => cluster::run(&common.config, command, &output),
         Command::Provider { command } => provider::run(&common.config, command, &output),
         Command::Explain(explain) => explain::run(&common.config, &explain, &output),
+        Command::Openapi => {
+            output.json(&gatewarden_control::openapi())?;
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Completion { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "gatewarden", &mut script);

@@ -54,7 +54,8 @@ impl Output {
         out.flush()
     }
 
-    fn json<T: Serialize>(self, value: &T) -> io::Result<()> {
+    /// Prints JSON, whatever was asked for.
+    pub(super) fn json<T: Serialize>(self, value: &T) -> io::Result<()> {
         let mut text = serde_json::to_string_pretty(value)?;
         text.push('\n');
         self.text(&text)

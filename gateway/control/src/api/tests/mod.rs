@@ -1,5 +1,6 @@
 //! The API as clients see it.
 
+mod openapi;
 mod sessions;
 
 use std::collections::BTreeMap;
@@ -200,10 +201,10 @@ async fn whom_a_validation_rule_keeps_out_is_told_in_its_words() {
 async fn anybody_may_see_the_providers_and_the_health() {
     let site = Site::open().await;
     let answer = send(&site, request("GET", "/api/v1/providers", ""), None).await;
-    assert_eq!(
-        answer.text,
-        r#"{"providers":[{"displayName":"Corporate directory","id":"corp","kind":"scripted","login":["password"]}]}"#
-    );
+    let corp = serde_json::json!({
+        "id": "corp", "kind": "scripted", "displayName": "Corporate directory", "login": ["password"],
+    });
+    assert_eq!(answer.body, serde_json::json!({ "providers": [corp] }));
     assert_eq!(send(&site, request("GET", "/api/v1/health", ""), None).await.status, 200);
     site.control.store().close().await;
     assert_eq!(send(&site, request("GET", "/api/v1/health", ""), None).await.problem(), (503, "unavailable"));
