@@ -17,6 +17,7 @@ mod gate;
 mod people;
 
 mod access;
+mod api;
 mod bearers;
 mod clients;
 mod disk;
@@ -76,6 +77,7 @@ fn cases() -> Vec<Case<Bed>> {
         plugin::facts(),
         issuer::facts(),
         access::facts(),
+        api::facts(),
         mapping::facts(),
         outages::facts(),
         lifecycle::facts(),
