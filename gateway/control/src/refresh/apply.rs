@@ -39,9 +39,21 @@ async fn written<T>(
     principal: &PrincipalId,
     written: Result<T, StoreFault>,
 ) -> Result<T, StoreFault> {
-    match &written {
-        Ok(_) => control.trust(principal),
-        Err(_) => control.distrust(principal).await,
+    let written = or_distrust(control, principal, written).await;
+    if written.is_ok() {
+        control.trust(principal);
+    }
+    written
+}
+
+/// The same for a step on the way: that it was written says nothing of the rest of the answer.
+pub(super) async fn or_distrust<T>(
+    control: &Control,
+    principal: &PrincipalId,
+    written: Result<T, StoreFault>,
+) -> Result<T, StoreFault> {
+    if written.is_err() {
+        control.distrust(principal).await;
     }
     written
 }

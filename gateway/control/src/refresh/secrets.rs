@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use auth_core::{AuthError, Context, PrincipalId, ProviderSecret, Refetch, SecretUpdate};
 
+use super::apply;
 use crate::control::Control;
 use crate::keys::KeyFault;
 use crate::registry::ProviderEntry;
@@ -47,10 +48,14 @@ impl Control {
             let secret = self.open_secret(&session, &sealed);
             let mut answer = self.refetch_with(entry, ctx, principal, secret).await;
             match &mut answer {
-                Ok(Refetch::NeedsLogin) => self.end_for_login(&session).await?,
+                Ok(Refetch::NeedsLogin) => {
+                    let ended = self.end_for_login(&session).await;
+                    apply::or_distrust(self, principal, ended).await?;
+                }
                 Ok(Refetch::Current(current)) => {
                     if let SecretUpdate::Replace(next) = &current.secret {
-                        self.keep_next(&session, next).await?;
+                        let kept = self.keep_next(&session, next).await;
+                        apply::or_distrust(self, principal, kept).await?;
                     }
                     return Ok(answer);
                 }

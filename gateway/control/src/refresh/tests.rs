@@ -202,16 +202,29 @@ fn principal(login: &LoginDone) -> auth_core::Principal {
     auth_core::Principal::new(id, "alice")
 }
 
+/// From here on no session can be written, as on a full disk.
+async fn fill(site: &Site) {
+    let full = "CREATE TRIGGER full BEFORE UPDATE ON sessions BEGIN SELECT RAISE(FAIL, 'the disk is full'); END";
+    change_the_store(site, full).await;
+}
+
+async fn make_room(site: &Site) {
+    change_the_store(site, "DROP TRIGGER full").await;
+}
+
+async fn change_the_store(site: &Site, sql: &'static str) {
+    let mut write = site.control.store().write().await.expect("a write");
+    sqlx::query(sql).execute(write.connection()).await.expect("done");
+    write.commit(crate::store::Change::Swept).await.expect("kept");
+}
+
 #[tokio::test]
 async fn a_store_that_cannot_be_written_keeps_nobody_in() {
     let site = Site::open().await;
     let (login, other) = (site.login("alice").await.expect("in"), site.login("bob").await.expect("in"));
     let mut events = site.control.events();
     site.until(&mut events, &ChangeEvent::Heartbeat).await;
-    let mut write = site.control.store().write().await.expect("a write");
-    let full = "CREATE TRIGGER full BEFORE UPDATE ON sessions BEGIN SELECT RAISE(FAIL, 'the disk is full'); END";
-    sqlx::query(full).execute(write.connection()).await.expect("made");
-    write.commit(crate::store::Change::Swept).await.expect("kept");
+    fill(&site).await;
     *site.corp.mood() = Mood::Gone;
     let (registry, principal) = (site.control.registry(), principal(&login).id);
     let outcome = site.control.read_anew(&registry, &login.user, &principal).await;
@@ -220,10 +233,7 @@ async fn a_store_that_cannot_be_written_keeps_nobody_in() {
     let refused = site.control.resolve_token(login.token.expose()).await;
     assert!(matches!(refused, Err(crate::ResolveError::Unavailable { .. })), "{refused:?}");
     site.control.resolve_token(other.token.expose()).await.expect("nobody else waits");
-    // There is room again.
-    let mut write = site.control.store().write().await.expect("a write");
-    sqlx::query("DROP TRIGGER full").execute(write.connection()).await.expect("gone");
-    write.commit(crate::store::Change::Swept).await.expect("kept");
+    make_room(&site).await;
     assert_eq!(site.control.read_anew(&registry, &login.user, &principal).await, Outcome::Gone);
     assert!(is_over(&site, &login).await);
 }
@@ -329,4 +339,63 @@ async fn a_store_that_takes_no_claim_keeps_nobody_from_being_asked_about() {
     *site.corp.mood() = Mood::Gone;
     site.clock.advance(Duration::from_secs(17 * 60));
     site.until(&mut events, &ChangeEvent::SessionChanged { session: login.session.clone(), lost: true }).await;
+}
+
+#[tokio::test]
+async fn a_secret_that_cannot_be_written_keeps_nobody_in() {
+    let site = Site::open().await;
+    site.add_away().await;
+    let (login, other) = (site.login_away().await.expect("in"), site.login("bob").await.expect("in"));
+    let mut events = site.control.events();
+    site.until(&mut events, &ChangeEvent::Heartbeat).await;
+    fill(&site).await;
+    let (registry, principal) = (site.control.registry(), principal(&login).id);
+    let outcome = site.control.read_anew(&registry, &login.user, &principal).await;
+    assert!(matches!(outcome, Outcome::Unavailable { .. }), "{outcome:?}");
+    site.until(&mut events, &ChangeEvent::SessionChanged { session: login.session.clone(), lost: true }).await;
+    let refused = site.control.resolve_token(login.token.expose()).await;
+    assert!(matches!(refused, Err(crate::ResolveError::Unavailable { .. })), "{refused:?}");
+    site.control.resolve_token(other.token.expose()).await.expect("nobody else waits");
+    // The secret is spent, and the next one was lost.
+    make_room(&site).await;
+    assert_eq!(site.control.read_anew(&registry, &login.user, &principal).await, Outcome::NeedsLogin);
+    assert!(is_over(&site, &login).await);
+}
+
+#[tokio::test]
+async fn a_session_of_many_that_cannot_be_ended_keeps_nobody_in() {
+    let site = Site::open().await;
+    site.add_away().await;
+    let old = site.login_away().await.expect("in");
+    let (registry, principal) = (site.control.registry(), principal(&old).id);
+    let ask = || site.control.read_anew(&registry, &old.user, &principal);
+    assert_eq!(ask().await, Outcome::Current { groups: 1 });
+    // Its secret is the first again, which is spent: only its person can renew it.
+    let new = site.login_away().await.expect("in");
+    fill(&site).await;
+    assert!(matches!(ask().await, Outcome::Unavailable { .. }));
+    for login in [&old, &new] {
+        let refused = site.control.resolve_token(login.token.expose()).await;
+        assert!(matches!(refused, Err(crate::ResolveError::Unavailable { .. })), "{refused:?}");
+    }
+    make_room(&site).await;
+    assert_eq!(ask().await, Outcome::Current { groups: 1 });
+    assert!(is_over(&site, &new).await);
+    site.control.resolve_token(old.token.expose()).await.expect("the other one is good again");
+}
+
+#[tokio::test]
+async fn a_secret_that_is_written_restores_no_trust_yet() {
+    let site = Site::open().await;
+    site.add_away().await;
+    let login = site.login_away().await.expect("in");
+    let (registry, principal) = (site.control.registry(), principal(&login).id);
+    site.control.distrust(&principal).await;
+    let ctx = site.control.context(String::new());
+    let entry = registry.entry("away").expect("configured");
+    let answer = site.control.refetch(entry, &ctx, &principal).await.expect("the next secret is written");
+    assert!(matches!(answer, Ok(Refetch::Current(_))), "{answer:?}");
+    assert!(site.control.is_outdated(&principal.to_string()), "nothing of the answer itself is written yet");
+    assert_eq!(site.control.read_anew(&registry, &login.user, &principal).await, Outcome::Current { groups: 1 });
+    assert!(!site.control.is_outdated(&principal.to_string()));
 }

@@ -15,7 +15,7 @@ use async_trait::async_trait;
 use auth_core::testing::ManualClock;
 use auth_core::{
     AccessPolicy, AuthProvider, BoxFuture, Busy, ContainLimits, Contained, InstanceId, LoginInput, Mapping,
-    MappingConfig, Password, Ports, ProviderKind, Tasks,
+    MappingConfig, Password, Ports, ProviderKind, ProviderSecret, RedirectAnswer, Tasks,
 };
 use tokio_util::task::TaskTracker;
 
@@ -210,6 +210,15 @@ impl Site {
         let input = LoginInput::Password { login: login.to_owned(), password: Password::new(password) };
         let request =
             LoginRequest { provider: "corp".to_owned(), input, client: None, agent: None, trace_id: "test".to_owned() };
+        self.control.login(request).await
+    }
+
+    /// Alice, by the provider with a page of its own.
+    pub(crate) async fn login_away(&self) -> Result<LoginDone, LoginError> {
+        let parameters = [("state", "x"), ("code", "good")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let answer = RedirectAnswer { parameters: parameters.into(), begun: ProviderSecret::new("memo of x") };
+        let input = LoginInput::Redirect { answer };
+        let request = LoginRequest { provider: "away".to_owned(), input, client: None, trace_id: "test".to_owned() };
         self.control.login(request).await
     }
 
