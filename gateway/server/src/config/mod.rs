@@ -24,7 +24,7 @@ use gatewarden_proxy::AuditConfig;
 
 pub use environment::CONFIG_VARIABLE;
 pub use fault::Fault;
-pub use load::{LoadError, Loaded, load, load_file};
+pub use load::{LoadError, Loaded, load, load_file, reload};
 use sections::grants::Known;
 pub use sections::{
     AccountSource, CarrierSource, Cluster, ClusterSource, Grant, Hosts, KubeconfigRef, Limits, Listeners, MainListener,
@@ -35,7 +35,7 @@ pub use sources::Sources;
 pub use yaml::{Entry, Node, Spot, Value};
 use yaml::{Faults, Field};
 
-const KEYS: &[&str] = &[
+pub(crate) const KEYS: &[&str] = &[
     "apiVersion",
     "listeners",
     "hosts",

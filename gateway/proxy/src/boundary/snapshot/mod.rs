@@ -148,7 +148,8 @@ impl Snapshot {
     }
 
     /// Whether a host name is the one of the issuer and its pages.
-    pub(crate) fn is_console(&self, host: &str) -> bool {
+    #[must_use]
+    pub fn is_console(&self, host: &str) -> bool {
         self.console.as_deref() == Some(host)
     }
 

@@ -72,17 +72,25 @@ pub fn load_file(path: &Path) -> Result<Config, LoadError> {
 /// # Errors
 /// The file cannot be read, or anything in it or in what it names has a fault: every one at once.
 pub fn load(path: &Path, ports: &ProviderPorts) -> Result<Loaded, LoadError> {
-    load_in(path, ports, &Pod::of_this_process())
+    load_in(path, ports, (&Pod::of_this_process(), None))
 }
 
-fn load_in(path: &Path, ports: &ProviderPorts, pod: &Pod) -> Result<Loaded, LoadError> {
+/// The same for a gateway that runs with `running`: its issuer stays where it is, for it cannot move while it runs.
+///
+/// # Errors
+/// As [`load`].
+pub fn reload(path: &Path, ports: &ProviderPorts, running: &Config) -> Result<Loaded, LoadError> {
+    load_in(path, ports, (&Pod::of_this_process(), Some(running)))
+}
+
+fn load_in(path: &Path, ports: &ProviderPorts, (pod, running): (&Pod, Option<&Config>)) -> Result<Loaded, LoadError> {
     let mut sources = Sources::default();
     let text = sources.text(path).map_err(|problem| LoadError::Unreadable { problem })?;
     let faults = Faults::new(folder(path));
     let loaded = faults.tree(&text).and_then(|tree| {
         let root = Field::root(&tree, &faults);
         let config = super::document(&root)?;
-        Loading { root: &root, ports, pod, sources: &mut sources }.run(config)
+        Loading { root: &root, ports, pod, running, sources: &mut sources }.run(config)
     });
     let faults = faults.into_sorted();
     match loaded {
@@ -104,6 +112,8 @@ struct Loading<'a> {
     root: &'a Field<'a>,
     ports: &'a ProviderPorts,
     pod: &'a Pod,
+    /// What a gateway runs with that takes a new configuration.
+    running: Option<&'a Config>,
     sources: &'a mut Sources,
 }
 
@@ -128,7 +138,7 @@ impl Loading<'_> {
             administrators: config.administrators.iter().map(ToString::to_string).collect(),
             clusters,
             hosts: config.served_hosts(),
-            console: config.hosts.console.clone(),
+            console: self.running.unwrap_or(&config).hosts.console.clone(),
             limits: config.limits.requests.clone(),
             whom_to_ask: config.whom_to_ask.clone(),
         });

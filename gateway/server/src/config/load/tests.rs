@@ -214,7 +214,7 @@ fn inside() -> (TempDir, Pod) {
 #[test]
 fn a_pod_finds_its_own_cluster_and_account() {
     let (folder, pod) = inside();
-    let loaded = load_in(&folder.path().join("gw.yaml"), &ProviderPorts::default(), &pod).unwrap();
+    let loaded = load_in(&folder.path().join("gw.yaml"), &ProviderPorts::default(), (&pod, None)).unwrap();
     let config = loaded.snapshot.cluster("east").unwrap().config().clone();
     assert_eq!(config.endpoints, ["https://[fd00::1]:443/"]);
     assert_eq!(config.ca_pem, CA.as_bytes());
@@ -227,7 +227,7 @@ fn outside_of_a_pod_the_configuration_says_what_to_write() {
     let (folder, pod) = inside();
     let pod = Pod { host: None, folder: folder.path().join("nowhere"), ..pod };
     let Err(LoadError::Faults { faults, .. }) =
-        load_in(&folder.path().join("gw.yaml"), &ProviderPorts::default(), &pod)
+        load_in(&folder.path().join("gw.yaml"), &ProviderPorts::default(), (&pod, None))
     else {
         panic!("no fault")
     };

@@ -1,7 +1,7 @@
 //! A new configuration, taken in whole or not at all.
 //!
 //! What a running gateway can change: certificates, providers, clusters, grants, limits on requests, texts. What it
-//! cannot (addresses, store, key file) is named in a warning and waits for a restart.
+//! cannot (addresses, the issuer, store, key file) is named in a warning and waits for a restart.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -50,7 +50,7 @@ impl Reload {
 
     /// Takes what the files hold now. With any fault everything stays as it was.
     pub(super) async fn take(&mut self) {
-        match config::load(&self.path, &self.ports) {
+        match config::reload(&self.path, &self.ports, &self.current) {
             Ok(loaded) => self.apply(loaded).await,
             Err(error) => {
                 tell(&error);
@@ -74,6 +74,7 @@ impl Reload {
         // Last: a store that is slow must not put off what was taken away.
         self.replace_providers(providers).await;
         let old = std::mem::replace(&mut self.current, loaded.config);
+        self.current.hosts.console.clone_from(&old.hosts.console);
         if certificate::names(&old) != certificate::names(&self.current) {
             self.own_certificate();
         }
@@ -131,8 +132,15 @@ fn tell(error: &LoadError) {
 
 /// Settings that differ and cannot change while the gateway runs.
 fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
-    let differs = [
+    let waiting = compared(old, new).into_iter().filter(|(_, differs)| *differs);
+    waiting.map(|(setting, _)| setting).collect()
+}
+
+/// Every setting that cannot change while the gateway runs, and whether it differs.
+fn compared(old: &Config, new: &Config) -> [(&'static str, bool); 11] {
+    [
         ("listeners", old.listeners != new.listeners),
+        ("hosts.console", old.hosts.console != new.hosts.console),
         ("issuer", old.issuer != new.issuer),
         ("stateDir", old.state_dir != new.state_dir),
         ("store", old.store != new.store),
@@ -142,8 +150,7 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         ("limits", old.limits.listener != new.limits.listener || old.limits.pool != new.limits.pool),
         ("timeouts", old.limits.timeouts != new.limits.timeouts || old.limits.provider != new.limits.provider),
         ("logLevel", old.log_level != new.log_level),
-    ];
-    differs.into_iter().filter(|(_, differs)| *differs).map(|(setting, _)| setting).collect()
+    ]
 }
 
 #[cfg(test)]

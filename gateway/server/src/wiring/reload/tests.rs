@@ -1,5 +1,6 @@
 //! A new configuration is taken in whole, or the old one stays.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::pin::pin;
@@ -142,6 +143,49 @@ async fn a_file_that_appears_mends_the_configuration_that_names_it() {
     site.reload.look().await;
     assert_eq!(site.whom_to_ask(), "Ask Bob.");
     site.stop().await;
+}
+
+#[tokio::test]
+async fn the_issuer_stays_at_its_host_name_until_a_restart() {
+    let mut site = Site::start().await;
+    let before = site.reload.current.clone();
+    let moved = format!("{GOOD}hosts: {{ clusters: [new.test], console: moved.test }}\n");
+    // A second time: what the file said before is not what runs.
+    for text in [moved.clone(), moved.replace("Alice", "Bob")] {
+        site.write("gw.yaml", &text);
+        let new = config::parse(&text, Path::new("/")).unwrap();
+        assert!(needs_restart(&site.reload.current, &new).contains(&"hosts.console"));
+        site.reload.look().await;
+        let snapshot = site.reload.snapshot.load();
+        assert!(snapshot.is_console("console.localhost") && !snapshot.is_console("moved.test"));
+        let names = certificate::names(&site.reload.current);
+        assert!(names.contains(&"new.test".to_owned()) && names.contains(&"console.localhost".to_owned()), "{names:?}");
+    }
+    assert_eq!(site.whom_to_ask(), "Ask Bob.");
+    assert_eq!(site.reload.current.hosts.console, before.hosts.console);
+    site.stop().await;
+}
+
+/// The settings in one column of the first row of the table.
+fn listed(column: usize) -> BTreeSet<String> {
+    let page = include_str!("../../../../../docs/operators/running.md");
+    let mut rows = page.split("| at once |").nth(1).unwrap().lines().skip(2);
+    let cell = rows.next().unwrap().split(" | ").nth(column).unwrap();
+    cell.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_page_says_what_waits_for_a_restart() {
+    let config = config::parse(GOOD, Path::new("/")).unwrap();
+    // These two are taken in part, and have rows of their own.
+    let in_part = ["limits", "timeouts"];
+    let whole = compared(&config, &config).map(|(setting, _)| setting.to_owned());
+    let waiting: BTreeSet<String> = whole.into_iter().filter(|setting| !in_part.contains(&setting.as_str())).collect();
+    let of_section = |key: &str| waiting.iter().any(|setting| setting.split('.').next() == Some(key));
+    let at_once = config::KEYS.iter().filter(|key| !of_section(key) && !in_part.contains(key) && **key != "apiVersion");
+    let at_once: BTreeSet<String> = at_once.map(|key| (*key).to_owned()).chain(["hosts.clusters".to_owned()]).collect();
+    assert_eq!(listed(1), waiting);
+    assert_eq!(listed(0), at_once);
 }
 
 #[test]
