@@ -72,9 +72,11 @@ pub struct Login {
     pub completeness: Completeness,
     /// What the provider wants back at the next refetch.
     pub secret: Option<ProviderSecret>,
-    /// When the person proved who they are, which may be earlier than now with single sign-on.
+    /// When the person proved who they are, which may be earlier than now with single sign-on. Kept with the session;
+    /// clients of the gateway's issuer read it in their ID tokens (`auth_time`), to ask for another login where it is long ago.
     pub auth_time: Timestamp,
-    /// How they proved it, in the words of RFC 8176 (`pwd`, `otp`, …).
+    /// How they proved it, in the words of RFC 8176 (`pwd`, `otp`, …). Kept with the session, where lists of sessions
+    /// show it; it decides nothing.
     pub amr: Vec<String>,
     /// Further facts for the cluster: lower-case keys with a domain prefix (`example.org/cost-center`).
     pub extra: BTreeMap<String, Vec<String>>,

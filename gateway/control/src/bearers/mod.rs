@@ -168,6 +168,7 @@ impl Control {
             groups: &borne.person.groups,
             secret: None,
             origin: &origin,
+            auth_time: borne.person.auth_time,
             expires_at: borne.expires_at,
         };
         sessions::insert(write, new).await.map_err(unavailable)?;

@@ -7,6 +7,7 @@ pub use subject::{InvalidSubject, Subject};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use auth_core::{Current, Identity, Login, Principal, PrincipalId, ProviderSecret, SecretUpdate};
+use jiff::Timestamp;
 use kube_wire::UserInfo;
 use serde::{Deserialize, Serialize};
 use sqlx::SqliteConnection;
@@ -24,11 +25,14 @@ pub(crate) struct Person {
     pub(crate) secret: Option<ProviderSecret>,
     /// How it made sure of them at a login.
     pub(crate) amr: Vec<String>,
+    /// When they proved who they are, at a login.
+    pub(crate) auth_time: Option<Timestamp>,
 }
 
 impl From<Login> for Person {
     fn from(login: Login) -> Self {
-        Self { user: login.user, groups: login.groups, extra: login.extra, secret: login.secret, amr: login.amr }
+        let Login { user, groups, extra, secret, auth_time, amr, .. } = login;
+        Self { user, groups, extra, secret, amr, auth_time: Some(auth_time) }
     }
 }
 
@@ -38,7 +42,8 @@ impl From<Current> for Person {
             SecretUpdate::Keep => None,
             SecretUpdate::Replace(secret) => Some(secret),
         };
-        Self { user: current.user, groups: current.groups, extra: current.extra, secret, amr: Vec::new() }
+        let Current { user, groups, extra, .. } = current;
+        Self { user, groups, extra, secret, amr: Vec::new(), auth_time: None }
     }
 }
 

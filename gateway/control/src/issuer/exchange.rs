@@ -73,6 +73,7 @@ struct For<'a> {
     scope: &'a str,
     nonce: Option<String>,
     session: &'a Standing,
+    auth_time: Timestamp,
 }
 
 impl Control {
@@ -268,7 +269,8 @@ impl Control {
         }
         let now = write.at();
         let (client, scope, nonce) = (asks.client, asks.scope, asks.nonce);
-        let tokens = issuer.sign(now, For { client, scope, nonce, session: &standing })?;
+        let auth_time = sessions::auth_time(write.connection(), asks.session).await?;
+        let tokens = issuer.sign(now, For { client, scope, nonce, session: &standing, auth_time })?;
         write.commit(changes).await?;
         Ok(TokenSet { refresh_token: refresh.map(|token| token.expose().into()), ..tokens })
     }
@@ -292,7 +294,7 @@ struct Asks<'a> {
 
 impl Issuer {
     fn sign(&self, now: Timestamp, asks: For<'_>) -> Result<TokenSet, GrantError> {
-        let For { client, scope, nonce, session } = asks;
+        let For { client, scope, nonce, session, auth_time } = asks;
         let ends = now.saturating_add(TOKEN_LIFE).unwrap_or(Timestamp::MAX).min(moment(session.session_expires_at));
         let username = SessionIdentity::read(&session.identity)?.user.username;
         let claims = |aud: &str| Claims {
@@ -311,7 +313,7 @@ impl Issuer {
         };
         let about_them = Claims {
             nonce,
-            auth_time: Some(moment(session.created_at).as_second()),
+            auth_time: Some(auth_time.as_second()),
             preferred_username: Some(username),
             ..claims(&client.id)
         };

@@ -61,7 +61,7 @@ pub(crate) struct Claims {
     /// What the client's request said, in an ID token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) nonce: Option<String>,
-    /// When the person proved who they are, in an ID token.
+    /// When the person proved to their provider who they are, in an ID token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) auth_time: Option<i64>,
     /// What clusters call them, in an ID token.

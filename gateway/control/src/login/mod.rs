@@ -218,6 +218,7 @@ impl Control {
             groups: &person.groups,
             secret: sealed.as_deref(),
             origin,
+            auth_time: person.auth_time,
             expires_at,
         };
         sessions::insert(&mut write, new).await?;

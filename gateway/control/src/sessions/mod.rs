@@ -38,6 +38,8 @@ pub(crate) struct NewSession<'a> {
     /// What the provider wants back at the next refetch, sealed.
     pub(crate) secret: Option<&'a [u8]>,
     pub(crate) origin: &'a Origin,
+    /// When the person proved who they are.
+    pub(crate) auth_time: Option<Timestamp>,
     pub(crate) expires_at: Timestamp,
 }
 
@@ -45,8 +47,8 @@ pub(crate) async fn insert(write: &mut Write, new: NewSession<'_>) -> Result<(),
     let at = millis(write.at());
     sqlx::query(
         "INSERT INTO sessions (id, user_id, provider, principal, identity, groups, created_at, refreshed_at, used_at, \
-         expires_at, secret, flow, address, agent, approved_from, amr) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+         expires_at, secret, flow, address, agent, approved_from, amr, auth_time) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
     )
     .bind(new.id.as_str())
     .bind(new.user.as_str())
@@ -62,6 +64,7 @@ pub(crate) async fn insert(write: &mut Write, new: NewSession<'_>) -> Result<(),
     .bind(new.origin.agent.as_deref())
     .bind(new.origin.approved_from.map(|address| address.to_string()))
     .bind(json("amr", &new.origin.amr)?)
+    .bind(new.auth_time.map(millis))
     .execute(write.connection())
     .await?;
     Ok(())
@@ -125,6 +128,12 @@ pub(crate) async fn standing(
     .fetch_optional(connection)
     .await?;
     Ok(row)
+}
+
+/// When the person of a session proved who they are: with single sign-on that may have been before they came here.
+pub(crate) async fn auth_time(connection: &mut SqliteConnection, id: &SessionId) -> Result<Timestamp, StoreFault> {
+    let sql = "SELECT coalesce(auth_time, created_at) FROM sessions WHERE id = ?";
+    Ok(moment(sqlx::query_scalar(sql).bind(id.as_str()).fetch_one(connection).await?))
 }
 
 /// The sessions of one principal that have not ended, are read anew, and were last read at `known_at` or before, with

@@ -9,6 +9,9 @@ use auth_core::{
 };
 use jiff::Timestamp;
 
+/// When she proved to the provider who she is, long before she came here.
+pub(crate) const AUTH_TIME: i64 = 1_700_000_000;
+
 /// Knows alice by the code `good`, and wants its secrets back one after the other: `secret-1`, `secret-2`, ….
 #[derive(Debug)]
 pub(crate) struct Away {
@@ -57,7 +60,8 @@ impl AuthProvider for Away {
             return Err(AuthError::BadCredentials);
         }
         let secret = ProviderSecret::new("secret-1");
-        Ok(Login::new(self.alice(), self.groups(), Timestamp::UNIX_EPOCH).with_secret(secret))
+        let auth_time = Timestamp::from_second(AUTH_TIME).expect("a time");
+        Ok(Login::new(self.alice(), self.groups(), auth_time).with_secret(secret))
     }
 
     async fn search_principals(&self, _: &Context, _: Search) -> Result<PrincipalPage, AuthError> {

@@ -6,6 +6,8 @@ mod scripted;
 
 pub(crate) use scripted::{Mood, Person, Scripted};
 
+pub(crate) use away::AUTH_TIME;
+
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -74,3 +74,14 @@ async fn a_login_at_the_api_ends_by_the_same_rule() {
     let left = done.expires_at.duration_since(site.control.store().now());
     assert_eq!(left.as_secs(), 2 * 60 * 60);
 }
+
+#[tokio::test]
+async fn an_id_token_says_when_the_person_proved_to_the_provider_who_they_are() {
+    let site = Site::open().await;
+    site.add_away().await;
+    let mut browser = Visitor::new(&site);
+    let given = tokens_from_away(&mut browser).await;
+    assert_eq!(claims(&given.word("id_token"))["auth_time"], crate::testing::AUTH_TIME);
+    let renewed = browser.refresh(&given.word("refresh_token")).await;
+    assert_eq!(claims(&renewed.word("id_token"))["auth_time"], crate::testing::AUTH_TIME);
+}
