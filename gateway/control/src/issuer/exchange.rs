@@ -99,7 +99,11 @@ impl Control {
         if !secret::is_verifier_of(asked.verifier, challenge) {
             return Err(GrantError::Invalid("the code verifier does not fit the challenge"));
         }
-        self.redeem(issuer, client, found).await
+        match self.redeem(issuer, client, found).await {
+            // RFC 6749 §5.2: a code that is over is an invalid grant. Only device codes have a word of their own.
+            Err(GrantError::Expired) => Err(GrantError::Invalid("the code is over")),
+            redeemed => redeemed,
+        }
     }
 
     /// Tokens for a device whose person has logged in (RFC 8628 §3.4).
@@ -126,21 +130,18 @@ impl Control {
             write.commit(seen).await?;
             return Err(if too_soon { GrantError::SlowDown } else { GrantError::Pending });
         }
-        match self.redeem(issuer, client, found).await {
-            Err(GrantError::Invalid("it is over")) => Err(GrantError::Expired),
-            redeemed => redeemed,
-        }
+        self.redeem(issuer, client, found).await
     }
 
     async fn redeem(&self, issuer: &Issuer, client: &Client, found: Authorization) -> Result<TokenSet, GrantError> {
-        let Some(session) = &found.session else { return Err(GrantError::Invalid("it is over")) };
+        let Some(session) = &found.session else { return Err(GrantError::Expired) };
         let mut write = self.store().write().await?;
         if found.redeemed || !authorization::redeem(&mut write, &found.id).await? {
             drop(write);
             return self.stolen(session, "its code was used twice").await;
         }
         if found.expires_at <= write.at() {
-            return Err(GrantError::Invalid("it is over"));
+            return Err(GrantError::Expired);
         }
         let seen = Change::AuthorizationSeen(found.id.clone());
         let asks = Asks { client, scope: &found.scope, nonce: found.nonce.clone(), session };

@@ -85,3 +85,12 @@ async fn an_id_token_says_when_the_person_proved_to_the_provider_who_they_are() 
     let renewed = browser.refresh(&given.word("refresh_token")).await;
     assert_eq!(claims(&renewed.word("id_token"))["auth_time"], crate::testing::AUTH_TIME);
 }
+
+#[tokio::test]
+async fn a_code_that_is_over_is_an_invalid_grant() {
+    let site = Site::open().await;
+    let mut client = Visitor::new(&site);
+    let code = client.code().await;
+    site.clock.advance(crate::issuer::authorization::LIFE);
+    assert_eq!(client.redeem(&code, &[]).await.word("error"), "invalid_grant");
+}
