@@ -50,6 +50,22 @@ impl Client {
         }
     }
 
+    /// One that may do nothing: tests say what theirs may.
+    #[cfg(test)]
+    pub(crate) fn named(id: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            name: id.to_owned(),
+            redirect_uris: Vec::new(),
+            kubectl: false,
+            post_logout_redirect_uris: Vec::new(),
+            first_party: false,
+            id_token_alg: Alg::Es256,
+            secret: None,
+            resource_server: false,
+        }
+    }
+
     /// Whether answers may go there.
     pub(crate) fn may_be_sent_to(&self, asked: &str) -> bool {
         self.redirect_uris.iter().any(|known| known == asked || is_same_but_for_the_port(known, asked))
@@ -89,7 +105,7 @@ mod tests {
     fn only_the_port_of_a_loopback_address_is_free() {
         let client = Client {
             redirect_uris: ["https://app.example.org/cb", "http://localhost:8000/"].map(str::to_owned).into(),
-            ..Client::plugin()
+            ..Client::named("app")
         };
         for good in ["https://app.example.org/cb", "http://localhost:8000/", "http://localhost:18000/"] {
             assert!(client.may_be_sent_to(good), "{good}");
@@ -117,7 +133,7 @@ mod tests {
         ] {
             assert!(!client.may_be_sent_to(bad), "{bad}");
         }
-        let bare = Client { redirect_uris: vec!["http://localhost:8000".to_owned()], ..Client::plugin() };
+        let bare = Client { redirect_uris: vec!["http://localhost:8000".to_owned()], ..Client::named("bare") };
         assert!(bare.may_be_sent_to("http://localhost:8000") && bare.may_be_sent_to("http://localhost:18000"));
         for bad in
             ["http://localhost:18000/", "http://localhost:18000//", "http://localhost", "http://localhost:18000?x"]

@@ -33,33 +33,29 @@ pub(crate) const SECRET: &str = "not-a-secret-0123456789abcdef012";
 /// that holds a secret, and a service that gets other clients' tokens.
 fn issuer() -> IssuerConfig {
     let guest = Client {
-        id: "guest".to_owned(),
         name: "A guest".to_owned(),
         redirect_uris: vec!["https://guest.test/cb".to_owned()],
-        first_party: false,
-        kubectl: false,
-        ..Client::plugin()
+        ..Client::named("guest")
     };
     let kubelogin = Client {
-        id: "kubelogin".to_owned(),
         redirect_uris: vec!["http://localhost:8000".to_owned()],
-        ..Client::plugin()
+        kubectl: true,
+        first_party: true,
+        ..Client::named("kubelogin")
     };
     let page = Client {
-        id: "page".to_owned(),
         name: "A page".to_owned(),
         redirect_uris: vec!["https://page.test/cb".to_owned()],
         post_logout_redirect_uris: vec!["https://page.test/bye".to_owned()],
-        kubectl: false,
-        ..Client::plugin()
+        first_party: true,
+        ..Client::named("page")
     };
     let wiki = Client {
-        id: "wiki".to_owned(),
         name: "The wiki".to_owned(),
         redirect_uris: vec!["https://wiki.test/cb".to_owned()],
         secret: ClientSecret::new(SECRET),
-        kubectl: false,
-        ..Client::plugin()
+        first_party: true,
+        ..Client::named("wiki")
     };
     let service = Client { id: "service".to_owned(), redirect_uris: Vec::new(), resource_server: true, ..wiki.clone() };
     IssuerConfig {
@@ -73,12 +69,11 @@ fn issuer() -> IssuerConfig {
 /// An issuer with a client besides that knows RS256 alone. Its key takes a while to make.
 fn issuer_for_an_old_client() -> IssuerConfig {
     let old = Client {
-        id: "old".to_owned(),
         redirect_uris: vec!["https://old.test/cb".to_owned()],
         id_token_alg: Alg::Rs256,
         secret: ClientSecret::new(SECRET),
-        kubectl: false,
-        ..Client::plugin()
+        first_party: true,
+        ..Client::named("old")
     };
     let mut issuer = issuer();
     issuer.clients.push(old);

@@ -161,7 +161,8 @@ fn client(field: &Field<'_>, secrets: &mut Vec<SecretOfClient>) -> Option<Client
         redirect_uris,
         kubectl,
         resource_server,
-        ..Client::plugin()
+        // What it refers to is read when the configuration is loaded.
+        secret: None,
     })
 }
 
