@@ -3,7 +3,7 @@
 /// One attack.
 #[derive(Debug, Clone, Copy)]
 pub struct Case {
-    /// Its id in the checklist.
+    /// Its id: the letter is the area, the number only tells cases apart.
     pub id: &'static str,
     /// What is tried, in a few words.
     pub what: &'static str,

@@ -5,7 +5,7 @@ use crate::case::Protocol;
 /// One exchange.
 #[derive(Debug, Clone, Copy)]
 pub struct Exchange {
-    /// Its id in the checklist.
+    /// Its id.
     pub id: &'static str,
     /// What is tried, in a few words.
     pub what: &'static str,

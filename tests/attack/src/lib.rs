@@ -4,7 +4,7 @@
 //! next case is a line in `cases/`. Each runs on the pairs of HTTP/1.1 and HTTP/2 down and up that it applies to,
 //! against the real data plane between a raw client ([`client`]) and a cluster that records what arrives ([`cluster`]).
 //!
-//! The ids are those of the checklist in `docs/attacks.md`.
+//! The ids are those in `docs/attacks.md`.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 mod case;

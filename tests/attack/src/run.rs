@@ -25,7 +25,7 @@ pub enum Outcome {
 /// One line of the table.
 #[derive(Debug)]
 pub struct Row {
-    /// The id in the checklist.
+    /// The id.
     pub id: &'static str,
     /// What is tried.
     pub what: &'static str,
@@ -76,7 +76,7 @@ pub async fn run(cases: &[Case], exchanges: &[Exchange]) -> Vec<Row> {
     rows
 }
 
-/// The place of an id in the checklist: its letter, and then its number.
+/// The place of an id in the table: its letter, and then its number.
 fn place(id: &str) -> (&str, u32) {
     let (group, number) = id.split_at(1);
     (group, number.parse().unwrap())

@@ -1,4 +1,4 @@
-//! All cases, a file for each group of the checklist.
+//! All cases, a file for each area.
 
 mod answers;
 mod frames;
@@ -11,7 +11,7 @@ mod upgrades;
 
 use crate::{Case, Exchange};
 
-/// Every case, in the order of the checklist.
+/// Every case, in the order of the ids.
 #[must_use]
 pub fn all() -> Vec<Case> {
     [impersonation::CASES, identities::CASES, hops::CASES, framing::CASES, frames::CASES, routing::CASES].concat()
@@ -23,7 +23,7 @@ pub fn exchanges() -> Vec<Exchange> {
     [upgrades::EXCHANGES, answers::EXCHANGES].concat()
 }
 
-/// What is on the checklist and cannot be tried here: id, what it is, and why.
+/// What belongs to an area and cannot be tried here: id, what it is, and why.
 pub(crate) const WAITING: &[[&str; 3]] = &[
     ["A1", "acting as others is switched off", "there is no such switch: the cluster is asked each time"],
     [

@@ -18,8 +18,16 @@ enum Stimulus {
     LogOut(&'static str),
     /// A form at an address, with a header besides.
     Form(&'static str, &'static str, Option<(&'static str, &'static str)>),
-    /// A path that is opened.
-    Open(&'static str),
+    /// What belongs to the browser of somebody else.
+    Foreign(Foreign),
+}
+
+#[derive(Clone, Copy)]
+enum Foreign {
+    /// The answer of a provider to which that browser was sent.
+    Answer,
+    /// The login page that was opened in it.
+    Login,
 }
 
 #[derive(Clone, Copy)]
@@ -121,13 +129,13 @@ pub(super) const CASES: &[Case] = &[
     Case {
         id: "C46",
         what: "an answer of a provider in a browser that was not sent",
-        stimulus: Stimulus::Open("/callback?code=good&state=state-of-the-trip-with-the-number-1"),
+        stimulus: Stimulus::Foreign(Foreign::Answer),
         expected: Expected::Page(410),
     },
     Case {
         id: "CVE-2022-39222",
         what: "a login page in a browser that it was not opened in",
-        stimulus: Stimulus::Open("/login?flow=01a21b82e61a70faaf27d1b88df527f7"),
+        stimulus: Stimulus::Foreign(Foreign::Login),
         expected: Expected::Page(410),
     },
     form(
@@ -157,13 +165,27 @@ pub(super) async fn send(visitor: &mut Visitor<'_>, case: &Case) -> Seen {
     match case.stimulus {
         Stimulus::Authorize(name, value) => visitor.authorize(&[(name, value)]).await,
         Stimulus::LogOut(query) => visitor.get(&format!("/oidc/logout?{query}")).await,
-        Stimulus::Open(path) => visitor.get(path).await,
+        Stimulus::Foreign(what) => foreign(visitor, what).await,
         Stimulus::Form(path, text, header) => {
             let request = Request::post(path).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
             let request = header.iter().fold(request, |request, (name, value)| request.header(*name, *value));
             visitor.send(request, text.to_owned()).await
         }
     }
+}
+
+/// A browser with a login of its own presents another one's; then the other one does, for whom it is good.
+async fn foreign(visitor: &mut Visitor<'_>, what: Foreign) -> Seen {
+    visitor.site.add_away().await;
+    visitor.authorize(&[]).await;
+    let mut other = Visitor::new(visitor.site);
+    let (path, good) = match what {
+        Foreign::Answer => (format!("/callback?code=good&state={}", sent_away(&mut other).await), 303),
+        Foreign::Login => (other.authorize(&[]).await.location, 200),
+    };
+    let seen = visitor.get(&path).await;
+    assert_eq!(other.get(&path).await.status, good, "{path} is shut for everybody");
+    seen
 }
 
 pub(super) fn judge(case: &Case, seen: &Seen) -> Result<(), String> {

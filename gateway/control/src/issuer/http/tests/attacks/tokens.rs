@@ -28,7 +28,6 @@ pub(super) const CASES: &[Case] = &[
     case("C10", "a line break behind it", |shop| format!("{}\n", shop.good)),
     case("C10", "a NUL within", |shop| shop.good.replacen('.', "\0.", 1)),
     case("C10", "a letter that is not ASCII", |shop| shop.good.replacen('.', "é.", 1)),
-    case("C9", "sixteen thousand bytes of claims", |shop| shop.parts(None, Some(&"A".repeat(16_384)), None)),
     case("C11", "alg: none, unsigned", |shop| shop.with_header(r#"{"alg":"none","typ":"at+jwt"}"#, Some(""))),
     case("C11", "alg: None", |shop| shop.with_header(r#"{"alg":"None","typ":"at+jwt"}"#, Some(""))),
     case("C11", "alg: nOnE, with the signature", |shop| shop.with_header(r#"{"alg":"nOnE","typ":"at+jwt"}"#, None)),
@@ -59,6 +58,8 @@ pub(super) const CASES: &[Case] = &[
     case("-", "another person in the claims", |shop| shop.unsigned("sub", json!("u-aaaaaaaaaaaaaaaaaaaa"))),
     case("-", "an hour longer in the claims", |shop| shop.unsigned("exp", json!(i64::MAX))),
     // From here on by our own key: what a slip of ours could sign must be refused, too.
+    // Short enough for the form in which some doors take it.
+    case("C9", "eight thousand bytes of claims", |shop| shop.signed("jti", json!("A".repeat(8_000)))),
     case("C18", "a claim twice", |shop| shop.signed_twice("sub")),
     case("C20", "no end", |shop| shop.signed_without("exp")),
     case("CVE-2026-25537", "an end in quotes", |shop| shop.signed("exp", json!("9999999999"))),
