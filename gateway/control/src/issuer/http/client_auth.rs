@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use url::form_urlencoded;
 
 use super::params::Params;
-use super::token::Wrong;
+use super::wrong::Wrong;
 use crate::issuer::{Client, ClientSecret, Issuer};
 
 /// How a client may say who it is, as the discovery names it.

@@ -14,7 +14,7 @@ use super::login::failed;
 use super::pages::{DevicePage, Failed, shown};
 use super::params::Params;
 use super::texts::Texts;
-use super::token::{self, Wrong};
+use super::wrong::{self, Wrong};
 use super::{browser, client_auth};
 use crate::api::{Arrival, Entered, agent};
 use crate::control::Control;
@@ -34,7 +34,7 @@ pub(super) async fn begin(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Wrong> {
-    let (issuer, params) = (token::issuer(&control)?, token::read(&headers, body).await?);
+    let (issuer, params) = (wrong::issuer(&control)?, wrong::read(&headers, body).await?);
     let client = client_auth::client(issuer, &headers, &params)?;
     let scope = scope(params.get("scope")).ok_or_else(|| Wrong::new("invalid_scope", "scope must hold openid"))?;
     let broken =

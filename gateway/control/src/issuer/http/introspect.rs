@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::client_auth::confidential;
 use super::params::Params;
-use super::token::{Wrong, issuer, read, refused};
+use super::wrong::{Wrong, issuer, read, refused};
 use crate::api::Entered;
 use crate::control::Control;
 

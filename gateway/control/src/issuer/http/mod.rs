@@ -19,6 +19,7 @@ mod texts;
 mod token;
 mod trip;
 mod userinfo;
+mod wrong;
 
 use std::sync::Arc;
 

@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use super::params::Params;
-use super::token::{Wrong, refused};
+use super::wrong::{Wrong, refused};
 use crate::api::Entered;
 use crate::control::Control;
 use crate::issuer::exchange::GrantError;

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use kube_wire::UserInfo;
 use serde_json::json;
 
-use super::token::{Wrong, issuer};
+use super::wrong::{Wrong, issuer};
 use crate::control::Control;
 use crate::identity::SessionIdentity;
 use crate::issuer::exchange::GrantError;
