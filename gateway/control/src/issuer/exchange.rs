@@ -12,8 +12,8 @@ use super::authorization::{self, Authorization, By, Flow};
 use super::jwt::{self, Claims, Kind};
 use super::refresh_token::{self, Use};
 use super::secret::{self, Random};
-use super::{Client, Issuer, TOKEN_LIFE};
 use crate::api::NotedSession;
+use super::{Client, Issuer, TOKEN_LIFE, scope};
 use crate::control::Control;
 use crate::identity::SessionIdentity;
 use crate::keys::KeyFault;
@@ -260,7 +260,7 @@ impl Control {
         self.good(&standing)?;
         let mut changes = Changes::from(seen);
         let mut refresh = None;
-        if asks.client.kubectl || asks.scope.split(' ').any(|scope| scope == "offline_access") {
+        if asks.client.kubectl || scope::holds(asks.scope, scope::OFFLINE_ACCESS) {
             let minted = issuer.refreshes().mint()?;
             let idle = write.at().saturating_add(times.max_idle.span).unwrap_or(Timestamp::MAX);
             let until = idle.min(moment(standing.session_expires_at));

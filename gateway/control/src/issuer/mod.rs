@@ -7,6 +7,7 @@
 //! | What does a cluster get that trusts us? | `cluster.rs` |
 //! | What does a client get? | `exchange.rs`: `jwt.rs` signed by `signing.rs` with a `key_pair.rs`, and a `refresh_token.rs` |
 //! | How does one get a token for a single cluster? | `narrow.rs` (RFC 8693) |
+//! | What may a client ask for? | `scope.rs` |
 //! | How long does a login last? | `times.rs` |
 //! | How do people end it? | `logout.rs` |
 //! | What is a token worth now? | `introspect.rs` |
@@ -24,6 +25,7 @@ mod key_pair;
 pub(crate) mod logout;
 mod narrow;
 mod refresh_token;
+pub(crate) mod scope;
 mod secret;
 mod signing;
 mod times;

@@ -15,7 +15,7 @@ use super::{browser, issuer};
 use crate::api::Entered;
 use crate::control::Control;
 use crate::issuer::authorization::{self, Flow, New};
-use crate::issuer::{Client, Issuer, Random, secret};
+use crate::issuer::{Client, Issuer, Random, scope, secret};
 use crate::store::{Change, StoreFault};
 
 pub(super) async fn by_query(
@@ -171,7 +171,7 @@ fn check<'a>(issuer: &'a Issuer, texts: &Texts, params: &'a Params) -> Result<As
     if params.get("prompt").is_some_and(|prompt| prompt.split(' ').any(|word| word == "none")) {
         return Err(refused("login_required", "every login here shows a page"));
     }
-    let scope = scope(params.get("scope")).ok_or_else(|| refused("invalid_scope", "scope must hold openid"))?;
+    let scope = scope::known(params.get("scope")).ok_or_else(|| refused("invalid_scope", "scope must hold openid"))?;
     let challenge = params.get("code_challenge").filter(|challenge| secret::is_challenge(challenge));
     if params.get("code_challenge_method") != Some("S256") {
         return Err(refused("invalid_request", "code_challenge_method must be S256 (RFC 7636)"));
@@ -180,14 +180,6 @@ fn check<'a>(issuer: &'a Issuer, texts: &Texts, params: &'a Params) -> Result<As
         return Err(refused("invalid_request", "code_challenge must be what S256 makes (RFC 7636)"));
     };
     Ok(Asked { client, scope, nonce: params.get("nonce"), back, challenge })
-}
-
-/// The part of a scope that is known here, which must hold `openid`.
-pub(super) fn scope(asked: Option<&str>) -> Option<String> {
-    const KNOWN: [&str; 4] = ["openid", "profile", "groups", "offline_access"];
-    let asked: Vec<&str> = asked?.split(' ').collect();
-    let known: Vec<&str> = KNOWN.into_iter().filter(|scope| asked.contains(scope)).collect();
-    known.contains(&"openid").then(|| known.join(" "))
 }
 
 impl Back {

@@ -29,6 +29,8 @@ impl Visit<'_> {
         let client = self.issuer.client(&self.found.client);
         let mut wants: Vec<&str> =
             self.found.scope.split(' ').filter_map(|scope| self.texts.wanted_by(scope)).collect();
+        // More than one scope gives the user name.
+        wants.dedup();
         if client.is_some_and(|client| client.kubectl) {
             wants.push(self.texts.wants_clusters);
         }

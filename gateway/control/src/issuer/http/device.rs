@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-use super::authorize::{keep, scope, see_other};
+use super::authorize::{keep, see_other};
 use super::login::failed;
 use super::pages::{DevicePage, Failed, shown};
 use super::params::Params;
@@ -18,8 +18,8 @@ use super::wrong::{self, Wrong};
 use super::{browser, client_auth};
 use crate::api::{Arrival, Entered, agent};
 use crate::control::Control;
-use crate::issuer::Random;
 use crate::issuer::authorization::{self, By, Flow, INTERVAL, LIFE, New};
+use crate::issuer::{Random, scope};
 use crate::keys::KeyFault;
 use crate::store::{Change, StoreFault};
 
@@ -36,7 +36,8 @@ pub(super) async fn begin(
 ) -> Result<Response, Wrong> {
     let (issuer, params) = (wrong::issuer(&control)?, wrong::read(&headers, body).await?);
     let client = client_auth::client(issuer, &headers, &params)?;
-    let scope = scope(params.get("scope")).ok_or_else(|| Wrong::new("invalid_scope", "scope must hold openid"))?;
+    let scope =
+        scope::known(params.get("scope")).ok_or_else(|| Wrong::new("invalid_scope", "scope must hold openid"))?;
     let broken =
         |_: KeyFault| Wrong::new("server_error", "no code can be made").with(StatusCode::INTERNAL_SERVER_ERROR);
     let (secret, user_code) = (Random::new().map_err(broken)?, user_code().map_err(broken)?);

@@ -49,7 +49,7 @@ fn described(issuer: &Issuer) -> Value {
         "revocation_endpoint_auth_methods_supported": METHODS,
         "introspection_endpoint_auth_methods_supported": SECRET_METHODS,
         "code_challenge_methods_supported": ["S256"],
-        "scopes_supported": ["openid", "profile", "groups", "offline_access"],
+        "scopes_supported": crate::issuer::scope::ALL,
         "claims_supported": ["iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "sid", "preferred_username", "groups"],
         "ui_locales_supported": ["en", "ko"],
         "authorization_response_iss_parameter_supported": true,

@@ -2,6 +2,8 @@
 
 use axum::http::{HeaderMap, header};
 
+use crate::issuer::scope;
+
 /// The texts of one language.
 #[derive(Debug)]
 pub(super) struct Texts {
@@ -96,9 +98,10 @@ const ENGLISH: Texts = Texts {
     refuse: "Refuse",
     wants_clusters: "act as you in clusters",
     wants: &[
-        ("openid", "your user name here"),
-        ("groups", "your groups"),
-        ("offline_access", "stay logged in as you until this login ends"),
+        (scope::OPENID, "your user name here"),
+        (scope::PROFILE, "your user name here"),
+        (scope::GROUPS, "your groups"),
+        (scope::OFFLINE_ACCESS, "stay logged in as you until this login ends"),
     ],
     log_out: "Log out",
     log_out_hint: "This ends what is below, on every machine and in every program that uses it.",
@@ -164,9 +167,10 @@ const KOREAN: Texts = Texts {
     refuse: "거부",
     wants_clusters: "클러스터에서 내 권한으로 작업",
     wants: &[
-        ("openid", "내 사용자 이름"),
-        ("groups", "내가 속한 그룹"),
-        ("offline_access", "이 로그인이 끝날 때까지 로그인 상태 유지"),
+        (scope::OPENID, "내 사용자 이름"),
+        (scope::PROFILE, "내 사용자 이름"),
+        (scope::GROUPS, "내가 속한 그룹"),
+        (scope::OFFLINE_ACCESS, "이 로그인이 끝날 때까지 로그인 상태 유지"),
     ],
     log_out: "로그아웃",
     log_out_hint: "아래 로그인이 모든 장치와 프로그램에서 끝납니다.",
@@ -234,10 +238,11 @@ mod tests {
     }
 
     #[test]
-    fn every_language_has_a_text_for_the_same_problems() {
+    fn every_language_has_a_text_for_the_same_problems_and_for_each_scope() {
         let words = |texts: &Texts| texts.problems.iter().map(|(word, _)| *word).collect::<Vec<_>>();
         assert_eq!(words(&ENGLISH), words(&KOREAN));
-        let scopes = |texts: &Texts| texts.wants.iter().map(|(scope, _)| *scope).collect::<Vec<_>>();
-        assert_eq!(scopes(&ENGLISH), scopes(&KOREAN));
+        for texts in [ENGLISH, KOREAN] {
+            assert_eq!(texts.wants.iter().map(|(scope, _)| *scope).collect::<Vec<_>>(), scope::ALL, "{}", texts.lang);
+        }
     }
 }

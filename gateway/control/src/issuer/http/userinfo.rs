@@ -13,6 +13,7 @@ use super::wrong::{Wrong, issuer};
 use crate::control::Control;
 use crate::identity::SessionIdentity;
 use crate::issuer::exchange::GrantError;
+use crate::issuer::scope;
 
 pub(super) async fn show(State(control): State<Arc<Control>>, headers: HeaderMap) -> Result<Response, Response> {
     let issuer = issuer(&control).map_err(IntoResponse::into_response)?;
@@ -39,7 +40,7 @@ pub(super) async fn show(State(control): State<Arc<Control>>, headers: HeaderMap
     let UserInfo { username, groups, .. } = user.user;
     let mut body = json!({ "sub": claims.sub, "sid": claims.sid, "preferred_username": username });
     // For a client that asked for them when the person logged in.
-    let asked = claims.scope.as_deref().unwrap_or_default().split(' ').any(|scope| scope == "groups");
+    let asked = scope::holds(claims.scope.as_deref().unwrap_or_default(), scope::GROUPS);
     if let (true, Some(body)) = (asked, body.as_object_mut()) {
         body.insert("groups".to_owned(), json!(groups));
     }
