@@ -24,7 +24,7 @@ pub(super) async fn by_query(
     entered: Entered,
     headers: HeaderMap,
 ) -> Response {
-    answer(&control, Params::read(query.unwrap_or_default().as_bytes()), entered, headers).await
+    answer(&control, Params::of_query(query), entered, headers).await
 }
 
 pub(super) async fn by_form(
@@ -76,11 +76,12 @@ async fn answer(
 ) -> Response {
     let Ok(issuer) = issuer(control) else { return StatusCode::NOT_FOUND.into_response() };
     let texts = Texts::wanted(&headers);
-    let begun = match params.as_ref().map_err(|_| Refused::Shown(texts.bad_request)) {
-        Ok(params) => match check(issuer, texts, params) {
-            Ok(asked) => begin(control, asked, &entered, &headers).await,
-            Err(refused) => Err(refused),
-        },
+    let params = match params {
+        Ok(params) => params,
+        Err(unreadable) => return unreadable.page(&headers, &entered),
+    };
+    let begun = match check(issuer, texts, &params) {
+        Ok(asked) => begin(control, asked, &entered, &headers).await,
         Err(refused) => Err(refused),
     };
     match begun {

@@ -82,7 +82,10 @@ pub(super) async fn show(
     entered: Entered,
     headers: HeaderMap,
 ) -> Response {
-    let params = Params::read(query.unwrap_or_default().as_bytes()).unwrap_or_default();
+    let params = match Params::of_query(query) {
+        Ok(params) => params,
+        Err(unreadable) => return unreadable.page(&headers, &entered),
+    };
     let known = params.get("user_code").and_then(spelled).unwrap_or_default();
     let texts = Texts::wanted(&headers);
     page(&control, entered.arrival(), texts, browser::of(&headers), (&known, None))
@@ -95,7 +98,10 @@ pub(super) async fn submit(
     body: Body,
 ) -> Response {
     let (texts, arrival) = (Texts::wanted(&headers), entered.arrival());
-    let params = Params::of_form(&headers, body).await.unwrap_or_default();
+    let params = match Params::of_form(&headers, body).await {
+        Ok(params) => params,
+        Err(unreadable) => return unreadable.page(&headers, &entered),
+    };
     let (Ok(issuer), Some(browser)) = (super::issuer(&control), browser::of(&headers)) else {
         return Failed::new(texts, texts.foreign_form, arrival).with(StatusCode::FORBIDDEN);
     };

@@ -39,7 +39,10 @@ pub(super) async fn show(
     entered: Entered,
     headers: HeaderMap,
 ) -> Response {
-    let params = Params::read(query.unwrap_or_default().as_bytes()).unwrap_or_default();
+    let params = match Params::of_query(query) {
+        Ok(params) => params,
+        Err(unreadable) => return unreadable.page(&headers, &entered),
+    };
     match Visit::find(&control, &entered, &headers, params.get("flow")).await {
         Ok(visit) if visit.must_ask() => visit.ask(),
         Ok(visit) => visit.page("", "", None),
@@ -53,7 +56,10 @@ pub(super) async fn submit(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    let params = Params::of_form(&headers, body).await.unwrap_or_default();
+    let params = match Params::of_form(&headers, body).await {
+        Ok(params) => params,
+        Err(unreadable) => return unreadable.page(&headers, &entered),
+    };
     let visit = match Visit::find(&control, &entered, &headers, params.get("flow")).await {
         Ok(visit) => visit,
         Err(refused) => return refused,

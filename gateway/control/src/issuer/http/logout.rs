@@ -11,7 +11,7 @@ use url::Url;
 use super::authorize::see_other;
 use super::login::failed;
 use super::pages::{Failed, LogoutPage, MessagePage, leading_to, shown};
-use super::params::Params;
+use super::params::{Params, Unreadable};
 use super::texts::Texts;
 use super::{browser, issuer};
 use crate::api::{Arrival, Entered};
@@ -42,8 +42,7 @@ pub(super) async fn by_query(
     entered: Entered,
     headers: HeaderMap,
 ) -> Response {
-    let params = Params::read(query.unwrap_or_default().as_bytes());
-    answer(&control, params.ok(), &entered, &headers).await
+    answer(&control, Params::of_query(query), &entered, &headers).await
 }
 
 pub(super) async fn by_form(
@@ -53,7 +52,7 @@ pub(super) async fn by_form(
     body: Body,
 ) -> Response {
     let params = Params::of_form(&headers, body).await;
-    answer(&control, params.ok(), &entered, &headers).await
+    answer(&control, params, &entered, &headers).await
 }
 
 /// Takes what somebody said on the page.
@@ -64,7 +63,10 @@ pub(super) async fn submit(
     body: Body,
 ) -> Response {
     let Ok(visit) = Visit::of(&control, &entered, &headers) else { return StatusCode::NOT_FOUND.into_response() };
-    let params = Params::of_form(&headers, body).await.unwrap_or_default();
+    let params = match Params::of_form(&headers, body).await {
+        Ok(params) => params,
+        Err(unreadable) => return unreadable.page(&headers, &entered),
+    };
     let code = params.get("form").unwrap_or_default();
     let ours = visit.browser.as_ref().is_some_and(|who| browser::is_ours(visit.issuer, &headers, (who, ABOUT), code));
     if !ours {
@@ -89,10 +91,18 @@ const LONGEST: usize = 1_024;
 /// What is carried from the request to the form.
 const CARRIED: [&str; 4] = ["id_token_hint", "client_id", "post_logout_redirect_uri", "state"];
 
-async fn answer(control: &Control, params: Option<Params>, entered: &Entered, headers: &HeaderMap) -> Response {
+async fn answer(
+    control: &Control,
+    params: Result<Params, Unreadable>,
+    entered: &Entered,
+    headers: &HeaderMap,
+) -> Response {
     let Ok(visit) = Visit::of(control, entered, headers) else { return StatusCode::NOT_FOUND.into_response() };
-    let asked = params.as_ref().ok_or(visit.texts.bad_request).and_then(|params| Ok((params, visit.check(params)?)));
-    let (params, asked) = match asked {
+    let params = match params {
+        Ok(params) => params,
+        Err(unreadable) => return unreadable.page(headers, entered),
+    };
+    let asked = match visit.check(&params) {
         Ok(asked) => asked,
         Err(why) => return visit.refuse(why, StatusCode::BAD_REQUEST),
     };
@@ -105,7 +115,7 @@ async fn answer(control: &Control, params: Option<Params>, entered: &Entered, he
     if is_sure || endings.is_empty() {
         return visit.end(&endings, asked.back).await;
     }
-    visit.page(params, &endings, asked.back.as_deref())
+    visit.page(&params, &endings, asked.back.as_deref())
 }
 
 impl<'a> Visit<'a> {

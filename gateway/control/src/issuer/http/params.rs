@@ -3,7 +3,12 @@
 use std::collections::BTreeMap;
 
 use axum::body::{Body, to_bytes};
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::Response;
+
+use super::pages::Failed;
+use super::texts::Texts;
+use crate::api::Entered;
 
 /// Parameters by name.
 #[derive(Debug, Default)]
@@ -18,9 +23,22 @@ pub(super) enum Unreadable {
     NoForm,
 }
 
+impl Unreadable {
+    /// What a browser is shown, at every address: nobody knows what the request was about.
+    pub(super) fn page(&self, headers: &HeaderMap, entered: &Entered) -> Response {
+        let texts = Texts::wanted(headers);
+        Failed::new(texts, texts.bad_request, entered.arrival()).with(StatusCode::BAD_REQUEST)
+    }
+}
+
 const MOST: usize = 16 * 1024;
 
 impl Params {
+    /// Reads the query of an address.
+    pub(super) fn of_query(query: Option<String>) -> Result<Self, Unreadable> {
+        Self::read(query.unwrap_or_default().as_bytes())
+    }
+
     /// Reads a query or a form.
     pub(super) fn read(text: &[u8]) -> Result<Self, Unreadable> {
         let mut found = BTreeMap::new();

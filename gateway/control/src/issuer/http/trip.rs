@@ -27,7 +27,10 @@ pub(super) async fn depart(
     entered: Entered,
     headers: HeaderMap,
 ) -> Response {
-    let params = Params::read(query.unwrap_or_default().as_bytes()).unwrap_or_default();
+    let params = match Params::of_query(query) {
+        Ok(params) => params,
+        Err(unreadable) => return unreadable.page(&headers, &entered),
+    };
     let visit = match Visit::find(&control, &entered, &headers, params.get("flow")).await {
         Ok(visit) => visit,
         Err(refused) => return refused,

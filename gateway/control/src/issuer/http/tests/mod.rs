@@ -10,6 +10,7 @@ mod narrowing;
 mod rs256;
 mod sessions;
 mod times;
+mod unreadable;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
