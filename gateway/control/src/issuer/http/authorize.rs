@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use url::Url;
 
+use super::login::{broken, failed};
 use super::pages::Failed;
 use super::params::{Params, Unreadable};
 use super::texts::Texts;
@@ -16,6 +17,7 @@ use crate::api::Entered;
 use crate::control::Control;
 use crate::issuer::authorization::{self, Flow, New};
 use crate::issuer::{Client, Issuer, Random, scope, secret};
+use crate::keys::KeyFault;
 use crate::store::{Change, StoreFault};
 
 pub(super) async fn by_query(
@@ -48,7 +50,7 @@ enum Refused {
         why: &'static str,
     },
     Failed(StoreFault),
-    NoRandomness,
+    NoRandomness(KeyFault),
     /// Too many logins are under way.
     TooMany,
 }
@@ -90,15 +92,10 @@ async fn answer(
         Err(Refused::Told { back, error, why }) => {
             see_other(&back.to(issuer, &[("error", error), ("error_description", why)]))
         }
-        Err(Refused::Failed(fault)) => {
-            tracing::error!(why = %auth_core::with_causes(&fault), "the store failed");
-            Failed::new(texts, texts.unavailable, entered.arrival()).with(StatusCode::SERVICE_UNAVAILABLE)
-        }
+        Err(Refused::Failed(fault)) => failed(texts, entered.arrival(), &fault),
+        Err(Refused::NoRandomness(fault)) => broken(texts, entered.arrival(), &fault),
         Err(Refused::TooMany) => {
             Failed::new(texts, texts.problem("throttled"), entered.arrival()).with(StatusCode::TOO_MANY_REQUESTS)
-        }
-        Err(Refused::NoRandomness) => {
-            Failed::new(texts, texts.unavailable, entered.arrival()).with(StatusCode::INTERNAL_SERVER_ERROR)
         }
     }
 }
@@ -112,7 +109,7 @@ async fn begin(
     let Asked { client, scope, nonce, back, challenge } = asked;
     let browser = match browser::of(headers) {
         Some(known) => known,
-        None => Random::new().map_err(|_| Refused::NoRandomness)?,
+        None => Random::new().map_err(Refused::NoRandomness)?,
     };
     let flow = Flow::Code { redirect_uri: back.redirect_uri, state: back.state, challenge };
     let new = New {

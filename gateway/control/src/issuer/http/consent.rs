@@ -23,8 +23,9 @@ impl Visit<'_> {
 
     /// The page that asks.
     pub(super) fn ask(&self) -> Response {
-        let Ok(form_code) = browser::form_code(self.issuer, &self.browser, &self.found.id) else {
-            return self.unavailable();
+        let form_code = match browser::form_code(self.issuer, &self.browser, &self.found.id) {
+            Ok(form_code) => form_code,
+            Err(fault) => return self.broken(&fault),
         };
         let client = self.issuer.client(&self.found.client);
         let mut wants: Vec<&str> =

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use super::authorize::{keep, see_other};
-use super::login::failed;
+use super::login::{broken, failed};
 use super::pages::{DevicePage, Failed, shown};
 use super::params::Params;
 use super::texts::Texts;
@@ -38,8 +38,7 @@ pub(super) async fn begin(
     let client = client_auth::client(issuer, &headers, &params)?;
     let scope =
         scope::known(params.get("scope")).ok_or_else(|| Wrong::new("invalid_scope", "scope must hold openid"))?;
-    let broken =
-        |_: KeyFault| Wrong::new("server_error", "no code can be made").with(StatusCode::INTERNAL_SERVER_ERROR);
+    let broken = |fault: KeyFault| Wrong::broken(entered.arrival(), &fault);
     let (secret, user_code) = (Random::new().map_err(broken)?, user_code().map_err(broken)?);
     let agent = agent(&headers);
     let flow = Flow::Device { user_code };
@@ -53,10 +52,7 @@ pub(super) async fn begin(
         address: entered.arrival().client,
         agent: agent.as_deref(),
     };
-    let kept = keep(&control, new).await.map_err(|fault| {
-        tracing::error!(why = %auth_core::with_causes(&fault), "the store failed");
-        Wrong::new("temporarily_unavailable", "try again later").with(StatusCode::SERVICE_UNAVAILABLE)
-    })?;
+    let kept = keep(&control, new).await.map_err(|fault| Wrong::unavailable(entered.arrival(), &fault))?;
     if kept.is_none() {
         let wrong = Wrong::new("temporarily_unavailable", "too many logins are under way; try again later");
         return Err(wrong.with(StatusCode::TOO_MANY_REQUESTS));
@@ -131,8 +127,9 @@ fn page(
         let code = browser::form_code(issuer, &browser, ABOUT)?;
         Ok((browser, code))
     });
-    let Ok((browser, form_code)) = made else {
-        return Failed::new(texts, texts.unavailable, arrival).with(StatusCode::INTERNAL_SERVER_ERROR);
+    let (browser, form_code) = match made {
+        Ok(made) => made,
+        Err(fault) => return broken(texts, arrival, &fault),
     };
     let mut response = shown(&DevicePage { texts, form_code: &form_code, user_code, problem }, StatusCode::OK);
     if let Ok(cookie) = browser::cookie(&browser).parse() {

@@ -13,11 +13,12 @@ use super::authorize::{Back, see_other};
 use super::pages::{Choice, Device, Failed, LoginPage, MessagePage, leading_to, shown};
 use super::params::Params;
 use super::texts::Texts;
-use super::{browser, issuer};
+use super::{browser, issuer, log};
 use crate::api::{Arrival, Entered, Noted, agent};
 use crate::control::Control;
 use crate::issuer::authorization::{self, Authorization, By, Flow};
 use crate::issuer::{Issuer, Random};
+use crate::keys::KeyFault;
 use crate::login::{Gives, LoginError, LoginRequest};
 use crate::store::{Change, StoreFault};
 
@@ -94,9 +95,9 @@ impl<'a> Visit<'a> {
     }
 
     fn page(&self, chosen: &str, username: &str, problem: Option<&str>) -> Response {
-        let Ok(form_code) = browser::form_code(self.issuer, &self.browser, &self.found.id) else {
-            return Failed::new(self.texts, self.texts.unavailable, self.arrival)
-                .with(StatusCode::INTERNAL_SERVER_ERROR);
+        let form_code = match browser::form_code(self.issuer, &self.browser, &self.found.id) {
+            Ok(form_code) => form_code,
+            Err(fault) => return self.broken(&fault),
         };
         let registry = self.control.registry();
         let public = registry.public();
@@ -159,7 +160,10 @@ impl<'a> Visit<'a> {
             Flow::Code { .. } => Random::new().map(Some),
             Flow::Device { .. } => Ok(None),
         };
-        let Ok(code) = code else { return self.unavailable() };
+        let code = match code {
+            Ok(code) => code,
+            Err(fault) => return self.broken(&fault),
+        };
         let gives = Gives::Approval { authorization: &self.found, code: code.as_ref() };
         match self.control.begin(request, gives).await {
             Ok(begun) => (Noted::began(&begun.session, &begun.principal), self.done(code)).into_response(),
@@ -174,26 +178,39 @@ impl<'a> Visit<'a> {
         match error {
             LoginError::Over => Failed::new(self.texts, self.texts.over, self.arrival).with(StatusCode::GONE),
             LoginError::Store(fault) => failed(self.texts, self.arrival, fault),
+            LoginError::Keys(fault) => self.broken(fault),
             LoginError::Refused { error, .. } => {
-                let page = self.page(provider, username, Some(self.texts.problem(error.code())));
-                with(page, StatusCode::from_u16(error.http_status()).unwrap_or(StatusCode::FORBIDDEN))
+                let status = StatusCode::from_u16(error.http_status()).unwrap_or(StatusCode::FORBIDDEN);
+                self.again(provider, username, (error.code(), status))
             }
-            _ => with(self.page(provider, username, Some(self.texts.problem("other"))), StatusCode::FORBIDDEN),
+            LoginError::UnknownProvider => self.again(provider, username, ("other", StatusCode::NOT_FOUND)),
+            LoginError::Mapping { .. } | LoginError::NameTaken { .. } => {
+                self.again(provider, username, ("other", StatusCode::FORBIDDEN))
+            }
         }
+    }
+
+    /// The page once more, with why it did not work: a page that says no is on record as one.
+    fn again(&self, provider: &str, username: &str, (problem, status): (&str, StatusCode)) -> Response {
+        let mut page = self.page(provider, username, Some(self.texts.problem(problem)));
+        // One that could not be made says so.
+        if page.status().is_success() {
+            *page.status_mut() = status;
+        }
+        page
     }
 
     /// The page again, with why a provider leads nowhere.
     pub(super) fn refuse(&self, provider: &str, error: &AuthError) -> Response {
         let (audit_id, why) = (&self.arrival.trace_id, error.audit_text());
         tracing::warn!(audit_id, provider, why, "nobody can be sent there");
-        let page = self.page(provider, "", Some(self.texts.problem(error.code())));
-        let page = with(page, StatusCode::from_u16(error.http_status()).unwrap_or(StatusCode::FORBIDDEN));
+        let status = StatusCode::from_u16(error.http_status()).unwrap_or(StatusCode::FORBIDDEN);
         let noted = Noted::refused(format!("login-{}", error.audit_code()), format!("{provider}: {why}"));
-        (Extension(noted), page).into_response()
+        (Extension(noted), self.again(provider, "", (error.code(), status))).into_response()
     }
 
-    pub(super) fn unavailable(&self) -> Response {
-        Failed::new(self.texts, self.texts.unavailable, self.arrival).with(StatusCode::INTERNAL_SERVER_ERROR)
+    pub(super) fn broken(&self, fault: &KeyFault) -> Response {
+        broken(self.texts, self.arrival, fault)
     }
 
     fn done(&self, code: Option<Random>) -> Response {
@@ -235,17 +252,18 @@ impl<'a> Visit<'a> {
     }
 }
 
-/// A page that says no is on record as one.
-fn with(mut page: Response, status: StatusCode) -> Response {
-    *page.status_mut() = status;
-    page
-}
-
 async fn read(control: &Control, flow: &str) -> Result<Option<Authorization>, StoreFault> {
     authorization::find(&mut *control.store().read().await?, By::Id(flow)).await
 }
 
+/// The page for a store that does not answer.
 pub(super) fn failed(texts: &Texts, arrival: &Arrival, fault: &StoreFault) -> Response {
-    tracing::error!(audit_id = arrival.trace_id, why = %auth_core::with_causes(fault), "the store failed");
+    log(arrival, fault);
     Failed::new(texts, texts.unavailable, arrival).with(StatusCode::SERVICE_UNAVAILABLE)
+}
+
+/// The page for a machine that gives no randomness, and for keys that do not do what keys do.
+pub(super) fn broken(texts: &Texts, arrival: &Arrival, fault: &KeyFault) -> Response {
+    log(arrival, fault);
+    Failed::new(texts, texts.unavailable, arrival).with(StatusCode::INTERNAL_SERVER_ERROR)
 }

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use url::Url;
 
 use super::authorize::see_other;
-use super::login::failed;
+use super::login::{broken, failed};
 use super::pages::{Failed, LogoutPage, MessagePage, leading_to, shown};
 use super::params::{Params, Unreadable};
 use super::texts::Texts;
@@ -176,8 +176,9 @@ impl<'a> Visit<'a> {
             let code = browser::form_code(self.issuer, &browser, ABOUT)?;
             Ok((browser, code))
         });
-        let Ok((browser, form_code)) = made else {
-            return self.refuse(self.texts.unavailable, StatusCode::INTERNAL_SERVER_ERROR);
+        let (browser, form_code) = match made {
+            Ok(made) => made,
+            Err(fault) => return broken(self.texts, self.arrival, &fault),
         };
         let name = |client: &'_ Option<String>| {
             let id = client.as_deref().unwrap_or_default();

@@ -21,6 +21,7 @@ mod trip;
 mod userinfo;
 mod wrong;
 
+use std::error::Error;
 use std::sync::Arc;
 
 use axum::Router;
@@ -31,7 +32,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
 use super::Issuer;
-use crate::api::Entered;
+use crate::api::{Arrival, Entered};
 use crate::control::Control;
 use pages::Failed;
 use texts::Texts;
@@ -62,6 +63,11 @@ pub fn router(control: Arc<Control>) -> Router {
 /// The issuer of a router that is served only where there is one.
 fn issuer(control: &Control) -> Result<&Issuer, StatusCode> {
     control.issuer().ok_or(StatusCode::NOT_FOUND)
+}
+
+/// Tells the operator of a fault of ours, under the id that whoever asked can quote.
+fn log(arrival: &Arrival, fault: &(dyn Error + 'static)) {
+    tracing::error!(audit_id = arrival.trace_id, why = auth_core::with_causes(fault), "the issuer cannot answer");
 }
 
 async fn style() -> impl IntoResponse {

@@ -50,8 +50,9 @@ pub(super) async fn depart(
         Ok(begun) => begun,
         Err(error) => return visit.refuse(provider, &error),
     };
-    let Ok(memo) = control.secrets().seal(&memo_of(&visit.found.id), begun.memo.expose().as_bytes()) else {
-        return visit.unavailable();
+    let memo = match control.secrets().seal(&memo_of(&visit.found.id), begun.memo.expose().as_bytes()) {
+        Ok(memo) => memo,
+        Err(fault) => return visit.broken(&fault),
     };
     let trip = Trip { provider, state: &begun.state, sealed_memo: &memo };
     match keep(&control, &visit.found.id, trip).await {

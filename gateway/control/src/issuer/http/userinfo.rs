@@ -10,12 +10,17 @@ use kube_wire::UserInfo;
 use serde_json::json;
 
 use super::wrong::{Wrong, issuer};
+use crate::api::Entered;
 use crate::control::Control;
 use crate::identity::SessionIdentity;
 use crate::issuer::exchange::GrantError;
 use crate::issuer::scope;
 
-pub(super) async fn show(State(control): State<Arc<Control>>, headers: HeaderMap) -> Result<Response, Response> {
+pub(super) async fn show(
+    State(control): State<Arc<Control>>,
+    entered: Entered,
+    headers: HeaderMap,
+) -> Result<Response, Response> {
     let issuer = issuer(&control).map_err(IntoResponse::into_response)?;
     let token = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let token = token.and_then(|value| value.split_once(' ')).filter(|(kind, _)| kind.eq_ignore_ascii_case("bearer"));
@@ -23,20 +28,14 @@ pub(super) async fn show(State(control): State<Arc<Control>>, headers: HeaderMap
     let (claims, standing) = match control.session_of(issuer, token).await {
         Ok(found) => found,
         Err(GrantError::Invalid(_)) => return Err(challenge()),
-        Err(error) => {
-            tracing::error!(why = %auth_core::with_causes(&error), "userinfo cannot be answered");
-            let wrong = Wrong::new("temporarily_unavailable", "try again later");
-            return Err(wrong.with(StatusCode::SERVICE_UNAVAILABLE).into_response());
-        }
+        Err(error) => return Err(Wrong::unavailable(entered.arrival(), &error).into_response()),
     };
     if issuer.cluster_of(&claims.aud).is_some() {
         // It is for that cluster, and whoever holds it is not told more than that cluster sees.
         return Err(challenge());
     }
-    let user = SessionIdentity::read(&standing.identity).map_err(|fault| {
-        tracing::error!(session = claims.sid, why = %auth_core::with_causes(&fault), "a stored identity cannot be read");
-        Wrong::new("server_error", "log in again").with(StatusCode::INTERNAL_SERVER_ERROR).into_response()
-    })?;
+    let user = SessionIdentity::read(&standing.identity);
+    let user = user.map_err(|fault| Wrong::broken(entered.arrival(), &fault).into_response())?;
     let UserInfo { username, groups, .. } = user.user;
     let mut body = json!({ "sub": claims.sub, "sid": claims.sid, "preferred_username": username });
     // For a client that asked for them when the person logged in.

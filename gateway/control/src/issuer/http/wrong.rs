@@ -1,13 +1,16 @@
 //! What the addresses for clients share: how they are asked, and how they say no.
 
+use std::error::Error;
+
 use axum::Json;
 use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
+use super::log;
 use super::params::Params;
-use crate::api::{Entered, Noted};
+use crate::api::{Arrival, Entered, Noted};
 use crate::control::Control;
 use crate::issuer::exchange::GrantError;
 use crate::issuer::{Client, Issuer};
@@ -24,6 +27,18 @@ pub(super) struct Wrong {
 impl Wrong {
     pub(super) fn new(error: &'static str, why: impl Into<String>) -> Self {
         Self { status: StatusCode::BAD_REQUEST, error, why: why.into(), noted: None }
+    }
+
+    /// A store that does not answer.
+    pub(super) fn unavailable(arrival: &Arrival, fault: &(dyn Error + 'static)) -> Self {
+        log(arrival, fault);
+        Self::new("temporarily_unavailable", "try again later").with(StatusCode::SERVICE_UNAVAILABLE)
+    }
+
+    /// A machine without randomness, or what we cannot read of our own.
+    pub(super) fn broken(arrival: &Arrival, fault: &(dyn Error + 'static)) -> Self {
+        log(arrival, fault);
+        Self::new("server_error", "try again later").with(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
     /// The same under another word.
