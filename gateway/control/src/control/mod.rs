@@ -319,10 +319,5 @@ impl Control {
 /// Ends the sessions of providers that are not configured.
 async fn end_strangers(store: &Store, registry: &Registry) -> Result<(), StoreFault> {
     let configured: Vec<_> = registry.ids().collect();
-    let mut write = store.write().await?;
-    let why = "its provider is not configured any more";
-    match sessions::end(&mut write, Which::OfNone(&configured), why).await? {
-        Some(changes) => write.commit(changes).await,
-        None => Ok(()),
-    }
+    sessions::end_now(store, Which::OfNone(&configured), "its provider is not configured any more").await
 }

@@ -209,11 +209,7 @@ impl Control {
                 .and_then(|(_, claims)| claims.sid.parse().ok()),
         };
         let Some(session) = session else { return Ok(()) };
-        let mut write = self.store().write().await?;
-        if let Some(changes) = sessions::end(&mut write, Which::One(&session), "its client ended it").await? {
-            write.commit(changes).await?;
-        }
-        Ok(())
+        Ok(sessions::end_now(self.store(), Which::One(&session), "its client ended it").await?)
     }
 
     /// The session that an access token names, if both hold.
@@ -236,10 +232,7 @@ impl Control {
     /// Ends a session whose secret somebody else has, too.
     async fn stolen<T>(&self, session: &SessionId, why: &'static str) -> Result<T, GrantError> {
         tracing::warn!(%session, why, "a session ends");
-        let mut write = self.store().write().await?;
-        if let Some(changes) = sessions::end(&mut write, Which::One(session), why).await? {
-            write.commit(changes).await?;
-        }
+        sessions::end_now(self.store(), Which::One(session), why).await?;
         Err(GrantError::Invalid(why))
     }
 

@@ -65,12 +65,7 @@ impl Control {
     /// Ends them everywhere: their tokens, and what runs on them.
     pub(crate) async fn log_out(&self, endings: &[Ending]) -> Result<(), StoreFault> {
         for ending in endings {
-            let mut write = self.store().write().await?;
-            if let Some(changes) =
-                sessions::end(&mut write, Which::One(&ending.session), "its person logged out").await?
-            {
-                write.commit(changes).await?;
-            }
+            sessions::end_now(self.store(), Which::One(&ending.session), "its person logged out").await?;
         }
         Ok(())
     }

@@ -10,27 +10,23 @@ use crate::login::log_withheld;
 use crate::sessions::{self, SessionId, Which};
 use crate::store::{Change, Changes, Store, StoreFault};
 
+/// Why a session ends that only its person can renew.
+pub(super) const NEEDS_LOGIN: &str = "the user has to log in again";
+
 /// Ends all sessions of the principal.
 pub(super) async fn end(control: &Control, principal: &PrincipalId, outcome: Outcome) -> Result<Outcome, StoreFault> {
     let why = match &outcome {
         Outcome::Gone => "the provider does not know the user any more",
         Outcome::Disabled => "the user is disabled at the provider",
-        Outcome::NeedsLogin => "the user has to log in again",
+        Outcome::NeedsLogin => NEEDS_LOGIN,
         Outcome::Refused { why } => why,
         Outcome::Current { .. } | Outcome::Incomplete { .. } | Outcome::Unavailable { .. } | Outcome::NotConfigured => {
             return Ok(outcome);
         }
     };
-    written(control, principal, end_all(control.store(), principal, why).await).await?;
+    let ended = sessions::end_now(control.store(), Which::OfPrincipal(principal), why).await;
+    written(control, principal, ended).await?;
     Ok(outcome)
-}
-
-async fn end_all(store: &Store, principal: &PrincipalId, why: &str) -> Result<(), StoreFault> {
-    let mut write = store.write().await?;
-    match sessions::end(&mut write, Which::OfPrincipal(principal), why).await? {
-        Some(changes) => write.commit(changes).await,
-        None => Ok(()),
-    }
 }
 
 /// What the provider said holds, whether or not the store could take it in.

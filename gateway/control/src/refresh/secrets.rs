@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use auth_core::{AuthError, Context, PrincipalId, ProviderSecret, Refetch, SecretUpdate};
 
-use super::apply;
+use super::apply::{self, NEEDS_LOGIN};
 use crate::control::Control;
 use crate::keys::KeyFault;
 use crate::registry::ProviderEntry;
@@ -49,7 +49,7 @@ impl Control {
             let mut answer = self.refetch_with(entry, ctx, principal, secret).await;
             match &mut answer {
                 Ok(Refetch::NeedsLogin) => {
-                    let ended = self.end_for_login(&session).await;
+                    let ended = sessions::end_now(self.store(), Which::One(&session), NEEDS_LOGIN).await;
                     apply::or_distrust(self, principal, ended).await?;
                 }
                 Ok(Refetch::Current(current)) => {
@@ -78,14 +78,6 @@ impl Control {
     ) -> Result<Refetch, AuthError> {
         let asked = entry.provider.refetch_group_principals(ctx, principal, secret);
         self.meters().ask(entry.provider.name(), "refetch", asked).await
-    }
-
-    async fn end_for_login(&self, session: &SessionId) -> Result<(), StoreFault> {
-        let mut write = self.store().write().await?;
-        match sessions::end(&mut write, Which::One(session), "the user has to log in again").await? {
-            Some(changes) => write.commit(changes).await,
-            None => Ok(()),
-        }
     }
 
     async fn keep_next(&self, session: &SessionId, next: &ProviderSecret) -> Result<(), StoreFault> {

@@ -24,7 +24,7 @@ use jiff::Timestamp;
 use sqlx::{FromRow, SqliteConnection};
 
 use crate::identity::SessionIdentity;
-use crate::store::{Change, Changes, StoreFault, Write, millis};
+use crate::store::{Change, Changes, Store, StoreFault, Write, millis, moment};
 use crate::users::UserId;
 
 /// A login to be kept.
@@ -235,6 +235,15 @@ pub(crate) async fn end(write: &mut Write, which: Which<'_>, why: &str) -> Resul
     let at = millis(write.at());
     let ended: Vec<String> = sqlx::query_scalar(sql).bind(at).bind(why).bind(key).fetch_all(write.connection()).await?;
     changes(&ended, Change::SessionEnded)
+}
+
+/// The same in a write of its own.
+pub(crate) async fn end_now(store: &Store, which: Which<'_>, why: &str) -> Result<(), StoreFault> {
+    let mut write = store.write().await?;
+    match end(&mut write, which, why).await? {
+        Some(changes) => write.commit(changes).await,
+        None => Ok(()),
+    }
 }
 
 /// Ends those whose time is over; `None` when there is none.
