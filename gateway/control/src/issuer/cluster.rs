@@ -21,7 +21,8 @@ use crate::store::Store;
 const LIFE: Duration = Duration::from_mins(10);
 /// What names and extra may take. With the signature and base64 it stays within what servers read of one header.
 const MOST: usize = 8 * 1024;
-pub(super) const SCHEME: &str = "/k8s/clusters/";
+/// Where clusters are, below the address of the gateway.
+pub(super) const CLUSTERS_PATH: &str = "/k8s/clusters/";
 
 /// Whom a token is about.
 #[derive(Debug, Clone, Copy)]
@@ -92,7 +93,7 @@ impl IssuerConfig {
     /// The audience of tokens for one cluster: its address at the gateway.
     #[must_use]
     pub fn audience_of(&self, cluster: &str) -> String {
-        format!("{}{SCHEME}{cluster}", self.resource)
+        format!("{}{CLUSTERS_PATH}{cluster}", self.resource)
     }
 }
 

@@ -50,6 +50,7 @@ pub(crate) struct Made {
 }
 
 impl Pair {
+    /// Makes a new one.
     ///
     /// # Errors
     /// When the system gives no randomness.

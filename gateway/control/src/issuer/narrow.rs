@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::cluster::SCHEME;
+use super::cluster::CLUSTERS_PATH;
 use super::exchange::GrantError;
 use super::jwt::{self, Claims, Kind};
 use super::{Client, Issuer, TOKEN_LIFE};
@@ -32,7 +32,10 @@ pub(crate) struct Narrowed {
 impl Issuer {
     /// The cluster that an audience stands for.
     pub(crate) fn cluster_of<'a>(&self, audience: &'a str) -> Option<&'a str> {
-        audience.strip_prefix(self.resource())?.strip_prefix(SCHEME).filter(|id| !id.is_empty() && !id.contains('/'))
+        audience
+            .strip_prefix(self.resource())?
+            .strip_prefix(CLUSTERS_PATH)
+            .filter(|id| !id.is_empty() && !id.contains('/'))
     }
 }
 
