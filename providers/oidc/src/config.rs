@@ -137,6 +137,11 @@ impl Settings {
         !self.client_id.is_empty()
     }
 
+    /// Whether the issuer is asked for anything. Where tokens alone are taken, by keys of the configuration, it is not.
+    pub(crate) fn asks(&self) -> bool {
+        self.logs_people_in() || self.keys.is_none()
+    }
+
     /// Every fault at once.
     pub(crate) fn check(file: File) -> Result<Self, Vec<Fault>> {
         let mut faults = faults(&file);

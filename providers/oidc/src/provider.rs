@@ -38,8 +38,12 @@ impl AuthProvider for OidcProvider {
         }
     }
 
-    /// An issuer tells of a person when they are there, and has no list.
-    async fn search_principals(&self, _: &Context, _: Search) -> Result<PrincipalPage, AuthError> {
+    /// An issuer tells of a person when they are there, and has no list. Whether it answers at all is another question:
+    /// an outage finds nobody by an error.
+    async fn search_principals(&self, ctx: &Context, _: Search) -> Result<PrincipalPage, AuthError> {
+        if self.issuer.settings.asks() {
+            self.issuer.metadata(ctx).await?;
+        }
         Ok(PrincipalPage::new(Vec::new()).with_coverage(Coverage::SeenAtLogin))
     }
 

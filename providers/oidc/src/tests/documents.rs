@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
+use auth_core::testing::block_on;
+use auth_core::{AuthError, AuthProvider, Coverage, ProviderKind, Search};
 use serde_json::{Value, json};
 
 use super::bed::*;
+use crate::OidcKind;
 
 const DISCOVERY: &str = "/.well-known/openid-configuration";
 
@@ -115,4 +118,23 @@ fn wait_for(is_so: impl Fn() -> bool) {
         assert!(start.elapsed() < Duration::from_secs(30), "it did not happen");
         std::thread::yield_now();
     }
+}
+
+#[test]
+fn an_issuer_that_is_down_finds_nobody_by_an_error() {
+    let bed = bed();
+    let search =
+        |provider: &dyn AuthProvider| block_on(provider.search_principals(&bed.ctx(), Search::new("alice", 1)));
+    bed.world().down = true;
+    let down = search(bed.provider.as_ref());
+    assert!(matches!(down, Err(AuthError::Unavailable { .. })), "{down:?}");
+    // Where tokens alone are taken, by keys that are written down, nobody asks it for anything.
+    let keys = bed.world().keys.to_string();
+    let config = json!({"issuer": ISSUER, "bearer": {"audiences": ["gatewarden"]}, "jwks": keys});
+    let unasked = OidcKind.build("ci".parse().unwrap(), config, &bed.ports).unwrap();
+    assert!(search(unasked.as_ref()).unwrap().principals.is_empty());
+    bed.world().down = false;
+    bed.clock.advance(Duration::from_mins(1));
+    let page = search(bed.provider.as_ref()).unwrap();
+    assert_eq!((page.principals.len(), page.coverage), (0, Coverage::SeenAtLogin));
 }
