@@ -114,3 +114,27 @@ fn local_users_have_every_setting_on_the_page() {
         assert!(text.contains(&format!("| `argon2.{key}` |")), "{key}");
     }
 }
+
+/// The keys of an object in a schema, with those of objects inside it.
+fn settings(schema: &serde_json::Value, object: &serde_json::Value, before: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for (key, setting) in object["properties"].as_object().unwrap() {
+        let kinds = setting["anyOf"].as_array().into_iter().flatten();
+        let mut named = kinds.chain([setting]).filter_map(|kind| kind["$ref"].as_str());
+        let inside = named.find_map(|name| schema.pointer(name.trim_start_matches('#')));
+        match inside.filter(|inside| inside["properties"].is_object()) {
+            Some(inside) => found.extend(settings(schema, inside, &format!("{before}{key}."))),
+            None => assert!(found.insert(format!("{before}{key}"))),
+        }
+    }
+    found
+}
+
+#[test]
+fn the_page_of_oidc_lists_every_setting_and_no_other() {
+    let page = include_str!("../../../../providers/oidc/README.md");
+    let schema = crate::providers::kind("oidc").unwrap().schema();
+    let known = settings(&schema, &schema, "");
+    assert!(known.contains("claims.groups") && known.contains("bearer.audiences"), "{known:?}");
+    assert_eq!(documented(page), known);
+}
