@@ -33,7 +33,8 @@ use limiter::Limiter;
 pub struct ContainLimits {
     /// How long a call may take at most; a context may ask for less.
     pub deadline: Duration,
-    /// How many calls may be under way. A call that was given up counts until it has really ended.
+    /// How many calls may be under way; as many again about people who are in. A call that was given up counts until
+    /// it has really ended.
     pub calls: usize,
     /// How much an answer may hold.
     pub output: OutputLimits,
@@ -62,6 +63,8 @@ pub struct Contained {
     bears: Option<String>,
     gauge: Arc<Gauge>,
     calls: Calls,
+    /// About people whom it has let in: however many knock, these are asked about.
+    known: Calls,
     limiter: Limiter,
 }
 
@@ -88,6 +91,7 @@ impl Contained {
             bears,
             gauge: Arc::new(Gauge::new(instance, limits.output)),
             calls: Calls::new(ports, limits.deadline, limits.calls),
+            known: Calls::new(ports, limits.deadline, limits.calls),
             limiter: Limiter::new(Arc::clone(&ports.clock), limits.attempts),
         })
     }
@@ -128,7 +132,8 @@ impl Contained {
     /// Logs somebody in.
     ///
     /// The attempt is charged to the account and to the source before the provider is asked, so that attempts in
-    /// parallel do not all get through, and given back when it turns out not to be a wrong guess.
+    /// parallel do not all get through, and given back when it turns out not to be a wrong guess. An answer was charged
+    /// to its source when its trip began, and is once more when it was made up.
     ///
     /// # Errors
     /// As the provider; [`AuthError::Throttled`] after too many failures; [`AuthError::BadCredentials`] for an input
@@ -152,8 +157,9 @@ impl Contained {
             gauge.login(provider.authenticate_user(&ctx, input).await?)
         };
         let result = self.calls.run(ctx, &self.provider, ask).await;
-        if let Some(attempt) = attempt {
-            attempt.settle(&result);
+        match attempt {
+            Some(attempt) => attempt.settle(&result),
+            None => self.limiter.end_trip(ctx.client, &result),
         }
         let mut login = result?;
         // Somebody who logged in tomorrow would pass every "logged in recently" check until then.
@@ -167,10 +173,11 @@ impl Contained {
     /// over once.
     ///
     /// # Errors
-    /// As the provider; [`AuthError::UnsupportedInput`] when it sends nobody anywhere; [`AuthError::Protocol`] when the
-    /// address is none that a browser may be sent to.
+    /// As the provider; [`AuthError::UnsupportedInput`] when it sends nobody anywhere; [`AuthError::Throttled`] after too
+    /// many trips that led to no login; [`AuthError::Protocol`] when the address is none that a browser may be sent to.
     pub async fn begin(&self, ctx: &Context, callback: &str) -> Result<Begun, AuthError> {
         self.offers(LoginForm::Redirect)?;
+        self.limiter.begin_trip(ctx.client)?;
         let (gauge, callback) = (Arc::clone(&self.gauge), callback.to_owned());
         let ask = move |provider: Arc<dyn AuthProvider>, ctx: Context| async move {
             let redirect = provider.redirect().ok_or(AuthError::UnsupportedInput)?;
@@ -254,7 +261,7 @@ impl Contained {
         let ask = move |provider: Arc<dyn AuthProvider>, ctx: Context| async move {
             gauge.refetch(provider.refetch_group_principals(&ctx, &id, secret.as_ref()).await?, &id)
         };
-        self.calls.run(ctx, &self.provider, ask).await
+        self.known.run(ctx, &self.provider, ask).await
     }
 
     /// Decides who may enter: the policy, and then the provider's own narrowing. Never wider than the policy.
@@ -275,7 +282,7 @@ impl Contained {
         let ask = move |provider: Arc<dyn AuthProvider>, ctx: Context| async move {
             Ok(gauge.access(provider.can_access_with_group_providers(&ctx, &user, &groups).await?))
         };
-        let Access::Denied(reason) = self.calls.run(ctx, &self.provider, ask).await? else {
+        let Access::Denied(reason) = self.known.run(ctx, &self.provider, ask).await? else {
             return Ok(policy);
         };
         let mut steps = policy.steps;

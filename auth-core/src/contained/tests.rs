@@ -285,6 +285,29 @@ fn a_provider_that_blocks_its_thread_holds_nobody_and_counts_until_it_ends() {
 }
 
 #[test]
+fn logins_that_hang_leave_room_for_questions_about_people_who_are_in() {
+    let mut provider = Scripted::logs_in(|_| Box::pin(std::future::pending()));
+    provider.refetch = Mutex::new(Some(Refetch::UserGone));
+    let house = house(provider, ContainLimits { calls: 1, ..ContainLimits::default() });
+    let ctx = house.ctx();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let input = LoginInput::Password { login: "alice".into(), password: Password::new("pw") };
+            unavailable(block_on(house.contained.authenticate_user(&ctx, input)));
+        });
+        house.clock.wait_for_sleepers(1);
+        let (user, yes) = (id("corp_user://1"), PolicyDecision { allowed: true, steps: Vec::new() });
+        let login = house.login();
+        let refetch = block_on(house.contained.refetch_group_principals(&house.ctx(), &user, None));
+        let access = block_on(house.contained.can_access_with_group_providers(&house.ctx(), yes, &user, &[]));
+        ctx.cancel.cancel();
+        assert!(unavailable(login).contains("too many calls"));
+        assert!(matches!(refetch, Ok(Refetch::UserGone)), "{refetch:?}");
+        assert!(access.is_ok_and(|access| access.allowed));
+    });
+}
+
+#[test]
 fn a_caller_who_leaves_ends_the_call() {
     let house = contain(Scripted::logs_in(|_| Box::pin(std::future::pending())));
     let ctx = house.ctx();
@@ -732,6 +755,22 @@ fn a_trip_that_does_not_begin_is_given_up_at_the_deadline_and_a_panic_is_an_erro
     });
     let (_, ports, contained) = sends(|| panic!("on the way"));
     assert!(protocol(block_on(contained.begin(&crate::testing::context(&ports), "https://x/"))).contains("on the way"));
+}
+
+#[test]
+fn a_source_begins_so_many_trips_and_another_for_each_login() {
+    let (_, ports, contained) = sends(|| {
+        Box::pin(async { Ok(crate::Begun::new("https://id.example.org/", STATE, ProviderSecret::new("memo"))) })
+    });
+    let ctx = crate::testing::context(&ports).with_client(Some([192, 0, 2, 1].into()));
+    let begin = || block_on(contained.begin(&ctx, "https://x/"));
+    for _ in 0..AttemptLimits::default().source_burst {
+        begin().unwrap();
+    }
+    assert!(matches!(begin(), Err(AuthError::Throttled { .. })));
+    block_on(contained.authenticate_user(&ctx, answer(Vec::new()))).unwrap();
+    begin().unwrap();
+    assert!(matches!(begin(), Err(AuthError::Throttled { .. })));
 }
 
 fn answer(parameters: Vec<(String, String)>) -> LoginInput {

@@ -4,6 +4,9 @@
 //! An attempt is charged *before* it runs and given back when it was no wrong guess. A network from which an account
 //! has logged in has a bucket of its own for it: whoever guesses at somebody's account from elsewhere does not keep
 //! them out.
+//!
+//! Sending a browser to an identity system, and taking its answer, costs a request there each. Such trips have a bucket
+//! of their own for each source, under the same limits.
 
 mod spelling;
 
@@ -82,11 +85,7 @@ impl Limiter {
         let exact = login.trim().to_lowercase();
         let home = client.map(|address| self.keys.hash_one((2_u8, &exact, network(address))));
         let anywhere = self.keys.hash_one((0_u8, skeleton(login)));
-        let source = client.map(|address| Charge {
-            key: self.keys.hash_one((1_u8, network(address))),
-            interval: self.limits.source_interval,
-            burst: self.limits.source_burst,
-        });
+        let source = client.map(|address| self.source(1, address));
         let mut buckets = lock(&self.buckets);
         let account = Charge {
             key: home.filter(|home| buckets.homes.contains(home)).unwrap_or(anywhere),
@@ -101,6 +100,40 @@ impl Limiter {
             buckets.fill(charge, now, self.limits.remembered);
         }
         Ok(Attempt { buckets: Arc::clone(&self.buckets), account, source, home, most: self.limits.remembered })
+    }
+
+    fn source(&self, kind: u8, address: IpAddr) -> Charge {
+        Charge {
+            key: self.keys.hash_one((kind, network(address))),
+            interval: self.limits.source_interval,
+            burst: self.limits.source_burst,
+        }
+    }
+
+    /// Charges a trip that begins to its source, or says how long to wait.
+    pub(super) fn begin_trip(&self, client: Option<IpAddr>) -> Result<(), AuthError> {
+        let Some(trips) = client.map(|address| self.source(3, address)) else { return Ok(()) };
+        let now = self.clock.monotonic();
+        let mut buckets = lock(&self.buckets);
+        if let Some(retry_after) = buckets.wait(trips, now) {
+            return Err(AuthError::Throttled { retry_after });
+        }
+        buckets.fill(trips, now, self.limits.remembered);
+        Ok(())
+    }
+
+    /// Gives back a trip that ended in a login, and charges one whose answer was made up or used before once more. An
+    /// answer is never refused here: there is one for each trip that was charged.
+    pub(super) fn end_trip<T>(&self, client: Option<IpAddr>, result: &Result<T, AuthError>) {
+        let Some(trips) = client.map(|address| self.source(3, address)) else { return };
+        let mut buckets = lock(&self.buckets);
+        match result {
+            Ok(_) => buckets.give_back(trips),
+            Err(AuthError::Replay | AuthError::Protocol(_) | AuthError::BadCredentials) => {
+                buckets.fill(trips, self.clock.monotonic(), self.limits.remembered);
+            }
+            Err(_) => {}
+        }
     }
 
     /// How many buckets and how many homes are in memory.

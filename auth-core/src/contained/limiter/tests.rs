@@ -198,6 +198,29 @@ fn guessing_from_elsewhere_does_not_keep_somebody_out_of_their_account() {
 }
 
 #[test]
+fn a_trip_is_charged_to_its_source_given_back_by_a_login_and_doubled_by_an_answer_that_was_made_up() {
+    let began = |limiter: &Limiter, from| limiter.begin_trip(from).is_ok();
+    let here = source("2001:db8:1:2::1");
+    let (clock, limiter) = limiter(|_| ());
+    for n in 0..5 {
+        assert!(began(&limiter, source(&format!("2001:db8:1:2::{n}"))));
+    }
+    let Err(AuthError::Throttled { retry_after }) = limiter.begin_trip(here) else { panic!("six trips") };
+    assert!(began(&limiter, source("2001:db8:1:3::1")) && began(&limiter, None));
+    assert_eq!(guess(&limiter, "alice", here, &WRONG), Ok(()), "passwords are counted apart");
+    limiter.end_trip(here, &RIGHT);
+    assert!(began(&limiter, here) && !began(&limiter, here));
+    clock.advance(retry_after * 5);
+    for made_up in [AuthError::Replay, AuthError::Protocol(String::new())] {
+        assert!(began(&limiter, here));
+        limiter.end_trip(here, &Err::<(), _>(made_up));
+    }
+    assert!(began(&limiter, here));
+    limiter.end_trip(here, &Err::<(), _>(AuthError::unavailable("down")));
+    assert!(!began(&limiter, here));
+}
+
+#[test]
 fn homes_are_bounded_too() {
     let (_, limiter) = limiter(|limits| limits.remembered = 10);
     for n in 0..100 {
