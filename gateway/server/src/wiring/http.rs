@@ -141,25 +141,47 @@ const SHUT: &str = "an address that providers may not ask: link-local, of a clou
 fn is_shut(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => {
-            // Azure's and Alibaba's metadata are not link-local.
-            let clouds = [Ipv4Addr::new(168, 63, 129, 16), Ipv4Addr::new(100, 100, 100, 200)];
+            // Azure's, Alibaba's and Oracle's metadata are not link-local.
+            let clouds = [[168, 63, 129, 16], [100, 100, 100, 200], [192, 0, 0, 192]].map(Ipv4Addr::from);
             let nobody = v4.is_broadcast() || v4.is_multicast() || v4.octets().starts_with(&[0]);
             v4.is_link_local() || nobody || clouds.contains(&v4)
         }
         IpAddr::V6(v6) => {
-            let inner = inner(v6).map(IpAddr::V4);
-            let amazon = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
-            let nobody = v6.is_unspecified() || v6.is_multicast();
-            v6.is_unicast_link_local() || nobody || v6 == amazon || inner.is_some_and(is_shut)
+            // Amazon's metadata and its credentials of pods, and Google's metadata.
+            let clouds = [
+                [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254],
+                [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23],
+                [0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254],
+            ];
+            let nobody = v6.is_unspecified() || v6.is_multicast() || is_translated_here(v6);
+            v6.is_unicast_link_local()
+                || nobody
+                || clouds.contains(&v6.segments())
+                || inner(v6).any(|v4| is_shut(v4.into()))
         }
     }
 }
 
-/// The IPv4 address that a v6 one leads to: mapped (RFC 4291 §2.5.5.2), or behind a translator (RFC 6052 §2.1).
-fn inner(address: Ipv6Addr) -> Option<Ipv4Addr> {
-    let [head @ .., a, b, c, d] = address.octets();
-    let translated = head == [0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0];
-    address.to_ipv4_mapped().or_else(|| translated.then(|| Ipv4Addr::new(a, b, c, d)))
+/// Translators of a site's own (RFC 8215) may put the IPv4 address in any of several places, so all of these are shut.
+const fn is_translated_here(address: Ipv6Addr) -> bool {
+    matches!(address.segments(), [0x64, 0xff9b, 1, ..])
+}
+
+/// The IPv4 addresses that a v6 one may lead to: mapped or, as once was, compatible (RFC 4291 §2.5.5), behind a translator
+/// (RFC 6052 §2.1), or through a tunnel of 6to4 (RFC 3056 §2) or Teredo, which names its server and, inverted, the peer
+/// (RFC 4380 §4).
+fn inner(address: Ipv6Addr) -> impl Iterator<Item = Ipv4Addr> {
+    let v4 = |high: u16, low: u16| Ipv4Addr::from((u32::from(high) << 16) | u32::from(low));
+    let found = match address.segments() {
+        // Its own loopback is no IPv4 address.
+        [0, 0, 0, 0, 0, 0, 0, 1] => [None, None],
+        [0, 0, 0, 0, 0, 0 | 0xffff, a, b] | [0x64, 0xff9b, 0, 0, 0, 0, a, b] | [0x2002, a, b, ..] => {
+            [Some(v4(a, b)), None]
+        }
+        [0x2001, 0, a, b, _, _, c, d] => [Some(v4(a, b)), Some(v4(!c, !d))],
+        _ => [None, None],
+    };
+    found.into_iter().flatten()
 }
 
 /// Looks names up, and leaves out what is shut.
@@ -241,9 +263,19 @@ mod tests {
             "169.254.169.254",
             "[fe80::1]",
             "[fd00:ec2::254]",
+            "[fd00:ec2::23]",
+            "[fd20:ce::254]",
             "[::ffff:169.254.169.254]",
+            "[::169.254.169.254]",
             "[64:ff9b::a9fe:a9fe]",
+            "[64:ff9b:1::a9fe:a9fe]",
+            "[64:ff9b:1:a9fe:a9:fe00::]",
+            "[64:ff9b:1:1234::a00:1]",
+            "[2002:a9fe:a9fe::1]",
+            "[2001:0:a9fe:a9fe::1]",
+            "[2001:0:102:304::5601:5601]",
             "100.100.100.200",
+            "192.0.0.192",
             "0.0.0.0",
         ] {
             let refused = ask(&format!("https://{host}/latest/meta-data"), plain()).await;
@@ -251,7 +283,9 @@ mod tests {
         }
         let spelt_otherwise = ask("https://2852039166/", plain()).await;
         assert!(matches!(spelt_otherwise, Err(HttpError::Refused(_))), "a number is an address too");
-        assert!(!is_shut("10.0.0.1".parse().unwrap()) && !is_shut("127.0.0.1".parse().unwrap()));
+        for open in ["10.0.0.1", "127.0.0.1", "::1", "fd00:ec2::1", "64:ff9b::a00:1", "2002:a00:1::1", "2001:db8::1"] {
+            assert!(!is_shut(open.parse().unwrap()), "{open}");
+        }
     }
 
     #[test]
