@@ -73,15 +73,29 @@ async fn no_secret_is_on_record() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("audit.log");
     let world = world_with(&config(&path, WhenFull::Refuse));
-    answered(
-        &world,
-        request("/k8s/clusters/west/api?x=1&access_token=hunter2&Token=hunter2&id_token_hint=hunter2&y=2"),
-    )
-    .await;
+    let names = [
+        "access_token",
+        "Token",
+        "id_token",
+        "id_token_hint",
+        "refresh_token",
+        "CODE",
+        "user_code",
+        "device_code",
+        "code_verifier",
+        "ticket",
+        "password",
+        "client_secret",
+    ];
+    for name in names {
+        answered(&world, request(&format!("/k8s/clusters/west/api?x=1&{name}=hunter2&y=2"))).await;
+    }
     answered(&world, request("/api/v1/me").header("cookie", "hunter2")).await;
     let events = events(&world, &path).await;
-    assert_eq!(events[0].request_uri, "/api?x=1&access_token=hidden&Token=hidden&id_token_hint=hidden&y=2");
-    let text = fs::read_to_string(&path).unwrap();
+    let targets = events.iter().map(|event| event.request_uri.as_ref());
+    let hidden = names.iter().map(|name| format!("/api?x=1&{name}=hidden&y=2"));
+    assert!(targets.eq(hidden.chain(["/api/v1/me".to_owned()])), "{events:?}");
+    let text = fs::read_to_string(&path).unwrap().replace("client_secret=hidden", "");
     assert!(!text.contains("hunter2") && !text.contains("secret"), "{text}");
 }
 
