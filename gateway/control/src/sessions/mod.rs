@@ -89,7 +89,7 @@ pub(crate) async fn secrets(
 
 /// Puts the next secret in place of one that is spent.
 pub(crate) async fn keep_secret(write: &mut Write, id: &SessionId, sealed: &[u8]) -> Result<(), StoreFault> {
-    sqlx::query("UPDATE sessions SET secret = ? WHERE id = ?")
+    sqlx::query("UPDATE sessions SET secret = ? WHERE id = ? AND ended_at IS NULL")
         .bind(sealed)
         .bind(id.as_str())
         .execute(write.connection())
@@ -206,28 +206,28 @@ pub(crate) enum Which<'a> {
     InGroup(&'a PrincipalId),
 }
 
-/// Ends sessions for good; `None` when there was none to end.
+/// Ends sessions for good, and forgets what their provider left with them; `None` when there was none to end.
 pub(crate) async fn end(write: &mut Write, which: Which<'_>, why: &str) -> Result<Option<Changes>, StoreFault> {
     let (sql, key) = match which {
         Which::One(id) => (
-            "UPDATE sessions SET ended_at = ?1, ended_why = ?2 WHERE id = ?3 AND ended_at IS NULL RETURNING id",
+            "UPDATE sessions SET ended_at = ?1, ended_why = ?2, secret = NULL WHERE id = ?3 AND ended_at IS NULL RETURNING id",
             id.to_string(),
         ),
         Which::OfUser(id) => (
-            "UPDATE sessions SET ended_at = ?1, ended_why = ?2 WHERE user_id = ?3 AND ended_at IS NULL RETURNING id",
+            "UPDATE sessions SET ended_at = ?1, ended_why = ?2, secret = NULL WHERE user_id = ?3 AND ended_at IS NULL RETURNING id",
             id.to_string(),
         ),
         Which::OfPrincipal(id) => (
-            "UPDATE sessions SET ended_at = ?1, ended_why = ?2 WHERE principal = ?3 AND ended_at IS NULL RETURNING id",
+            "UPDATE sessions SET ended_at = ?1, ended_why = ?2, secret = NULL WHERE principal = ?3 AND ended_at IS NULL RETURNING id",
             id.to_string(),
         ),
         Which::OfNone(providers) => (
-            "UPDATE sessions SET ended_at = ?1, ended_why = ?2 WHERE ended_at IS NULL \
+            "UPDATE sessions SET ended_at = ?1, ended_why = ?2, secret = NULL WHERE ended_at IS NULL \
              AND provider NOT IN (SELECT value FROM json_each(?3)) RETURNING id",
             json("providers", &providers.iter().map(|id| id.as_str()).collect::<Vec<_>>())?,
         ),
         Which::InGroup(id) => (
-            "UPDATE sessions SET ended_at = ?1, ended_why = ?2 WHERE ended_at IS NULL AND EXISTS \
+            "UPDATE sessions SET ended_at = ?1, ended_why = ?2, secret = NULL WHERE ended_at IS NULL AND EXISTS \
              (SELECT 1 FROM json_each(sessions.groups) WHERE json_extract(value, '$.id') = ?3) RETURNING id",
             id.to_string(),
         ),
@@ -250,7 +250,7 @@ pub(crate) async fn end_now(store: &Store, which: Which<'_>, why: &str) -> Resul
 pub(crate) async fn expire(write: &mut Write) -> Result<Option<Changes>, StoreFault> {
     let at = millis(write.at());
     let ended: Vec<String> = sqlx::query_scalar(
-        "UPDATE sessions SET ended_at = expires_at, ended_why = 'its time was over' \
+        "UPDATE sessions SET ended_at = expires_at, ended_why = 'its time was over', secret = NULL \
          WHERE ended_at IS NULL AND expires_at <= ? RETURNING id",
     )
     .bind(at)
@@ -283,7 +283,8 @@ pub(crate) async fn end_oldest(write: &mut Write, user: &UserId, keep: u32) -> R
     let at = millis(write.at());
     // An id begins with the time at which it was made.
     let ended: Vec<String> = sqlx::query_scalar(
-        "UPDATE sessions SET ended_at = ?1, ended_why = 'the user has too many sessions' WHERE id IN \
+        "UPDATE sessions SET ended_at = ?1, ended_why = 'the user has too many sessions', secret = NULL \
+         WHERE id IN \
          (SELECT id FROM sessions WHERE user_id = ?2 AND ended_at IS NULL AND expires_at > ?1 \
           AND bearer_sha256 IS NULL ORDER BY id DESC LIMIT -1 OFFSET ?3) RETURNING id",
     )
@@ -307,3 +308,6 @@ fn changes(ids: &[String], change: fn(SessionId) -> Change) -> Result<Option<Cha
 fn json<T: serde::Serialize + ?Sized>(what: &'static str, value: &T) -> Result<String, StoreFault> {
     serde_json::to_string(value).map_err(|error| StoreFault::unreadable(what, error))
 }
+
+#[cfg(test)]
+mod tests;
