@@ -13,8 +13,13 @@ use crate::store::{Change, Changes, Store, StoreFault};
 /// Why a session ends that only its person can renew.
 pub(super) const NEEDS_LOGIN: &str = "the user has to log in again";
 
-/// Ends all sessions of the principal.
-pub(super) async fn end(control: &Control, principal: &PrincipalId, outcome: Outcome) -> Result<Outcome, StoreFault> {
+/// Ends the sessions of the principal. Where they only have to log in again, one that did so after the provider was
+/// asked stays, and so do tokens of outside issuers, which nobody asks about again.
+pub(super) async fn end(
+    control: &Control,
+    (principal, asked_at): (&PrincipalId, Timestamp),
+    outcome: Outcome,
+) -> Result<Outcome, StoreFault> {
     let why = match &outcome {
         Outcome::Gone => "the provider does not know the user any more",
         Outcome::Disabled => "the user is disabled at the provider",
@@ -24,7 +29,11 @@ pub(super) async fn end(control: &Control, principal: &PrincipalId, outcome: Out
             return Ok(outcome);
         }
     };
-    let ended = sessions::end_now(control.store(), Which::OfPrincipal(principal), why).await;
+    let which = match &outcome {
+        Outcome::NeedsLogin => Which::LastReadBy(principal, asked_at),
+        _ => Which::OfPrincipal(principal),
+    };
+    let ended = sessions::end_now(control.store(), which, why).await;
     written(control, principal, ended).await?;
     Ok(outcome)
 }
@@ -76,7 +85,7 @@ pub(super) async fn renew(
         Ok(()) => Ok(Outcome::Current { groups: person.groups.len() }),
         Err(NameTaken { name, owner }) => {
             let why = format!("the user name {name:?} belongs to {owner}");
-            end(control, &person.user.id, Outcome::Refused { why }).await
+            end(control, (&person.user.id, asked_at), Outcome::Refused { why }).await
         }
     }
 }

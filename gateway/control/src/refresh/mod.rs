@@ -149,11 +149,12 @@ impl Control {
         let store = self.store();
         let started = store.now();
         let ctx = self.context(format!("refresh-{}", uuid::Uuid::now_v7()));
+        let asked = (principal, started);
         let current = match self.refetch(entry, &ctx, principal).await? {
             Err(error) => return Ok(Outcome::unavailable(&error)),
-            Ok(Refetch::UserGone) => return apply::end(self, principal, Outcome::Gone).await,
-            Ok(Refetch::UserDisabled) => return apply::end(self, principal, Outcome::Disabled).await,
-            Ok(Refetch::NeedsLogin) => return apply::end(self, principal, Outcome::NeedsLogin).await,
+            Ok(Refetch::UserGone) => return apply::end(self, asked, Outcome::Gone).await,
+            Ok(Refetch::UserDisabled) => return apply::end(self, asked, Outcome::Disabled).await,
+            Ok(Refetch::NeedsLogin) => return apply::end(self, asked, Outcome::NeedsLogin).await,
             Ok(Refetch::Current(current)) => *current,
         };
         if let Completeness::Incomplete(why) = &current.completeness {
@@ -164,7 +165,7 @@ impl Control {
             Ok(identity) => apply::renew(self, identity, &person, started).await,
             Err(Refused::Store(fault)) => Err(fault),
             Err(Refused::Provider(error)) if !says_no(&error) => Ok(Outcome::unavailable(&error)),
-            Err(refused) => apply::end(self, principal, Outcome::Refused { why: refused.to_string() }).await,
+            Err(refused) => apply::end(self, asked, Outcome::Refused { why: refused.to_string() }).await,
         }
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use auth_core::{AccessMode, AccessPolicy};
 
 use super::*;
+use crate::testing::bears::{claims, token};
 use crate::testing::{Mood, Person as Scripted, Site};
 use crate::{ChangeEvent, LoginDone, RefreshAnswer};
 
@@ -121,11 +122,14 @@ async fn what_a_login_would_refuse_ends_the_session() {
     assert!(matches!(refresh(&site, "alice").await, Outcome::Refused { .. }));
     assert!(is_over(&site, &login).await);
 
-    let site = Site::open().await;
-    let login = site.login("alice").await.expect("logged in");
-    *site.corp.mood() = Mood::Narrow;
-    assert!(matches!(refresh(&site, "alice").await, Outcome::Refused { .. }));
-    assert!(is_over(&site, &login).await);
+    for mood in [Mood::Narrow] {
+        let site = Site::open().await;
+        let login = site.login("alice").await.expect("logged in");
+        *site.corp.mood() = mood;
+        let outcome = refresh(&site, "alice").await;
+        assert!(matches!(outcome, Outcome::Refused { .. }), "{mood:?}: {outcome:?}");
+        assert!(is_over(&site, &login).await, "{mood:?}");
+    }
 }
 
 #[tokio::test]
@@ -195,6 +199,31 @@ async fn a_login_after_the_question_knows_better_than_its_answer() {
     let identity = registry.admit(entry, proven).await.expect("admitted");
     apply::renew(&site.control, identity, &stale, asked_at).await.expect("applied");
     assert_eq!(groups(&site, &login).await, ["corp:dev", "corp:ops"]);
+}
+
+#[tokio::test]
+async fn who_has_to_log_in_again_keeps_a_newer_login_and_what_rests_on_outside_tokens() {
+    let site = Site::open().await;
+    let old = site.login("alice").await.expect("logged in");
+    let token = token(&claims(&site, "alice"));
+    site.control.resolve_signed(&token).await.expect("good");
+    let asked_at = site.control.store().now();
+    site.clock.advance(Duration::from_secs(1));
+    let new = site.login("alice").await.expect("logged in");
+    apply::end(&site.control, (&principal(&new).id, asked_at), Outcome::NeedsLogin).await.expect("applied");
+    assert!(is_over(&site, &old).await);
+    assert!(!is_over(&site, &new).await, "it began during the question");
+    site.control.resolve_signed(&token).await.expect("nobody asks about it again");
+}
+
+#[tokio::test]
+async fn to_ask_about_somebody_who_only_bears_tokens_ends_nothing() {
+    let site = Site::open().await;
+    let token = token(&claims(&site, "alice"));
+    site.control.resolve_signed(&token).await.expect("good");
+    *site.corp.mood() = Mood::NeedsLogin;
+    assert_eq!(refresh(&site, "alice").await, Outcome::NeedsLogin);
+    site.control.resolve_signed(&token).await.expect("as good as before");
 }
 
 fn principal(login: &LoginDone) -> auth_core::Principal {

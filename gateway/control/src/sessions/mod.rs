@@ -200,6 +200,8 @@ pub(crate) enum Which<'a> {
     One(&'a SessionId),
     OfUser(&'a UserId),
     OfPrincipal(&'a PrincipalId),
+    /// Those of a principal's logins that were last read at this moment or before.
+    LastReadBy(&'a PrincipalId, Timestamp),
     /// All whose provider is none of these.
     OfNone(&'a [&'a InstanceId]),
     /// All who were in this group at their last refetch.
@@ -220,6 +222,12 @@ pub(crate) async fn end(write: &mut Write, which: Which<'_>, why: &str) -> Resul
         Which::OfPrincipal(id) => (
             "UPDATE sessions SET ended_at = ?1, ended_why = ?2, secret = NULL WHERE principal = ?3 AND ended_at IS NULL RETURNING id",
             id.to_string(),
+        ),
+        Which::LastReadBy(id, read_at) => (
+            "UPDATE sessions SET ended_at = ?1, ended_why = ?2, secret = NULL WHERE ended_at IS NULL \
+             AND principal = json_extract(?3, '$[0]') AND refreshed_at <= json_extract(?3, '$[1]') \
+             AND bearer_sha256 IS NULL RETURNING id",
+            json("principal", &(id.to_string(), millis(read_at)))?,
         ),
         Which::OfNone(providers) => (
             "UPDATE sessions SET ended_at = ?1, ended_why = ?2, secret = NULL WHERE ended_at IS NULL \

@@ -3,7 +3,7 @@ use crate::testing::Site;
 
 #[tokio::test]
 async fn a_session_that_ended_keeps_no_secret_of_its_provider_however_it_ended() {
-    for way in ["one", "user", "principal", "provider", "group", "time", "number"] {
+    for way in ["one", "user", "principal", "asked", "provider", "group", "time", "number"] {
         let site = Site::open().await;
         let done = site.login("alice").await.expect("logged in");
         let principal: PrincipalId = "corp_user://alice".parse().expect("an id");
@@ -15,6 +15,7 @@ async fn a_session_that_ended_keeps_no_secret_of_its_provider_however_it_ended()
             "one" => end(&mut write, Which::One(&done.session), way).await,
             "user" => end(&mut write, Which::OfUser(&done.user), way).await,
             "principal" => end(&mut write, Which::OfPrincipal(&principal), way).await,
+            "asked" => end(&mut write, Which::LastReadBy(&principal, now), way).await,
             "provider" => end(&mut write, Which::OfNone(&[]), way).await,
             "group" => end(&mut write, Which::InGroup(&"corp_group://1".parse().expect("an id")), way).await,
             "time" => {

@@ -127,7 +127,7 @@ fn told(outcome: &Outcome) -> (bool, String) {
         Outcome::Incomplete { why } => (false, format!("not all groups could be read, the known ones stay: {why}")),
         Outcome::Gone => (true, "the provider does not know them any more; their sessions ended".to_owned()),
         Outcome::Disabled => (true, "switched off at the provider; their sessions ended".to_owned()),
-        Outcome::NeedsLogin => (true, "only a new login can renew this; their sessions ended".to_owned()),
+        Outcome::NeedsLogin => (true, "only a new login can renew this; the sessions of their logins ended".to_owned()),
         Outcome::Refused { why } => (true, format!("may not log in any more, their sessions ended: {why}")),
         Outcome::Unavailable { why } => (false, format!("nobody answered, nothing changed: {why}")),
         Outcome::NotConfigured => (false, "their provider is not configured; nobody was asked".to_owned()),
