@@ -151,6 +151,9 @@ impl Control {
         let ctx = self.context(format!("refresh-{}", uuid::Uuid::now_v7()));
         let asked = (principal, started);
         let current = match self.refetch(entry, &ctx, principal).await? {
+            Err(error) if says_no(&error) => {
+                return apply::end(self, asked, Outcome::Refused { why: error.to_string() }).await;
+            }
             Err(error) => return Ok(Outcome::unavailable(&error)),
             Ok(Refetch::UserGone) => return apply::end(self, asked, Outcome::Gone).await,
             Ok(Refetch::UserDisabled) => return apply::end(self, asked, Outcome::Disabled).await,

@@ -122,7 +122,7 @@ async fn what_a_login_would_refuse_ends_the_session() {
     assert!(matches!(refresh(&site, "alice").await, Outcome::Refused { .. }));
     assert!(is_over(&site, &login).await);
 
-    for mood in [Mood::Narrow] {
+    for mood in [Mood::Narrow, Mood::Refuses] {
         let site = Site::open().await;
         let login = site.login("alice").await.expect("logged in");
         *site.corp.mood() = mood;

@@ -30,6 +30,7 @@ pub(crate) enum Mood {
     Gone,
     Disabled,
     NeedsLogin,
+    Refuses,
     Narrow,
 }
 
@@ -145,6 +146,7 @@ impl AuthProvider for Scripted {
             Mood::Gone => return Ok(Refetch::UserGone),
             Mood::Disabled => return Ok(Refetch::UserDisabled),
             Mood::NeedsLogin => return Ok(Refetch::NeedsLogin),
+            Mood::Refuses => return Err(AuthError::PolicyDenied("the mail address is not verified".to_owned())),
             Mood::Well | Mood::Narrow => self.describe(id.external_id()).ok_or(AuthError::BadCredentials)?,
         };
         Ok(Refetch::Current(Box::new(Current::new(login.user, login.groups).with_completeness(login.completeness))))

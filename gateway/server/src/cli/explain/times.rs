@@ -49,7 +49,11 @@ fn data(story: &Story, times: &SessionTimes, lines: &mut Vec<String>) -> Value {
         let oldest = session.created_at.saturating_add(times.max_age.span).unwrap_or(session.expires_at);
         let (ends, next) = (session.expires_at.min(oldest), session.next_refresh(&config.control_settings()));
         let idle = session.idle_at.map_or(String::new(), |at| format!(", or unused at {at}"));
-        lines.push(format!("session {} ends at {ends}{idle}; its groups are read anew at {next}", session.id));
+        let anew = match next {
+            Some(at) => format!("its groups are read anew at {at}"),
+            None => "its token says its groups until then".to_owned(),
+        };
+        lines.push(format!("session {} ends at {ends}{idle}; {anew}", session.id));
         json!({
             "id": session.id.as_str(),
             "createdAt": session.created_at,
