@@ -148,9 +148,9 @@ impl Control {
     ) -> Result<Outcome, StoreFault> {
         let store = self.store();
         let started = store.now();
-        let ctx = self.context(format!("refresh-{}", uuid::Uuid::now_v7()));
+        let trace = format!("refresh-{}", uuid::Uuid::now_v7());
         let asked = (principal, started);
-        let current = match self.refetch(entry, &ctx, principal).await? {
+        let current = match self.refetch(entry, &trace, principal).await? {
             Err(error) if says_no(&error) => {
                 return apply::end(self, asked, Outcome::Refused { why: error.to_string() }).await;
             }
@@ -164,6 +164,7 @@ impl Control {
             return apply::incomplete(store, principal, why.clone()).await;
         }
         let person = Person::from(current);
+        let ctx = self.context(trace);
         match registry.admit(entry, Proven { ctx: &ctx, uid: user, person: &person, store }).await {
             Ok(identity) => apply::renew(self, identity, &person, started).await,
             Err(Refused::Store(fault)) => Err(fault),

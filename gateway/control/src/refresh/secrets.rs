@@ -3,12 +3,13 @@
 //! Each login of a person has its own secret. The newest is asked with first; one that only its person can renew ends its
 //! own session, and the next is tried. A secret that comes back is written down before the answer is used: the old one
 //! may be spent. Questions about one person come one after the other: an issuer that rotates its secrets takes one that
-//! comes twice for stolen, and ends the login (RFC 9700 §4.14.2).
+//! comes twice for stolen, and ends the login (RFC 9700 §4.14.2). The time of a question begins with its turn: one that
+//! was sent with little left would spend the secret, and nobody would wait for the next.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use auth_core::{AuthError, Context, PrincipalId, ProviderSecret, Refetch, SecretUpdate};
+use auth_core::{AuthError, PrincipalId, ProviderSecret, Refetch, SecretUpdate};
 
 use super::apply::{self, NEEDS_LOGIN};
 use crate::control::Control;
@@ -24,7 +25,7 @@ pub(crate) struct Turns(Mutex<HashMap<PrincipalId, Turn>>);
 type Turn = Arc<tokio::sync::Mutex<()>>;
 
 impl Turns {
-    fn of(&self, principal: &PrincipalId) -> Turn {
+    pub(super) fn of(&self, principal: &PrincipalId) -> Turn {
         let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         turns.retain(|_, turn| Arc::strong_count(turn) > 1);
         Arc::clone(turns.entry(principal.clone()).or_default())
@@ -36,17 +37,22 @@ impl Control {
     pub(super) async fn refetch(
         &self,
         entry: &ProviderEntry,
-        ctx: &Context,
+        trace: &str,
         principal: &PrincipalId,
     ) -> Result<Result<Refetch, AuthError>, StoreFault> {
         if self.secrets_left(principal).await?.is_empty() {
-            return Ok(self.refetch_with(entry, ctx, principal, None).await);
+            return Ok(self.refetch_with(entry, trace, principal, None).await);
         }
         let turn = self.turns().of(principal);
-        let _alone = turn.lock().await;
+        let _alone = tokio::select! {
+            alone = turn.lock() => alone,
+            () = self.clock().sleep(self.settings().provider_deadline) => {
+                return Ok(Err(AuthError::unavailable("another question about this person takes its time")));
+            }
+        };
         for (session, sealed) in self.secrets_left(principal).await? {
             let secret = self.open_secret(&session, &sealed);
-            let mut answer = self.refetch_with(entry, ctx, principal, secret).await;
+            let mut answer = self.refetch_with(entry, trace, principal, secret).await;
             match &mut answer {
                 Ok(Refetch::NeedsLogin) => {
                     let ended = sessions::end_now(self.store(), Which::One(&session), NEEDS_LOGIN).await;
@@ -72,11 +78,12 @@ impl Control {
     async fn refetch_with(
         &self,
         entry: &ProviderEntry,
-        ctx: &Context,
+        trace: &str,
         principal: &PrincipalId,
         secret: Option<ProviderSecret>,
     ) -> Result<Refetch, AuthError> {
-        let asked = entry.provider.refetch_group_principals(ctx, principal, secret);
+        let ctx = self.context(trace.to_owned());
+        let asked = entry.provider.refetch_group_principals(&ctx, principal, secret);
         self.meters().ask(entry.provider.name(), "refetch", asked).await
     }
 

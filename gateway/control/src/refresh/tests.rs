@@ -1,8 +1,9 @@
 //! What a refetch does, and what it must never do.
 
+use std::pin::pin;
 use std::time::Duration;
 
-use auth_core::{AccessMode, AccessPolicy};
+use auth_core::{AccessMode, AccessPolicy, Clock as _};
 
 use super::*;
 use crate::testing::bears::{claims, token};
@@ -224,6 +225,48 @@ async fn to_ask_about_somebody_who_only_bears_tokens_ends_nothing() {
     *site.corp.mood() = Mood::NeedsLogin;
     assert_eq!(refresh(&site, "alice").await, Outcome::NeedsLogin);
     site.control.resolve_signed(&token).await.expect("as good as before");
+}
+
+#[tokio::test]
+async fn a_question_that_waited_for_another_has_its_whole_time() {
+    let site = Site::open().await;
+    let away = site.add_away().await;
+    let login = site.login_away().await;
+    let id = principal(&login).id;
+    let turn = site.control.turns().of(&id);
+    let held = turn.lock().await;
+    let registry = site.control.registry();
+    let mut asking = pin!(site.control.read_anew(&registry, &login.user, &id));
+    for _ in 0..9 {
+        assert!(tokio::time::timeout(Duration::from_millis(10), &mut asking).await.is_err(), "it is not its turn");
+        site.clock.advance(Duration::from_secs(1));
+    }
+    drop(held);
+    assert_eq!(asking.await, Outcome::Current { groups: 1 });
+    assert_eq!(away.asked_until(), Some(site.clock.monotonic() + Duration::from_secs(10)));
+}
+
+#[tokio::test]
+async fn a_question_waits_for_another_as_long_as_one_may_take_and_no_longer() {
+    let site = Site::open().await;
+    let away = site.add_away().await;
+    let login = site.login_away().await;
+    let id = principal(&login).id;
+    let turn = site.control.turns().of(&id);
+    let _held = turn.lock().await;
+    let registry = site.control.registry();
+    let mut asking = pin!(site.control.read_anew(&registry, &login.user, &id));
+    let mut answer = None;
+    for _ in 0..1_000 {
+        answer = tokio::time::timeout(Duration::from_millis(10), &mut asking).await.ok();
+        if answer.is_some() {
+            break;
+        }
+        site.clock.advance(Duration::from_secs(1));
+    }
+    assert!(matches!(answer, Some(Outcome::Unavailable { .. })), "{answer:?}");
+    assert_eq!(away.asked_until(), None, "its secret is not sent");
+    assert!(!is_over(&site, &login).await);
 }
 
 fn principal(login: &LoginDone) -> auth_core::Principal {

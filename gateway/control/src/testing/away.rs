@@ -1,6 +1,7 @@
 //! A provider with a page of its own, to which browsers are sent.
 
 use std::sync::Mutex;
+use std::time::Instant;
 
 use async_trait::async_trait;
 use auth_core::{
@@ -18,11 +19,22 @@ pub(crate) struct Away {
     id: InstanceId,
     trips: Mutex<usize>,
     secrets: Mutex<usize>,
+    asked_until: Mutex<Option<Instant>>,
 }
 
 impl Away {
     pub(crate) fn new() -> Self {
-        Self { id: "away".parse().expect("an id"), trips: Mutex::default(), secrets: Mutex::new(1) }
+        Self {
+            id: "away".parse().expect("an id"),
+            trips: Mutex::default(),
+            secrets: Mutex::new(1),
+            asked_until: Mutex::default(),
+        }
+    }
+
+    /// The deadline of the last refetch.
+    pub(crate) fn asked_until(&self) -> Option<Instant> {
+        *self.asked_until.lock().expect("lock")
     }
 
     fn alice(&self) -> Principal {
@@ -74,10 +86,11 @@ impl AuthProvider for Away {
 
     async fn refetch_group_principals(
         &self,
-        _: &Context,
+        ctx: &Context,
         _: &PrincipalId,
         secret: Option<&ProviderSecret>,
     ) -> Result<Refetch, AuthError> {
+        *self.asked_until.lock().expect("lock") = Some(ctx.deadline);
         let mut number = self.secrets.lock().expect("lock");
         if secret.map(ProviderSecret::expose) != Some(format!("secret-{number}").as_str()) {
             return Ok(Refetch::NeedsLogin);

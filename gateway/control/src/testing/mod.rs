@@ -21,6 +21,7 @@ use auth_core::{
 };
 use tokio_util::task::TaskTracker;
 
+use self::away::Away;
 use crate::{
     Admin, Alg, ChangeEvent, Client, ClientSecret, Control, ControlParts, Events, IssuerConfig, KeyFile, LoginDone,
     LoginError, LoginRequest, ProviderEntry, Registry, SessionRule, Settings, Store,
@@ -191,12 +192,23 @@ impl Site {
     }
 
     /// Puts a provider with a page of its own beside the scripted one.
-    pub(crate) async fn add_away(&self) {
+    pub(crate) async fn add_away(&self) -> Arc<Away> {
         let ports = ports(&self.clock, self.control.store());
         let id: InstanceId = "away".parse().expect("an id");
-        let away = contained(Arc::new(away::Away::new()), &ports, &id, AccessPolicy::default());
-        let registry = Registry::new([self.entry(AccessPolicy::default()), away], []);
+        let away = Arc::new(Away::new());
+        let entry = contained(Arc::<Away>::clone(&away), &ports, &id, AccessPolicy::default());
+        let registry = Registry::new([self.entry(AccessPolicy::default()), entry], []);
         self.control.replace_providers(registry).await.expect("replaced");
+        away
+    }
+
+    /// Logs alice in at the provider with a page of its own.
+    pub(crate) async fn login_away(&self) -> LoginDone {
+        let parameters = [("state", "s"), ("code", "good")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let answer = RedirectAnswer { parameters: parameters.into(), begun: ProviderSecret::new("memo of s") };
+        let input = LoginInput::Redirect { answer };
+        let request = LoginRequest { provider: "away".to_owned(), input, client: None, trace_id: "test".to_owned() };
+        self.control.login(request).await.expect("logged in")
     }
 
     pub(crate) async fn login(&self, login: &str) -> Result<LoginDone, LoginError> {
