@@ -58,6 +58,7 @@ impl OidcProvider {
             refresh: None,
             access: None,
             access_until: None,
+            teller: said.teller(settings),
         };
         session.remember(&person.user);
         session.take(&tokens, issuer.clock.now());

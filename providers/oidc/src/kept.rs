@@ -1,11 +1,12 @@
 //! What is kept between the calls of one login or session, in the caller's sealed store.
 
-use auth_core::{AuthError, Principal, ProviderSecret};
+use auth_core::{AuthError, Completeness, Principal, ProviderSecret};
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Settings;
+use crate::person::{Said, Teller};
 
 /// From the start of a trip to its end.
 #[derive(Serialize, Deserialize)]
@@ -33,6 +34,9 @@ pub(crate) struct Session {
     /// Where there is no refresh token: good for userinfo until it ends.
     pub(crate) access: Option<String>,
     pub(crate) access_until: Option<i64>,
+    /// Who told the groups when they were last told.
+    #[serde(default)]
+    pub(crate) teller: Option<Teller>,
 }
 
 /// A trip takes no longer.
@@ -49,6 +53,19 @@ impl Memo {
 impl Session {
     pub(crate) fn is_of(&self, settings: &Settings) -> bool {
         self.issuer == settings.issuer && self.client == settings.client_id
+    }
+
+    /// Notes who told the groups. That somebody else is silent now says nothing of them.
+    pub(crate) fn hear(&mut self, settings: &Settings, said: &Said<'_>) -> Completeness {
+        let teller = said.teller(settings);
+        if settings.groups.is_some()
+            && teller.is_none()
+            && let Some(before) = self.teller.filter(|before| !said.hears(*before))
+        {
+            return Completeness::Incomplete(format!("{before} told the groups, and could not be asked this time"));
+        }
+        self.teller = teller.or(self.teller);
+        Completeness::Complete
     }
 
     pub(crate) fn remember(&mut self, user: &Principal) {

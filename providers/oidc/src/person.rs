@@ -1,6 +1,9 @@
 //! Claims become a person with groups.
 
+use std::fmt;
+
 use auth_core::{AuthError, Completeness, InstanceId, InvalidId, Principal, PrincipalId, PrincipalType};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::config::Settings;
@@ -10,6 +13,22 @@ use crate::json::Object;
 pub(crate) struct Said<'a> {
     pub(crate) token: Option<&'a Object>,
     pub(crate) userinfo: Option<&'a Object>,
+}
+
+/// One of the two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Teller {
+    Token,
+    Userinfo,
+}
+
+impl fmt::Display for Teller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Token => "the ID token",
+            Self::Userinfo => "userinfo",
+        })
+    }
 }
 
 /// Who it is.
@@ -24,6 +43,24 @@ impl<'a> Said<'a> {
     pub(crate) fn find(&self, pointer: &str) -> Option<&'a Value> {
         let sources = [self.token, self.userinfo];
         sources.into_iter().flatten().find_map(|claims| at(claims, pointer)).filter(|value| !value.is_null())
+    }
+
+    /// Who tells the groups, or says where they are.
+    pub(crate) fn teller(&self, settings: &Settings) -> Option<Teller> {
+        let pointer = settings.groups.as_ref()?;
+        let tells = |claims: Option<&'a Object>| Self { token: claims, userinfo: None }.find(pointer).is_some();
+        if tells(self.token) || self.token.is_some_and(|token| overage(token).is_some()) {
+            Some(Teller::Token)
+        } else {
+            tells(self.userinfo).then_some(Teller::Userinfo)
+        }
+    }
+
+    pub(crate) const fn hears(&self, teller: Teller) -> bool {
+        match teller {
+            Teller::Token => self.token.is_some(),
+            Teller::Userinfo => self.userinfo.is_some(),
+        }
     }
 
     fn text(&self, pointer: &str) -> Result<Option<&'a str>, AuthError> {

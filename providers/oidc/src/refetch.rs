@@ -88,8 +88,9 @@ impl OidcProvider {
         let said = Said { token: claims.as_ref(), userinfo: userinfo.as_ref() };
         let person = person::person(&self.instance, settings, &session.id, &said)?;
         session.remember(&person.user);
+        let heard = session.hear(settings, &said);
         let current = Current::new(person.user, person.groups)
-            .with_completeness(person.completeness)
+            .with_completeness(if person.completeness.is_complete() { heard } else { person.completeness })
             .with_secret(SecretUpdate::Replace(pack(session)?));
         Ok(Refetch::Current(Box::new(current)))
     }

@@ -110,6 +110,33 @@ fn a_rotated_token_is_kept_when_what_follows_does_not_answer() {
 }
 
 #[test]
+fn groups_are_gone_only_where_who_told_them_is_silent() {
+    let silent = || Some(json!({"sub": "u-1", "preferred_username": "alice"}));
+    let (bed, login) = logged_in(json!({}));
+    bed.world().token_answer["id_token"] = json!(null);
+    bed.world().userinfo = silent();
+    assert!(!current(bed.refetch(&login)).completeness.is_complete(), "the token told them, and none came");
+    bed.world().userinfo = Some(json!({"sub": "u-1", "preferred_username": "alice", "groups": []}));
+    assert!(current(bed.refetch(&login)).completeness.is_complete(), "userinfo tells that there are none");
+
+    let (bed, login) = logged_in(json!({}));
+    bed.world().claims["groups"] = json!(null);
+    bed.world().userinfo = silent();
+    let found = current(bed.refetch(&login));
+    assert!(found.completeness.is_complete() && found.groups.is_empty(), "the new token tells none");
+
+    let bed = bed();
+    bed.world().claims["groups"] = json!(null);
+    bed.world().userinfo = Some(json!({"sub": "u-1", "groups": ["dev"]}));
+    let login = bed.log_in().unwrap();
+    bed.world().discovery["userinfo_endpoint"] = json!(null);
+    bed.clock.advance(Duration::from_hours(48));
+    bed.world().claims["iat"] = json!(NOW + 48 * 3600);
+    bed.world().claims["exp"] = json!(NOW + 49 * 3600);
+    assert!(!current(bed.refetch(&login)).completeness.is_complete(), "userinfo told them, and is not there");
+}
+
+#[test]
 fn without_a_refresh_token_the_access_token_serves_until_its_end() {
     let bed = bed();
     bed.world().token_answer = json!({"access_token": "at-1", "token_type": "Bearer", "expires_in": 600});
