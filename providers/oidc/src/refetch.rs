@@ -37,6 +37,12 @@ impl OidcProvider {
         mut session: Session,
         refresh: &ProviderSecret,
     ) -> Result<Refetch, AuthError> {
+        let whole = self.issuer.time(ctx);
+        self.issuer.metadata(ctx).await?;
+        // Sent late, it may be spent when nobody waits for the next one any more.
+        if self.issuer.time(ctx) < whole / 2 {
+            return Err(AuthError::unavailable("too little time is left to show a refresh token"));
+        }
         let tokens = match self.issuer.redeem(ctx, Grant::Refresh(refresh)).await {
             Ok(tokens) => tokens,
             Err(NoTokens::Other(error)) => return Err(error),
@@ -50,8 +56,10 @@ impl OidcProvider {
         };
         session.take(&tokens, self.issuer.clock.now());
         match self.look(ctx, &mut session, &tokens).await {
-            // The old token may be spent: what goes wrong for a moment now must not lose the new one.
-            Err(error @ AuthError::Unavailable { .. }) if tokens.refresh.is_some() => {
+            // The sessions end, and with them what they keep.
+            Err(error @ AuthError::PolicyDenied(_)) => Err(error),
+            // The old token may be spent: whatever goes wrong now must not lose the new one.
+            Err(error) if tokens.refresh.is_some() => {
                 let user = person::user(&self.instance, &session.id, &session.login, session.name.as_deref())?;
                 let current = Current::new(user, Vec::new())
                     .with_completeness(Completeness::Incomplete(error.audit_text()))

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
+use std::time::Duration;
 
 use auth_core::testing::{ManualClock, MemoryUsers, ScriptedHttp, block_on, ports_with};
 use auth_core::{
@@ -80,6 +81,8 @@ pub(super) struct World {
     pub(super) userinfo: Option<Value>,
     pub(super) userinfo_status: u16,
     pub(super) down: bool,
+    /// How long its document takes, and the clock that shows it.
+    pub(super) slow: Option<(Arc<ManualClock>, Duration)>,
     /// What its answers say that they are.
     pub(super) content_type: &'static str,
     challenge: String,
@@ -194,6 +197,7 @@ impl World {
             userinfo: None,
             userinfo_status: 200,
             down: false,
+            slow: None,
             content_type: "application/json; charset=utf-8",
             challenge: String::new(),
             nonce: String::new(),
@@ -209,6 +213,9 @@ impl World {
     fn answer(&mut self, request: &Request<Vec<u8>>) -> Result<Response<Vec<u8>>, HttpError> {
         if self.down {
             return Err(HttpError::TimedOut);
+        }
+        if let Some((clock, by)) = self.slow.as_ref().filter(|_| request.uri().path().contains("well-known")) {
+            clock.advance(*by);
         }
         let path = request.uri().path().strip_prefix("/realms/staff").unwrap_or_default().to_owned();
         let (status, body) = match path.as_str() {

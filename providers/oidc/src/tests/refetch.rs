@@ -1,5 +1,6 @@
 //! Asking again without the person.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use auth_core::{AuthError, Current, Login, Refetch, SecretUpdate};
@@ -79,6 +80,7 @@ fn gone_and_switched_off_and_run_out_and_in_trouble_are_four_things() {
 #[test]
 fn new_tokens_of_another_person_are_refused() {
     let (bed, login) = logged_in(json!({}));
+    bed.world().token_answer["refresh_token"] = json!(null);
     bed.world().claims["sub"] = json!("u-2");
     assert!(bed.refetch(&login).unwrap_err().audit_text().contains("another person"));
     bed.world().claims["sub"] = json!("u-1");
@@ -93,6 +95,7 @@ fn without_an_id_token_userinfo_tells_of_the_same_person() {
     bed.world().userinfo = Some(json!({"sub": "u-1", "preferred_username": "alice2", "groups": ["dev"]}));
     let found = current(bed.refetch(&login));
     assert_eq!((names(&found), found.user.name.as_str(), &found.user.id), (vec!["dev"], "alice2", &login.user.id));
+    bed.world().token_answer["refresh_token"] = json!(null);
     bed.world().userinfo = Some(json!({"sub": "u-2", "preferred_username": "bob", "groups": ["admins"]}));
     assert!(matches!(bed.refetch(&login), Err(AuthError::Protocol(_))));
 }
@@ -107,6 +110,39 @@ fn a_rotated_token_is_kept_when_what_follows_does_not_answer() {
     assert!(!found.completeness.is_complete() && found.user.name == "alice");
     let SecretUpdate::Replace(secret) = &found.secret else { panic!("the rotated token is lost") };
     assert!(secret.expose().contains("rt-2"));
+}
+
+#[test]
+fn a_rotated_token_is_kept_whatever_is_wrong_with_what_came_along() {
+    for (name, claim) in [("sub", json!("u-2")), ("nonce", json!("of another login")), ("groups", json!(7))] {
+        let (bed, login) = logged_in(json!({}));
+        bed.world().claims[name] = claim;
+        bed.world().token_answer["refresh_token"] = json!("rt-2");
+        let found = current(bed.refetch(&login));
+        assert!(!found.completeness.is_complete() && found.groups.is_empty(), "{name}");
+        let SecretUpdate::Replace(secret) = &found.secret else { panic!("{name}: the rotated token is lost") };
+        assert!(secret.expose().contains("rt-2"), "{name}");
+    }
+}
+
+#[test]
+fn whose_address_is_not_verified_any_more_is_refused() {
+    let bed = bed_with(json!({"requireEmailVerified": true}));
+    bed.world().claims["email_verified"] = json!(true);
+    let login = bed.log_in().unwrap();
+    bed.world().claims["email_verified"] = json!(false);
+    bed.world().token_answer["refresh_token"] = json!("rt-2");
+    assert!(matches!(bed.refetch(&login), Err(AuthError::PolicyDenied(_))));
+}
+
+#[test]
+fn a_refresh_token_is_not_shown_when_little_time_is_left() {
+    let (bed, login) = logged_in(json!({}));
+    let asked = bed.asked("/token");
+    bed.clock.advance(Duration::from_hours(48));
+    bed.world().slow = Some((Arc::clone(&bed.clock), Duration::from_secs(27)));
+    assert!(bed.refetch(&login).unwrap_err().audit_text().contains("too little time"));
+    assert_eq!(bed.asked("/token"), asked);
 }
 
 #[test]
@@ -125,7 +161,7 @@ fn groups_are_gone_only_where_who_told_them_is_silent() {
     let found = current(bed.refetch(&login));
     assert!(found.completeness.is_complete() && found.groups.is_empty(), "the new token tells none");
 
-    let bed = bed();
+    let bed = bed_with(json!({}));
     bed.world().claims["groups"] = json!(null);
     bed.world().userinfo = Some(json!({"sub": "u-1", "groups": ["dev"]}));
     let login = bed.log_in().unwrap();
