@@ -5,7 +5,7 @@ use std::time::Duration;
 use auth_core::{AccessMode, AccessPolicy};
 use serde_json::json;
 
-use crate::sessions::live;
+use crate::sessions::{Since, live};
 use crate::testing::bears::{claims, signed, token};
 use crate::testing::{Mood, Person, Site};
 use crate::{ChangeEvent, ProviderEntry, Registry, Rejected, ResolveError, ResolvedToken, Settings};
@@ -207,7 +207,7 @@ async fn nobody_is_asked_again_about_a_token_and_its_age_is_its_own() {
     opens(&site, &token).await;
     site.clock.advance(Duration::from_secs(3_600));
     let mut reader = site.control.store().read().await.expect("a reader");
-    let due = live(&mut reader, site.control.store().now()).await.expect("read");
+    let due = live(&mut reader, Since::Ever, site.control.store().now()).await.expect("read");
     assert!(due.is_empty(), "{due:?}");
     drop(reader);
     opens(&site, &token).await;

@@ -207,7 +207,8 @@ impl Site {
         let parameters = [("state", "s"), ("code", "good")].map(|(name, value)| (name.to_owned(), value.to_owned()));
         let answer = RedirectAnswer { parameters: parameters.into(), begun: ProviderSecret::new("memo of s") };
         let input = LoginInput::Redirect { answer };
-        let request = LoginRequest { provider: "away".to_owned(), input, client: None, trace_id: "test".to_owned() };
+        let request =
+            LoginRequest { provider: "away".to_owned(), input, client: None, agent: None, trace_id: "test".to_owned() };
         self.control.login(request).await.expect("logged in")
     }
 
@@ -219,15 +220,6 @@ impl Site {
         let input = LoginInput::Password { login: login.to_owned(), password: Password::new(password) };
         let request =
             LoginRequest { provider: "corp".to_owned(), input, client: None, agent: None, trace_id: "test".to_owned() };
-        self.control.login(request).await
-    }
-
-    /// Alice, by the provider with a page of its own.
-    pub(crate) async fn login_away(&self) -> Result<LoginDone, LoginError> {
-        let parameters = [("state", "x"), ("code", "good")].map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let answer = RedirectAnswer { parameters: parameters.into(), begun: ProviderSecret::new("memo of x") };
-        let input = LoginInput::Redirect { answer };
-        let request = LoginRequest { provider: "away".to_owned(), input, client: None, trace_id: "test".to_owned() };
         self.control.login(request).await
     }
 
