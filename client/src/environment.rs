@@ -88,8 +88,15 @@ pub(crate) fn is_seen() -> bool {
 }
 
 /// What this machine is called, for the page that asks whose device it is.
+#[cfg(unix)]
 pub(crate) fn host_name() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+/// What this machine is called, for the page that asks whose device it is.
+#[cfg(windows)]
+pub(crate) fn host_name() -> String {
+    given("COMPUTERNAME").unwrap_or_else(|| "Windows".to_owned())
 }
 
 pub(crate) fn now() -> Timestamp {

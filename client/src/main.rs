@@ -12,6 +12,7 @@ mod environment;
 mod failure;
 mod http;
 mod issuer;
+mod keyring;
 mod proxy;
 mod session;
 

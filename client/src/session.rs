@@ -106,7 +106,7 @@ impl Session {
         let Some(Refresh { token }) = self.folder.refresh()? else { return Err(Failure::other("nothing to renew by")) };
         let http = self.http()?;
         match Issuer::find(&http, &self.gateway.url)?.refresh(&http, &token)? {
-            Refreshed::Tokens(tokens) => self.keep(tokens),
+            Refreshed::Tokens(tokens) => self.keep_next(tokens),
             Refreshed::Over => Err(Failure::other("the login is over")),
         }
     }
@@ -117,10 +117,16 @@ impl Session {
         if let Some(access) = self.folder.access()?.filter(|access| !is_due(access, now)) {
             return Ok(access);
         }
-        let Some(Refresh { token }) = self.folder.refresh()? else { return self.anew(held, how) };
+        let Refresh { token } = match self.folder.refresh() {
+            Ok(Some(refresh)) => refresh,
+            Ok(None) => return self.anew(held, how),
+            // Whoever is there can log in instead.
+            Err(Failure::LoginNeeded(_)) if how != How::Never => return self.anew(held, how),
+            Err(failure) => return Err(failure),
+        };
         let http = self.http()?;
         match Issuer::find(&http, &self.gateway.url)?.refresh(&http, &token)? {
-            Refreshed::Tokens(tokens) => self.keep(tokens),
+            Refreshed::Tokens(tokens) => self.keep_next(tokens),
             Refreshed::Over => {
                 self.folder.forget_refresh()?;
                 self.anew(held, how)
@@ -140,13 +146,26 @@ impl Session {
         self.keep(tokens)
     }
 
-    /// The refresh token first: the old one is spent, and must not be used again after a power cut.
+    /// What a login brought.
     fn keep(&self, tokens: Tokens) -> Result<Access, Failure> {
         self.folder.keep_gateway(&self.gateway)?;
         if let Some(token) = tokens.refresh {
             self.folder.keep_refresh(&Refresh { token })?;
         }
-        let access = Access { token: tokens.access, expires_at: tokens.expires_at };
+        self.keep_access(tokens.access, tokens.expires_at)
+    }
+
+    /// What a refresh brought. The refresh token first: the old one is spent, and must not be used again after a power cut.
+    fn keep_next(&self, tokens: Tokens) -> Result<Access, Failure> {
+        self.folder.keep_gateway(&self.gateway)?;
+        if let Some(token) = tokens.refresh {
+            self.folder.keep_next_refresh(&Refresh { token })?;
+        }
+        self.keep_access(tokens.access, tokens.expires_at)
+    }
+
+    fn keep_access(&self, token: String, expires_at: Timestamp) -> Result<Access, Failure> {
+        let access = Access { token, expires_at };
         self.folder.keep_access(&access)?;
         Ok(access)
     }
@@ -154,8 +173,11 @@ impl Session {
     /// Ends the login, at the gateway as far as it answers, and here in any case.
     pub(crate) fn log_out(&self) -> Result<(), Failure> {
         let held = self.folder.lock()?.take()?;
-        let lost = self.folder.put_aside(&held)? && self.folder.refresh()?.is_none();
-        let ended = self.end_at_gateway();
+        let unfit = self.folder.put_aside(&held)?;
+        let refresh = self.folder.refresh();
+        // What a keyring does not hand out now is as unreadable as a file that was spoilt.
+        let lost = refresh.is_err() || (unfit && matches!(refresh, Ok(None)));
+        let ended = self.end_at_gateway(refresh.ok().flatten());
         self.folder.forget_tokens()?;
         match ended {
             Ok(()) if lost => Err(Failure::other(
@@ -165,9 +187,9 @@ impl Session {
         }
     }
 
-    fn end_at_gateway(&self) -> Result<(), Failure> {
+    fn end_at_gateway(&self, refresh: Option<Refresh>) -> Result<(), Failure> {
         let http = self.http()?;
-        match (self.folder.refresh()?, self.folder.access()?) {
+        match (refresh, self.folder.access()?) {
             (Some(refresh), _) => Issuer::find(&http, &self.gateway.url)?.revoke(&http, &refresh.token),
             (None, Some(access)) => {
                 let answer = http.delete(&format!("{}/api/v1/tokens/current", self.gateway.url), &access.token)?;

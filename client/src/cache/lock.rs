@@ -39,6 +39,8 @@ const QUIET: Duration = Duration::from_secs(2);
 const REFRESH: Duration = Duration::from_secs(60);
 /// How much longer than it said a holder is waited for.
 const SPARE: Duration = Duration::from_secs(5);
+/// What ends a process.
+const KILL: &str = if cfg!(windows) { "taskkill /F /PID" } else { "kill" };
 /// Whatever a file says: nobody waits longer.
 const LONGEST: Duration = Duration::from_mins(30);
 
@@ -62,7 +64,11 @@ impl Lock {
 
     /// Waits for it, as long as those who hold it may need. Where somebody sees it, says once whom it waits for.
     pub(crate) fn take(self) -> Result<Held, Failure> {
-        let (began, end) = (environment::now(), Deadline::after(LONGEST));
+        self.take_within(LONGEST)
+    }
+
+    fn take_within(self, longest: Duration) -> Result<Held, Failure> {
+        let (began, end) = (environment::now(), Deadline::after(longest));
         let mut quiet = environment::is_seen().then(|| Deadline::after(QUIET));
         let mut lock = self;
         loop {
@@ -117,7 +123,7 @@ impl Holder {
     /// What can be done about it.
     pub(crate) fn fix(&self) -> String {
         if file::is_alive(self.pid) {
-            return format!("finish what it waits for, or end it: kill {}", self.pid);
+            return format!("finish what it waits for, or end it: {KILL} {}", self.pid);
         }
         "no such process is seen here: is the folder shared with another machine, or a container?".to_owned()
     }
@@ -168,6 +174,27 @@ mod tests {
         let refused = open().take().unwrap_err();
         assert!(refused.to_string().contains("(pid 7)"), "{refused}");
         assert!(matches!(refused, Failure::LoginNeeded(_)));
+    }
+
+    #[test]
+    fn whatever_the_file_says_the_wait_ends() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = || Lock::open(&folder.path().join("lock")).unwrap();
+        let held = open().try_take().unwrap().unwrap();
+        held.promise("waits for a code", Duration::from_hours(1_000_000)).unwrap();
+        let refused = open().take_within(Duration::ZERO).unwrap_err();
+        assert!(refused.to_string().contains("longer than it may"), "{refused}");
+    }
+
+    #[test]
+    fn a_holder_that_is_there_is_told_apart_from_one_that_is_not() {
+        let holder = |pid| Holder { pid, until: Timestamp::UNIX_EPOCH, what: "renews the login".to_owned() };
+        assert!(holder(process::id()).fix().contains(&format!("kill {}", process::id())));
+        let mut child = process::Command::new("true").spawn().unwrap();
+        child.wait().unwrap();
+        for gone in [child.id(), 0, u32::MAX] {
+            assert!(holder(gone).fix().contains("no such process"), "{gone}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `gateway.json` | the address, and the authority behind its certificate |
 //! | `access.json` | the access token and its end: all that the usual case reads |
-//! | `refresh.json` | the refresh token |
+//! | `refresh.json` | the refresh token, or that the keyring has it |
 //! | `failed.json` | why the last login or refresh came to nothing, for those who waited for it |
 //! | `*.aside-1` | what stood in place of one of these and could not be trusted or understood, until a logout |
 //! | `lock` | held by the one process that refreshes or logs in |
@@ -25,6 +25,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::environment;
 use crate::failure::Failure;
+use crate::keyring::Keyring;
 
 pub(crate) const NAME: &str = "kubectl-gatewarden";
 
@@ -47,10 +48,19 @@ pub(crate) struct Access {
 }
 
 /// A refresh token. It is good for one use, so only the holder of the lock reads it.
-#[derive(Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone)]
 pub(crate) struct Refresh {
     pub(crate) token: String,
+}
+
+/// Where the refresh token is. The file says it, so that only who has something in a keyring ever asks one.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+enum Whereabouts {
+    /// In the file itself: `{"token":"…"}`.
+    Token(String),
+    /// `"keyring"`.
+    Keyring,
 }
 
 /// What the last login or refresh came to, when it came to nothing.
@@ -92,24 +102,26 @@ pub(crate) type Unfit = (&'static str, String);
 #[derive(Debug, Clone)]
 pub(crate) struct Folder {
     path: PathBuf,
+    keyring: Keyring,
 }
 
 impl Folder {
     pub(crate) fn of(gateway_url: &str) -> Result<Self, Failure> {
-        Ok(Self::inside(&environment::cache_folder()?, gateway_url))
+        Ok(Self::inside(&environment::cache_folder()?, gateway_url, Keyring::of_this_machine()))
     }
 
-    fn inside(root: &Path, gateway_url: &str) -> Self {
+    fn inside(root: &Path, gateway_url: &str, keyring: Keyring) -> Self {
         let hash = digest(&SHA256, gateway_url.as_bytes());
         let name: String = hash.as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-        Self { path: root.join(name) }
+        Self { path: root.join(name), keyring }
     }
 
     /// Every gateway that somebody logged in to.
     pub(crate) fn all() -> Result<Vec<Gateway>, Failure> {
         let root = environment::cache_folder()?;
         let Ok(entries) = fs::read_dir(root) else { return Ok(Vec::new()) };
-        let folders = entries.filter_map(Result::ok).map(|entry| Self { path: entry.path() });
+        let here = |entry: fs::DirEntry| Self { path: entry.path(), keyring: Keyring::of_this_machine() };
+        let folders = entries.filter_map(Result::ok).map(here);
         let known: Result<Vec<Option<Gateway>>, Failure> = folders.map(|folder| folder.known()).collect();
         let mut known: Vec<Gateway> = known?.into_iter().flatten().collect();
         known.sort_by(|one, other| one.url.cmp(&other.url));
@@ -136,8 +148,36 @@ impl Folder {
         self.look(ACCESS).map(Kept::good)
     }
 
+    /// The refresh token. One in a keyring that cannot be used now is an error: it is not gone.
     pub(crate) fn refresh(&self) -> Result<Option<Refresh>, Failure> {
+        let token = match self.whereabouts()? {
+            None => None,
+            Some(Whereabouts::Token(token)) => Some(token),
+            Some(Whereabouts::Keyring) => self.keyring.read(&self.account()).map_err(|why| {
+                Failure::LoginNeeded(format!(
+                    "{why}, and your login is in it: unlock it, or run `kubectl gatewarden login`"
+                ))
+            })?,
+        };
+        Ok(token.map(|token| Refresh { token }))
+    }
+
+    /// Whether the refresh token is in a keyring; `None` where there is none at all.
+    pub(crate) fn is_in_keyring(&self) -> Result<Option<bool>, Failure> {
+        Ok(self.whereabouts()?.map(|place| matches!(place, Whereabouts::Keyring)))
+    }
+
+    pub(crate) const fn keyring(&self) -> &Keyring {
+        &self.keyring
+    }
+
+    fn whereabouts(&self) -> Result<Option<Whereabouts>, Failure> {
         self.look(REFRESH).map(Kept::good)
+    }
+
+    /// Under what the keyring has this folder's token: two folders are two logins, even at one gateway.
+    pub(crate) fn account(&self) -> String {
+        self.path.display().to_string()
     }
 
     /// Each file that is not to be trusted or not to be understood, and why.
@@ -145,7 +185,7 @@ impl Folder {
         let found = [
             (GATEWAY, self.look::<Gateway>(GATEWAY)?.fault()),
             (ACCESS, self.look::<Access>(ACCESS)?.fault()),
-            (REFRESH, self.look::<Refresh>(REFRESH)?.fault()),
+            (REFRESH, self.look::<Whereabouts>(REFRESH)?.fault()),
             (FAILED, self.look::<Failed>(FAILED)?.fault()),
         ];
         Ok(found.into_iter().filter_map(|(name, why)| Some((name, why?))).collect())
@@ -171,18 +211,35 @@ impl Folder {
         self.write(ACCESS, access)
     }
 
+    /// Keeps the token of a new login: in the keyring where there is one that can be used now, else in the file.
     pub(crate) fn keep_refresh(&self, refresh: &Refresh) -> Result<(), Failure> {
-        self.write(REFRESH, refresh)
+        let place = match self.keyring.keep(&self.account(), &refresh.token) {
+            Ok(()) => Whereabouts::Keyring,
+            Err(_) => Whereabouts::Token(refresh.token.clone()),
+        };
+        self.write(REFRESH, &place)
+    }
+
+    /// Keeps the next token of a login where the one before was: without a keyring, nothing is asked of one.
+    pub(crate) fn keep_next_refresh(&self, refresh: &Refresh) -> Result<(), Failure> {
+        match self.whereabouts()? {
+            Some(Whereabouts::Token(_)) => self.write(REFRESH, &Whereabouts::Token(refresh.token.clone())),
+            _ => self.keep_refresh(refresh),
+        }
     }
 
     /// Forgets the tokens, and keeps which gateway it is.
     pub(crate) fn forget_tokens(&self) -> Result<(), Failure> {
         file::remove(&self.path.join(ACCESS))?;
-        file::remove(&self.path.join(REFRESH))?;
+        self.forget_refresh()?;
         file::remove_leftovers(&self.path)
     }
 
     pub(crate) fn forget_refresh(&self) -> Result<(), Failure> {
+        if let Some(Whereabouts::Keyring) = self.whereabouts()? {
+            // One that cannot be used now keeps what is over at the gateway, until the next login takes its place.
+            let _ = self.keyring.forget(&self.account());
+        }
         file::remove(&self.path.join(REFRESH))
     }
 
@@ -212,6 +269,21 @@ impl Folder {
         &self.path
     }
 
+    /// Has a file here for as long as something reads it. One that is left behind goes with the next logout.
+    pub(crate) fn with_file<T>(
+        &self,
+        name: &str,
+        bytes: &[u8],
+        read: impl FnOnce(&Path) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        file::private_folder(&self.path)?;
+        let path = self.path.join(format!("{name}.{}.{}", std::process::id(), file::DRAFT));
+        file::write(&path, bytes)?;
+        let done = read(&path);
+        file::remove(&path)?;
+        done
+    }
+
     fn look<T: DeserializeOwned>(&self, name: &str) -> Result<Kept<T>, Failure> {
         Ok(match file::read(&self.path.join(name))? {
             file::Found::Nothing => Kept::Nothing,
@@ -234,10 +306,12 @@ impl Folder {
 /// One line for people, without what would move their cursor: parts of it come from servers. Standard output belongs to
 /// whoever called us.
 pub(crate) fn eprint(line: &str) {
-    let tame = |c: char| if c.is_control() && c != '\n' { ' ' } else { c };
-    let line: String = line.chars().map(tame).collect();
     // Nobody to tell it to is no reason to fail.
-    let _ = writeln!(std::io::stderr(), "{line}");
+    let _ = writeln!(std::io::stderr(), "{}", tame(line));
+}
+
+fn tame(line: &str) -> String {
+    line.chars().map(|c| if c.is_control() && c != '\n' { ' ' } else { c }).collect()
 }
 
 #[cfg(test)]

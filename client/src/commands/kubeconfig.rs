@@ -1,6 +1,5 @@
 //! `kubeconfig`: a file for every cluster that somebody may enter. It names this program and holds no secret.
 
-use std::io::Write;
 use std::process::{Command, Stdio};
 
 use base64::Engine;
@@ -79,7 +78,7 @@ fn merged(session: &Session, ids: &[String]) -> Result<(), Failure> {
     for id in ids {
         let (name, server) = (name(session, id), format!("--server={}", server(session, id)));
         match &session.gateway().ca {
-            Some(ca) => with_ca(ca, &name, &server)?,
+            Some(ca) => with_ca(session, ca, &name, &server)?,
             None => kubectl(&["set-cluster", &name, &server])?,
         }
         kubectl(&["set-context", &name, &format!("--cluster={name}"), &format!("--user={user}")])?;
@@ -89,33 +88,20 @@ fn merged(session: &Session, ids: &[String]) -> Result<(), Failure> {
     Ok(())
 }
 
-fn with_ca(ca: &str, name: &str, server: &str) -> Result<(), Failure> {
-    let set = ["set-cluster", name, server, "--embed-certs=true", "--certificate-authority=/dev/stdin"];
-    let mut child = Command::new("kubectl")
-        .arg("config")
-        .args(set)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .spawn()
-        .map_err(|error| missing(&error))?;
-    if let Some(mut input) = child.stdin.take() {
-        input.write_all(ca.as_bytes())?;
-    }
-    finished(child.wait()?.success(), &set)
+/// kubectl takes an authority from a file alone.
+fn with_ca(session: &Session, ca: &str, name: &str, server: &str) -> Result<(), Failure> {
+    session.folder().with_file("ca", ca.as_bytes(), |file| {
+        let file = format!("--certificate-authority={}", file.display());
+        kubectl(&["set-cluster", name, server, "--embed-certs=true", &file])
+    })
 }
 
 fn kubectl(arguments: &[&str]) -> Result<(), Failure> {
     let ran = Command::new("kubectl").arg("config").args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).status();
-    finished(ran.map_err(|error| missing(&error))?.success(), arguments)
-}
-
-fn missing(error: &std::io::Error) -> Failure {
-    Failure::other(format!("kubectl cannot be run: {error}; put it into your PATH, or write the file without --merge"))
-}
-
-fn finished(well: bool, arguments: &[&str]) -> Result<(), Failure> {
+    let missing =
+        |error| format!("kubectl cannot be run: {error}; put it into your PATH, or write the file without --merge");
     let what = || format!("kubectl config {} did not work; kubectl says why above", arguments.join(" "));
-    if well { Ok(()) } else { Err(Failure::other(what())) }
+    if ran.map_err(|error| Failure::other(missing(error)))?.success() { Ok(()) } else { Err(Failure::other(what())) }
 }
 
 /// What kubectl is to start: the name alone, where that leads to this program; else where it lies. A name fits a file that

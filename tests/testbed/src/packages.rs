@@ -11,7 +11,7 @@ use crate::programs::say;
 
 /// A package of Debian and its kin, and the program by which its presence is known elsewhere too. One that brings modules
 /// alone, in a folder that differs by architecture, is known by its name.
-const PACKAGES: [(&str, &str); 31] = [
+const PACKAGES: [(&str, &str); 33] = [
     ("containerd", "containerd"),
     ("runc", "runc"),
     ("iptables", "iptables"),
@@ -44,6 +44,9 @@ const PACKAGES: [(&str, &str); 31] = [
     ("oidc-agent-cli", "oidc-gen"),
     ("python3-authlib", "/usr/lib/python3/dist-packages/authlib/__init__.py"),
     ("python3-requests", "/usr/lib/python3/dist-packages/requests/__init__.py"),
+    // A keyring as desktops have it, on a bus of its own.
+    ("dbus-daemon", "dbus-daemon"),
+    ("gnome-keyring", "gnome-keyring-daemon"),
     // libFuzzer is C++.
     ("g++", "g++"),
 ];

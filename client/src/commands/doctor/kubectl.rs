@@ -23,7 +23,10 @@ pub(super) fn checks(session: &Session) -> Vec<Check> {
 }
 
 fn version() -> Found {
-    let told = json(&["version", "--client", "-o", "json"])?;
+    version_of(&json(&["version", "--client", "-o", "json"])?)
+}
+
+fn version_of(told: &Value) -> Found {
     let version = told.pointer("/clientVersion/gitVersion").and_then(Value::as_str).unwrap_or("unknown");
     let mut numbers = version.trim_start_matches('v').split('.').map(|number| number.parse::<u64>().ok());
     match (numbers.next().flatten(), numbers.next().flatten()) {
@@ -51,12 +54,15 @@ fn json(arguments: &[&str]) -> Result<Value, Fault> {
 
 /// The users in the file whose credential comes of this gateway: each must lead to a program, and to this one.
 fn entries(session: &Session) -> Found {
+    entries_of(&json(&["config", "view", "-o", "json"])?, session.url())
+}
+
+fn entries_of(config: &Value, gateway: &str) -> Found {
     let add = "kubectl gatewarden kubeconfig --merge";
-    let config = json(&["config", "view", "-o", "json"])?;
     let users = config.get("users").and_then(Value::as_array).cloned().unwrap_or_default();
     let mut count = 0;
     for user in &users {
-        let Some(command) = command_of(user, session.url()) else { continue };
+        let Some(command) = command_of(user, gateway) else { continue };
         count += 1;
         if let Err(why) = leads_here(command) {
             let name = user.get("name").and_then(Value::as_str).unwrap_or("?");
@@ -87,4 +93,41 @@ fn leads_here(command: &str) -> Result<(), String> {
     let found = found.ok_or("which is not there")?;
     let own = environment::program();
     if found == own { Ok(()) } else { Err(format!("which is {}, not {}", found.display(), own.display())) }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_kubectl_that_is_too_old_is_told() {
+        let of = |version: &str| version_of(&json!({ "clientVersion": { "gitVersion": version } }));
+        for good in ["v1.22.0", "v1.36.3", "v1.30.1-site.7", "v2.0.0"] {
+            assert_eq!(of(good).ok().as_deref(), Some(good));
+        }
+        for old in ["v1.21.14", "v1.9.0"] {
+            let fault = of(old).err().unwrap();
+            assert!(fault.what.contains(old) && fault.fix.contains("1.22 or newer"), "{old}: {}", fault.what);
+        }
+    }
+
+    #[test]
+    fn a_user_must_lead_to_this_very_program() {
+        let of = |command: &str| {
+            let exec = json!({ "command": command, "args": ["get-token", "--gateway", "https://gw.test"] });
+            entries_of(&json!({ "users": [{ "name": "u", "user": { "exec": exec } }] }), "https://gw.test")
+        };
+        let own = environment::program().display().to_string();
+        assert_eq!(of(&own).ok().as_deref(), Some("1 user(s) of this gateway, by this program"));
+        for (other, why) in
+            [("/bin/sh", "which is /"), ("/nowhere/at/all", "not there"), ("no-such-program", "not there")]
+        {
+            let fault = of(other).err().unwrap();
+            assert!(fault.what.contains(why) && fault.fix.contains("kubeconfig --merge"), "{}", fault.what);
+        }
+        let others = json!({ "users": [{ "name": "u", "user": { "exec": { "command": "/bin/sh", "args": ["get-token", "--gateway", "https://other.test"] } } }] });
+        assert!(entries_of(&others, "https://gw.test").is_ok_and(|text| text.contains("no user of this gateway yet")));
+    }
 }

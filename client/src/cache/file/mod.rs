@@ -1,14 +1,23 @@
 //! Files for their owner alone: read only when nobody else could have written or read them, replaced whole.
+//!
+//! How a system says whose a file is, and who may read it, is in one module for each kind of system.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+#[cfg(unix)]
+mod unix;
+#[cfg(windows)]
+mod windows;
+
+#[cfg(unix)]
+use unix as system;
+#[cfg(windows)]
+use windows as system;
+
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process;
 
-use rustix::fs::OFlags;
-use rustix::io::Errno;
-use rustix::process::{Pid, geteuid, test_kill_process};
+pub(super) use system::is_alive;
 
 use crate::failure::Failure;
 
@@ -26,32 +35,23 @@ pub(super) enum Found {
 
 /// Reads a file that nobody else can have written or read.
 pub(super) fn read(path: &Path) -> Result<Found, Failure> {
-    let file = match OpenOptions::new().read(true).custom_flags(no_follow()).open(path) {
+    let file = match system::not_followed(OpenOptions::new().read(true)).open(path) {
         Ok(file) => file,
         Err(error) => return unopened(path, &error),
     };
     // Asked of the open file: the path could lead elsewhere by now.
-    let facts = file.metadata()?;
-    if !facts.is_file() {
-        return Ok(Found::Unfit("is no file"));
-    }
-    if !is_ours(&facts) {
-        return Ok(Found::Unfit("belongs to somebody else"));
-    }
-    if facts.mode() & 0o077 != 0 {
-        return Ok(Found::Unfit("could be read by others"));
+    if let Some(why) = system::unfit(&file.metadata()?) {
+        return Ok(Found::Unfit(why));
     }
     let mut bytes = Vec::new();
     file.take(MOST).read_to_end(&mut bytes)?;
     Ok(Found::Bytes(bytes))
 }
 
-fn unopened(path: &Path, error: &io::Error) -> Result<Found, Failure> {
-    match (error.kind(), Errno::from_io_error(error)) {
+pub(super) fn unopened(path: &Path, error: &io::Error) -> Result<Found, Failure> {
+    match (error.kind(), system::why_unopened(error)) {
         (io::ErrorKind::NotFound, _) => Ok(Found::Nothing),
-        (_, Some(Errno::LOOP)) => Ok(Found::Unfit("leads elsewhere")),
-        (_, Some(Errno::ACCESS)) => Ok(Found::Unfit("cannot be opened by you")),
-        (_, Some(Errno::NXIO)) => Ok(Found::Unfit("is no file")),
+        (_, Some(why)) => Ok(Found::Unfit(why)),
         _ => Err(refused(path, &error.to_string(), "try again")),
     }
 }
@@ -63,12 +63,14 @@ pub(super) fn put_aside(path: &Path) -> Result<PathBuf, Failure> {
     fs::rename(path, &aside).map_err(|error| refused(path, &error.to_string(), "remove it"))?;
     if fs::symlink_metadata(&aside)?.is_file() {
         // Somebody else's file is closed by the folder alone.
-        let _ = fs::set_permissions(&aside, fs::Permissions::from_mode(0o600));
+        let _ = system::close_to_others(&aside);
     }
     Ok(aside)
 }
 
 const ASIDE: &str = "aside-";
+/// How the name of a file ends that is there for a moment.
+pub(super) const DRAFT: &str = "new";
 
 fn named(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
@@ -83,13 +85,13 @@ fn is_there(path: &Path) -> bool {
 
 /// Puts a file in place of the old one: whoever reads sees the one or the other, also after a power cut.
 pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    let draft = path.with_extension(format!("{}.new", process::id()));
+    let draft = path.with_extension(format!("{}.{DRAFT}", process::id()));
     let _ = fs::remove_file(&draft);
-    let written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft).and_then(|mut file| {
+    let written = system::private(OpenOptions::new().write(true).create_new(true)).open(&draft).and_then(|mut file| {
         file.write_all(bytes)?;
         file.sync_all()?;
         fs::rename(&draft, path)?;
-        path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+        path.parent().map_or(Ok(()), system::sync_folder)
     });
     if written.is_err() {
         let _ = fs::remove_file(&draft);
@@ -109,7 +111,7 @@ pub(super) fn remove_leftovers(folder: &Path) -> Result<(), Failure> {
     let Ok(entries) = fs::read_dir(folder) else { return Ok(()) };
     let left = |path: &Path| {
         let ending = path.extension().unwrap_or_default().to_string_lossy();
-        (ending == "new" || ending.starts_with(ASIDE)) && fs::symlink_metadata(path).is_ok_and(|facts| facts.is_file())
+        (ending == DRAFT || ending.starts_with(ASIDE)) && fs::symlink_metadata(path).is_ok_and(|facts| facts.is_file())
     };
     entries
         .filter_map(Result::ok)
@@ -120,43 +122,19 @@ pub(super) fn remove_leftovers(folder: &Path) -> Result<(), Failure> {
 
 /// Makes the folder where there is none, and looks whose it is.
 pub(super) fn private_folder(path: &Path) -> Result<(), Failure> {
-    let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
+    let made = system::make_folder(path);
     made.map_err(|error| refused(path, &error.to_string(), "remove what is in its place"))?;
-    let facts = fs::symlink_metadata(path)?;
-    if !facts.is_dir() {
-        return Err(refused(path, "it leads elsewhere", "remove it"));
+    match system::unfit_folder(path, &fs::symlink_metadata(path)?) {
+        None => Ok(()),
+        Some((why, advice)) => Err(refused(path, why, &advice)),
     }
-    if !is_ours(&facts) {
-        let advice = "remove it, or set XDG_CACHE_HOME to a folder of your own";
-        return Err(refused(path, "it belongs to somebody else", advice));
-    }
-    if facts.mode() & 0o077 != 0 {
-        return Err(refused(path, "others may enter it", &format!("run chmod 700 {}", path.display())));
-    }
-    Ok(())
 }
 
 /// Opens the file whose lock is taken.
 pub(super) fn lock_file(path: &Path) -> Result<File, Failure> {
-    let opened =
-        OpenOptions::new().read(true).write(true).create(true).mode(0o600).custom_flags(no_follow()).open(path);
+    let mut options = OpenOptions::new();
+    let opened = system::not_followed(system::private(options.read(true).write(true).create(true))).open(path);
     opened.map_err(|error| refused(path, &error.to_string(), "remove it"))
-}
-
-fn is_ours(facts: &fs::Metadata) -> bool {
-    facts.uid() == geteuid().as_raw()
-}
-
-/// Whether a process is there.
-pub(super) fn is_alive(pid: u32) -> bool {
-    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
-    // Somebody else's is there, too.
-    pid.is_some_and(|pid| !matches!(test_kill_process(pid), Err(Errno::SRCH)))
-}
-
-fn no_follow() -> i32 {
-    // A pipe in its place would wait for whoever writes.
-    (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed()
 }
 
 fn refused(path: &Path, why: &str, advice: &str) -> Failure {
