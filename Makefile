@@ -59,7 +59,7 @@ demo: ## See it work: a directory, a portal, two clusters, the gateway, and peop
 
 pictures: everything ## Take the pictures of the login pages in docs/users anew
 	mkdir -p docs/users/pictures
-	GATEWARDEN_PICTURES=$(CURDIR)/docs/users/pictures $(TESTBED) run -- $(CARGO) test --locked --offline --package e2e --test line -- pages::the
+	GATEWARDEN_PICTURES=$(CURDIR)/docs/users/pictures $(TESTBED) run -- $(CARGO) test --locked --offline --package e2e --test line -- pages::the real_browser
 
 demo-down: ## Stop the demo and delete what it made
 	@$(TESTBED) demo-down

@@ -5,6 +5,7 @@ use std::time::Duration;
 use url::Url;
 
 use super::callback::Callback;
+use super::landing::Outcome;
 use super::{CLIENT, Issuer, SCOPE, Tokens, challenge, random};
 use crate::cache::{Held, eprint};
 use crate::failure::Failure;
@@ -23,7 +24,7 @@ pub(super) fn log_in(issuer: &Issuer, http: &Http, held: &Held) -> Result<Tokens
         Ok(()) => eprint(&format!("Log in in the browser that opens. If none does: {page}")),
         Err(_) => eprint(&format!("Open this address in a browser on this machine: {page}")),
     }
-    let code = callback.wait(&state, &issuer.name, PATIENCE)?;
+    let (code, visitor) = callback.wait(&state, &issuer.name, PATIENCE)?;
     let fields = [
         ("client_id", CLIENT),
         ("grant_type", "authorization_code"),
@@ -31,7 +32,11 @@ pub(super) fn log_in(issuer: &Issuer, http: &Http, held: &Held) -> Result<Tokens
         ("redirect_uri", back.as_str()),
         ("code_verifier", verifier.as_str()),
     ];
-    issuer.tokens(http.post_form(&issuer.token, &fields)?, "the login does not work")
+    let answer = http.post_form(&issuer.token, &fields);
+    let tokens = answer.and_then(|answer| issuer.tokens(answer, "the login does not work"));
+    // Whoever reads that they are logged in is.
+    visitor.show(if tokens.is_ok() { Outcome::Done } else { Outcome::Failed });
+    tokens
 }
 
 fn page(issuer: &Issuer, callback: &str, state: &str, verifier: &str) -> Result<Url, Failure> {

@@ -7,12 +7,13 @@
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{SendError, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
 use url::Url;
 
+use super::landing::{self, Language, Outcome};
 use crate::environment::{Deadline, pause};
 use crate::failure::Failure;
 
@@ -51,16 +52,34 @@ impl Callback {
         format!("http://{}{PATH}", self.authority)
     }
 
-    /// The code that comes back, with this state and from this issuer.
-    pub(super) fn wait(self, state: &str, issuer: &str, patience: Duration) -> Result<String, Failure> {
+    /// The answer that comes back with this state and from this issuer, and the browser that brought it.
+    pub(super) fn wait(self, state: &str, issuer: &str, patience: Duration) -> Result<(String, Visitor), Failure> {
         let expected = Expected { authority: self.authority, state: state.to_owned(), issuer: issuer.to_owned() };
         let (listener, (tell, told)) = (self.listener, channel());
         thread::spawn(move || accept(&listener, &Arc::new(expected), &tell));
         match told.recv_timeout(patience) {
-            Ok(Answer::Code(code)) => Ok(code),
-            Ok(Answer::Refused(why)) => Err(Failure::Denied(format!("the login was refused: {why}"))),
+            Ok((Answer::Code(code), visitor)) => Ok((code, visitor)),
+            Ok((Answer::Refused(why), visitor)) => {
+                visitor.show(Outcome::Stopped);
+                Err(Failure::Denied(format!("the login was refused: {why}")))
+            }
             Err(_) => Err(Failure::LoginNeeded("nobody logged in in time; run it again".to_owned())),
         }
+    }
+}
+
+/// A browser that waits for a page.
+#[derive(Debug)]
+pub(super) struct Visitor {
+    stream: TcpStream,
+    language: Language,
+}
+
+impl Visitor {
+    /// Shows it what became of the login. Whether it arrives changes nothing.
+    pub(super) fn show(mut self, outcome: Outcome) {
+        let _ = self.stream.set_write_timeout(Some(SLOW));
+        let _ = self.stream.write_all(landing::response(outcome, self.language).as_bytes());
     }
 }
 
@@ -71,7 +90,9 @@ enum Answer {
     Refused(String),
 }
 
-fn accept(listener: &TcpListener, expected: &Arc<Expected>, tell: &Sender<Answer>) {
+type Tell = Sender<(Answer, Visitor)>;
+
+fn accept(listener: &TcpListener, expected: &Arc<Expected>, tell: &Tell) {
     for stream in listener.incoming() {
         let Ok(stream) = stream else {
             pause(SLOW); // No file is free: it would fail again at once.
@@ -87,15 +108,25 @@ fn accept(listener: &TcpListener, expected: &Arc<Expected>, tell: &Sender<Answer
     }
 }
 
-fn serve(mut stream: TcpStream, expected: &Expected, tell: &Sender<Answer>) {
+fn serve(mut stream: TcpStream, expected: &Expected, tell: &Tell) {
     let Ok(head) = head_of(&mut stream) else { return };
-    let read = expected.read(&head);
-    // Before the word goes on: the program may end with it. Whether the browser shows it changes nothing.
-    let _ = stream.write_all(page(read.as_ref()).as_bytes());
-    if let Ok(answer) = read {
-        // Nobody waits any more: the first answer was enough.
-        let _ = tell.send(answer);
+    let language = Language::wanted(header(&head, "accept-language").next().unwrap_or_default());
+    let visitor = Visitor { stream, language };
+    match expected.read(&head) {
+        // Only who asks the gateway knows what to show.
+        Ok(answer) => {
+            if let Err(SendError((_, visitor))) = tell.send((answer, visitor)) {
+                visitor.show(Outcome::Unasked); // The first answer was enough.
+            }
+        }
+        Err(outcome) => visitor.show(outcome),
     }
+}
+
+/// What a header says, each time that it stands there.
+fn header<'a>(head: &'a str, name: &'a str) -> impl Iterator<Item = &'a str> {
+    let headers = head.split("\r\n").skip(1).filter_map(|line| line.split_once(':'));
+    headers.filter(move |(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
 }
 
 /// A request without its body.
@@ -113,30 +144,20 @@ fn head_of(stream: &mut TcpStream) -> io::Result<String> {
     String::from_utf8(head).map_err(|_| io::ErrorKind::InvalidData.into())
 }
 
-/// Why a request is no answer to ours.
-#[derive(Debug, PartialEq, Eq)]
-enum Stranger {
-    /// It looks for something else.
-    Lost,
-    /// It comes to the right place and is not what we wait for, such as the page of an older login.
-    Unasked,
-}
-
 impl Expected {
-    fn read(&self, head: &str) -> Result<Answer, Stranger> {
-        let mut lines = head.split("\r\n");
-        let mut words = lines.next().unwrap_or_default().split(' ');
-        let (Some("GET"), Some(target)) = (words.next(), words.next()) else { return Err(Stranger::Lost) };
-        let headers = lines.filter_map(|line| line.split_once(':'));
-        let mut hosts = headers.filter(|(name, _)| name.eq_ignore_ascii_case("host")).map(|(_, value)| value.trim());
+    /// The answer to our request, or what else it is.
+    fn read(&self, head: &str) -> Result<Answer, Outcome> {
+        let mut words = head.split("\r\n").next().unwrap_or_default().split(' ');
+        let (Some("GET"), Some(target)) = (words.next(), words.next()) else { return Err(Outcome::Lost) };
+        let mut hosts = header(head, "host");
         if hosts.next() != Some(&self.authority) || hosts.next().is_some() || !target.starts_with('/') {
-            return Err(Stranger::Lost);
+            return Err(Outcome::Lost);
         }
-        let url = Url::parse("http://127.0.0.1").and_then(|base| base.join(target)).map_err(|_| Stranger::Lost)?;
+        let url = Url::parse("http://127.0.0.1").and_then(|base| base.join(target)).map_err(|_| Outcome::Lost)?;
         if url.path() != PATH {
-            return Err(Stranger::Lost);
+            return Err(Outcome::Lost);
         }
-        self.answer(&url).ok_or(Stranger::Unasked)
+        self.answer(&url).ok_or(Outcome::Unasked)
     }
 
     /// With our state, and from our issuer (RFC 9207).
@@ -156,28 +177,6 @@ impl Expected {
     }
 }
 
-/// A whole response. Nothing of the request is in it.
-fn page(read: Result<&Answer, &Stranger>) -> String {
-    let (status, text) = match read {
-        Ok(Answer::Code(_)) => ("200 OK", "You are logged in. Go back to the terminal; you may close this window."),
-        Ok(Answer::Refused(_)) => {
-            ("200 OK", "The login was stopped. Go back to the terminal; you may close this window.")
-        }
-        Err(Stranger::Unasked) => ("400 Bad Request", "This is not the login that your terminal waits for."),
-        Err(Stranger::Lost) => ("404 Not Found", "There is nothing here."),
-    };
-    let body = format!(
-        "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"color-scheme\" content=\"light dark\">\
-         <title>kubectl gatewarden</title><p>{text}</p></html>\n"
-    );
-    format!(
-        "HTTP/1.1 {status}\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: {}\r\n\
-         Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\nX-Content-Type-Options: nosniff\r\n\
-         Referrer-Policy: no-referrer\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n{body}",
-        body.len()
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -185,7 +184,7 @@ mod tests {
     const HOST: &str = "127.0.0.1:40000";
     const ISSUER: &str = "iss=https%3A%2F%2Fconsole.test%2Foidc";
 
-    fn read(request: &str, headers: &str) -> Result<Answer, Stranger> {
+    fn read(request: &str, headers: &str) -> Result<Answer, Outcome> {
         let text = |text: &str| text.to_owned();
         let expected =
             Expected { authority: text(HOST), state: text("ours"), issuer: text("https://console.test/oidc") };
@@ -207,10 +206,10 @@ mod tests {
             "/callback?code=c&state=ours&iss=https%3A%2F%2Fevil.test".to_owned(),
             "/callback?code=c&state=ours".to_owned(),
         ] {
-            assert_eq!(said(&other), Err(Stranger::Unasked), "{other}");
+            assert_eq!(said(&other), Err(Outcome::Unasked), "{other}");
         }
         for other in [&format!("/other?code=c&state=ours&{ISSUER}"), "/favicon.ico", "http://127.0.0.1/callback"] {
-            assert_eq!(said(other), Err(Stranger::Lost), "{other}");
+            assert_eq!(said(other), Err(Outcome::Lost), "{other}");
         }
     }
 
@@ -226,8 +225,8 @@ mod tests {
             "Accept: */*",
             &format!("Host: {HOST}\r\nHost: {HOST}"),
         ] {
-            assert_eq!(read(&good, headers), Err(Stranger::Lost), "{headers}");
+            assert_eq!(read(&good, headers), Err(Outcome::Lost), "{headers}");
         }
-        assert_eq!(read(&good.replace("GET", "POST"), &format!("Host: {HOST}")), Err(Stranger::Lost));
+        assert_eq!(read(&good.replace("GET", "POST"), &format!("Host: {HOST}")), Err(Outcome::Lost));
     }
 }

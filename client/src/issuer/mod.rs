@@ -3,6 +3,7 @@
 mod browser;
 mod callback;
 mod device;
+mod landing;
 
 use std::time::Duration;
 

@@ -29,7 +29,19 @@ pub(crate) fn facts() -> Vec<Case<Bed>> {
 /// Names a folder that pictures are written to.
 const PICTURES: &str = "GATEWARDEN_PICTURES";
 /// Each page that people see.
-const PAGES: [&str; 8] = ["login", "refused", "device", "device-login", "done", "consent", "logout", "error"];
+const PAGES: [&str; 10] = [
+    "login",
+    "refused",
+    "device",
+    "device-login",
+    "done",
+    "consent",
+    "logout",
+    "error",
+    // The plugin's own.
+    "landing",
+    "stopped",
+];
 const LANGUAGES: [&str; 2] = ["en", "ko"];
 /// A picture in the docs is small: they are read over slow lines, too.
 const LARGEST: usize = 60 * 1024;
@@ -41,14 +53,14 @@ const TAB: char = '\u{E004}';
 const ENTER: char = '\u{E007}';
 
 /// Somebody at a browser in front of a gateway.
-struct Desk {
-    gate: Gate,
-    browser: Chromium,
+pub(crate) struct Desk {
+    pub(crate) gate: Gate,
+    pub(crate) browser: Chromium,
     language: &'static str,
 }
 
 impl Desk {
-    fn new(bed: &Bed, language: &'static str, scripts: bool) -> Result<Self> {
+    pub(crate) fn new(bed: &Bed, language: &'static str, scripts: bool) -> Result<Self> {
         let gate = Gate::start(bed, &Plan { extra: OTHERS, ..Plan::default() })?;
         gate.wait_until_proven()?;
         let ca = gate.path("state/ca.crt");
@@ -69,7 +81,7 @@ impl Desk {
     }
 
     /// Logs in on the page that is open.
-    fn log_in(&self, person: &str, password: &str) -> Result<()> {
+    pub(crate) fn log_in(&self, person: &str, password: &str) -> Result<()> {
         self.browser.find("#provider option[value=corp]")?.click()?;
         self.browser.find("#username")?.type_in(person)?;
         self.browser.find("#password")?.type_in(password)?;
@@ -78,7 +90,7 @@ impl Desk {
 
     /// Looks at a page, in the light and in the dark: what no page may lack, what the browser complains of, and its
     /// picture.
-    fn look(&self, page: &str) -> Result<()> {
+    pub(crate) fn look(&self, page: &str) -> Result<()> {
         let usual = dark_in(self.language);
         let (other, own) = (self.inspect(page, !usual)?, self.inspect(page, usual)?);
         ensure!(other != own, "{page}: the ground is {own}, dark or not");
