@@ -161,6 +161,11 @@ impl Gate {
         self.with_server(Gateway::restart)
     }
 
+    /// The same under another clock, such as `+10m`.
+    pub(crate) fn start_again_under(&self, clock: &str) -> Result<()> {
+        self.with_server(|server| server.restart_under(clock))
+    }
+
     /// Everything that it logged.
     pub(crate) fn log(&self) -> Result<String> {
         self.with_server(|server| server.log())

@@ -8,12 +8,18 @@ use anyhow::{Context as _, Result, ensure};
 use e2e::{Case, Running};
 use url::Url;
 
-use super::{Machine, ends_well};
-use crate::bed::Bed;
+use super::{Machine, ends_well, merge};
+use crate::bed::{Bed, POD};
 use crate::issuer::Visitor;
+use crate::pages::Desk;
+use crate::people;
 
 pub(super) fn facts() -> Vec<Case<Bed>> {
-    facts![the_browser_brings_the_answer_and_strangers_bring_nothing]
+    facts![
+        the_browser_brings_the_answer_and_strangers_bring_nothing,
+        a_real_browser_ends_on_the_plugins_own_page_in_english,
+        a_real_browser_ends_on_the_plugins_own_page_in_korean,
+    ]
 }
 
 /// Keeps the address that it is to open.
@@ -31,6 +37,12 @@ fn begin(machine: &Machine<'_>) -> Result<(Running, Url)> {
     Ok((login, Url::parse(&address)?))
 }
 
+/// What the plugin asks the issuer for, under this name.
+fn asked(address: &Url, name: &str) -> Result<String> {
+    let found = address.query_pairs().find(|(key, _)| key == name);
+    Ok(found.with_context(|| format!("{name} in {address}"))?.1.into_owned())
+}
+
 /// What the plugin's port answers when it is asked under some name.
 fn ask(port: &Url, host: &str, target: &str) -> Result<String> {
     let mut stream = TcpStream::connect(&port.socket_addrs(|| None)?[..])?;
@@ -44,10 +56,7 @@ fn ask(port: &Url, host: &str, target: &str) -> Result<String> {
 pub(crate) fn the_browser_brings_the_answer_and_strangers_bring_nothing(bed: &Bed) -> Result<()> {
     let (machine, person) = (Machine::new(bed, bed.gate()), bed.new_person("browser", &["dev"])?);
     let (mut login, address) = begin(&machine)?;
-    let asked = |name: &str| {
-        let found = address.query_pairs().find(|(key, _)| key == name);
-        Ok::<_, anyhow::Error>(found.with_context(|| format!("{name} in {address}"))?.1.into_owned())
-    };
+    let asked = |name: &str| asked(&address, name);
     ensure!(asked("code_challenge_method")? == "S256", "{address}");
     let port = Url::parse(&asked("redirect_uri")?)?;
     ensure!(port.host_str() == Some("127.0.0.1"), "{port}");
@@ -82,5 +91,45 @@ pub(crate) fn the_browser_brings_the_answer_and_strangers_bring_nothing(bed: &Be
     ensure!(policy.contains("default-src 'none'") && told.header("referrer-policy") == Some("no-referrer"), "{policy}");
     ends_well(login, &format!("as corp:{person}"))?;
     drop(silent);
+    Ok(())
+}
+
+pub(crate) fn a_real_browser_ends_on_the_plugins_own_page_in_english(bed: &Bed) -> Result<()> {
+    let words = ["You are logged in", "The login was stopped", "The login did not work"];
+    ends_on_the_plugins_own_page(bed, &Desk::new(bed, "en", false)?, words)
+}
+
+pub(crate) fn a_real_browser_ends_on_the_plugins_own_page_in_korean(bed: &Bed) -> Result<()> {
+    let words = ["로그인되었습니다", "로그인을 중단했습니다", "로그인하지 못했습니다"];
+    ends_on_the_plugins_own_page(bed, &Desk::new(bed, "ko", true)?, words)
+}
+
+/// A login from the first page to the last, then one that is stopped, then one whose code is worth nothing.
+fn ends_on_the_plugins_own_page(bed: &Bed, desk: &Desk, [done, stopped, failed]: [&str; 3]) -> Result<()> {
+    let (machine, person) = (Machine::new(bed, &desk.gate), bed.new_person("surfer", &["dev"])?);
+    let (login, address) = begin(&machine)?;
+    desk.browser.open(address.as_str())?;
+    desk.log_in(&person, &people::password(&person))?;
+    desk.browser.wait_for_text(done)?;
+    ensure!(desk.browser.url()?.starts_with("http://127.0.0.1:"), "{}", desk.browser.url()?);
+    desk.look("landing")?;
+    ends_well(login, &format!("as corp:{person}"))?;
+    merge(bed, &machine)?;
+    let context = format!("--context=east@{}", desk.gate.authority());
+    machine.kubectl(bed, &[&context, "--namespace=dev", "get", "pods", POD])?.ok()?;
+    for (answer, title, page, code) in
+        [("error=access_denied", stopped, Some("stopped"), 4), ("code=of-nobody", failed, None, 1)]
+    {
+        std::fs::remove_file(machine.home.join("opened"))?;
+        let (mut login, address) = begin(&machine)?;
+        let issuer = format!("{}/oidc", address.origin().ascii_serialization());
+        let mut back = Url::parse(&format!("{}?{answer}", asked(&address, "redirect_uri")?))?;
+        back.query_pairs_mut().append_pair("state", &asked(&address, "state")?).append_pair("iss", &issuer);
+        desk.browser.open(back.as_str())?;
+        desk.browser.wait_for_text(title)?;
+        page.map_or(Ok(()), |page| desk.look(page))?;
+        let ended = login.wait_for_end()?;
+        ensure!(ended.code() == Some(code), "{ended}: {}", login.output());
+    }
     Ok(())
 }

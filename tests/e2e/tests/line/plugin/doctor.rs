@@ -1,5 +1,6 @@
 //! `doctor` on machines that have one thing wrong each.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
@@ -13,6 +14,8 @@ use crate::bed::Bed;
 pub(super) fn facts() -> Vec<Case<Bed>> {
     facts![
         a_machine_where_all_is_well_and_then_one_thing_after_the_other_is_not,
+        a_login_is_told_as_the_files_and_the_gateway_know_it,
+        a_kubectl_that_does_not_work_is_told,
         what_lies_on_the_way_is_told_apart,
         a_clock_that_is_wrong_is_told_by_doctor_and_by_errors,
     ]
@@ -39,17 +42,16 @@ fn fails(told: &Output, check: &str, words: &[&str]) -> Result<()> {
 }
 
 /// A machine whose kubectl is the real one.
-fn with_kubectl<'a>(bed: &Bed, machine: &Machine<'a>, mut command: Command) -> Result<Command> {
+fn with_kubectl(bed: &Bed, mut command: Command) -> Result<Command> {
     let kubectl = bed.admin("east")?.program()?.parent().context("a folder")?.display().to_string();
     let beside = Machine::program()?.parent().context("a folder")?.display().to_string();
-    let _ = machine;
     command.env("PATH", format!("{kubectl}:{beside}:/usr/bin:/bin"));
     Ok(command)
 }
 
 pub(crate) fn a_machine_where_all_is_well_and_then_one_thing_after_the_other_is_not(bed: &Bed) -> Result<()> {
     let (machine, person) = (Machine::new(bed, bed.gate()), bed.new_person("patient", &["dev"])?);
-    let look = || doctor(with_kubectl(bed, &machine, machine.plugin(&["doctor"])?)?);
+    let look = || doctor(with_kubectl(bed, machine.plugin(&["doctor"])?)?);
     std::fs::create_dir_all(&machine.home)?;
     fails(&look()?, "login", &["not logged in", "kubectl gatewarden login --gateway"])?;
     log_in(&machine, &person)?;
@@ -73,9 +75,46 @@ pub(crate) fn a_machine_where_all_is_well_and_then_one_thing_after_the_other_is_
     spoilt(&machine, &look)
 }
 
+pub(crate) fn a_login_is_told_as_the_files_and_the_gateway_know_it(bed: &Bed) -> Result<()> {
+    let (machine, person) = (Machine::new(bed, bed.gate()), bed.new_person("known", &["dev"])?);
+    let look = || doctor(with_kubectl(bed, machine.plugin(&["doctor"])?)?);
+    log_in(&machine, &person)?;
+    let file = machine.file("access.json")?;
+    let good = std::fs::read_to_string(&file)?;
+    machine.end_the_token()?;
+    let told = look()?;
+    ensure!(told.success() && told.stdout.contains("is over, and is renewed when needed"), "{told:?}");
+    ensure!(told.stdout.contains("ok   gateway    answers; log in to see its version"), "{told:?}");
+    std::fs::remove_file(machine.file("refresh.json")?)?;
+    fails(&look()?, "login", &["not logged in", "kubectl gatewarden login --gateway"])?;
+    // What the file holds is good for long, and the gateway knows better.
+    std::fs::write(&file, good)?;
+    machine.run(&["sessions", "revoke", "current"])?.ok()?;
+    fails(&look()?, "gateway", &["not known there", "kubectl gatewarden login"])?;
+    std::fs::remove_file(&file)?;
+    let folder = file.parent().context("a folder")?;
+    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755))?;
+    fails(&look()?, "lock", &["others may enter it", "run chmod 700"])
+}
+
+pub(crate) fn a_kubectl_that_does_not_work_is_told(bed: &Bed) -> Result<()> {
+    let (machine, person) = (Machine::new(bed, bed.gate()), bed.new_person("tooled", &["dev"])?);
+    log_in(&machine, &person)?;
+    let config = machine.home.join("config");
+    std::fs::write(&config, "clusters: [")?;
+    let told = doctor(with_kubectl(bed, machine.plugin(&["doctor"])?)?)?;
+    fails(&told, "kubeconfig", &["kubectl config view", "mend your kubeconfig"])?;
+    // Something else of that name.
+    let folder = machine.home.join("bin");
+    std::fs::create_dir_all(&folder)?;
+    std::os::unix::fs::symlink("/bin/echo", folder.join("kubectl"))?;
+    let mut command = machine.plugin(&["doctor"])?;
+    command.env("PATH", &folder);
+    fails(&doctor(command)?, "kubectl", &["prints no JSON", "install another kubectl"])
+}
+
 /// A file that others may read, then a lock that is held.
 fn spoilt(machine: &Machine<'_>, look: &dyn Fn() -> Result<Output>) -> Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
     let file = machine.file("refresh.json")?;
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644))?;
     fails(&look()?, "cache", &["refresh.json could be read by others", "puts it aside"])?;
@@ -107,6 +146,10 @@ pub(crate) fn what_lies_on_the_way_is_told_apart(bed: &Bed) -> Result<()> {
     let here = format!("https://localhost:{port}");
     fails(&at(&here, Some(&other))?, "tls", &["file that you gave does not hold", "--certificate-authority"])?;
     fails(&at(&here, None)?, "tls", &["your system does not hold", "--certificate-authority"])?;
+    let mut by_socks = machine.command(Machine::program()?, &["doctor", "--gateway", "https://gw.test"])?;
+    by_socks.env("all_proxy", "socks5://localhost:1").env_remove("https_proxy").env_remove("HTTPS_PROXY");
+    let told = Output::from(bounded::run(by_socks, b"", bounded::LIMIT)?);
+    fails(&told, "proxy", &["HTTPS_PROXY (or ALL_PROXY) is no address", "correct or unset"])?;
     // What speaks, and no TLS.
     let plain = std::net::TcpListener::bind("127.0.0.1:0")?;
     let address = plain.local_addr()?;
@@ -119,7 +162,7 @@ pub(crate) fn what_lies_on_the_way_is_told_apart(bed: &Bed) -> Result<()> {
 }
 
 /// The plugin under another clock.
-fn under(clock: &str, plugin: &Command) -> Command {
+pub(super) fn under(clock: &str, plugin: &Command) -> Command {
     let mut command = Command::new("faketime");
     command.args(["-f", clock]).arg(plugin.get_program()).args(plugin.get_args());
     for (name, value) in plugin.get_envs() {
@@ -137,6 +180,8 @@ pub(crate) fn a_clock_that_is_wrong_is_told_by_doctor_and_by_errors(bed: &Bed) -
     fails(&told, "clock", &["ahead of the gateway's", "set it"])?;
     let told = doctor(under("+40y", &machine.plugin(&["doctor"])?))?;
     fails(&told, "tls", &["the certificate ended on", "your clock is wrong"])?;
+    let told = doctor(under("-40y", &machine.plugin(&["doctor"])?))?;
+    fails(&told, "tls", &["the certificate begins on", "your clock is wrong"])?;
     let mut login = Running::start(under("+40y", &machine.plugin(&["login", "--device"])?))?;
     login.wait_for("this machine says that it is 20")?;
     ensure!(login.wait_for_end()?.code() == Some(5), "{}", login.output());

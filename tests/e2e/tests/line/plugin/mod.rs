@@ -1,9 +1,12 @@
 //! The kubectl plugin, as a person on a jump host uses it: no display, no browser, many kubectls at once.
 
 mod browser;
+mod clocks;
 mod doctor;
+mod keyring;
 mod kubeconfig;
 mod proxy;
+mod sessions;
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -30,9 +33,12 @@ pub(crate) fn facts() -> Vec<Case<Bed>> {
     ];
     own.into_iter()
         .chain(doctor::facts())
+        .chain(keyring::facts())
         .chain(kubeconfig::facts())
         .chain(browser::facts())
+        .chain(clocks::facts())
         .chain(proxy::facts())
+        .chain(sessions::facts())
         .collect()
 }
 
@@ -66,6 +72,8 @@ impl<'a> Machine<'a> {
         let path = std::env::var("PATH").unwrap_or_default();
         let beside = Self::program()?.parent().context("a folder")?.display().to_string();
         command.args(arguments).env_remove("DISPLAY").env_remove("BROWSER");
+        // Nor a keyring, which would be the one of whoever runs the tests.
+        command.env_remove("DBUS_SESSION_BUS_ADDRESS").env_remove("XDG_RUNTIME_DIR");
         command.env("PATH", format!("{beside}:{path}")).env("XDG_CACHE_HOME", self.home.join("cache"));
         command.env("KUBECONFIG", self.home.join("config")).env("HOME", &self.home);
         Ok(command)
@@ -110,6 +118,13 @@ impl<'a> Machine<'a> {
         let folders = std::fs::read_dir(self.home.join("cache/kubectl-gatewarden"))?;
         let folder = folders.filter_map(Result::ok).next().context("a folder of a gateway")?;
         Ok(folder.path().join(name))
+    }
+
+    /// Lets the access token be over: the next that needs one refreshes.
+    fn end_the_token(&self) -> Result<()> {
+        let file = self.file("access.json")?;
+        let over = std::fs::read_to_string(&file)?.replace("\"expires_at\":\"2", "\"expires_at\":\"1");
+        Ok(std::fs::write(&file, over)?)
     }
 }
 
@@ -158,9 +173,7 @@ pub(crate) fn a_token_that_is_over_is_refreshed_once_for_all(bed: &Bed) -> Resul
     let gate = Gate::start(bed, &Plan::default())?;
     let (machine, person) = (Machine::new(bed, &gate), bed.new_person("refresher", &["dev"])?);
     log_in(&machine, &person)?;
-    let file = machine.file("access.json")?;
-    let over = std::fs::read_to_string(&file)?.replace("\"expires_at\":\"2", "\"expires_at\":\"1");
-    std::fs::write(&file, over)?;
+    machine.end_the_token()?;
     let asked = || {
         let records = std::fs::read_to_string(gate.audit_file())?;
         let of_tokens =
@@ -269,9 +282,7 @@ pub(crate) fn a_gateway_that_is_down_fails_all_who_wait_at_once(bed: &Bed) -> Re
     let gate = Gate::start(bed, &Plan::default())?;
     let (machine, person) = (Machine::new(bed, &gate), bed.new_person("waiter", &["dev"])?);
     log_in(&machine, &person)?;
-    let file = machine.file("access.json")?;
-    let over = std::fs::read_to_string(&file)?.replace("\"expires_at\":\"2", "\"expires_at\":\"1");
-    std::fs::write(&file, over)?;
+    machine.end_the_token()?;
     gate.stop()?;
     let mut crowd: Vec<Running> = (0..CROWD).map(|_| machine.get_token(NOBODY)).collect::<Result<_>>()?;
     for one in &mut crowd {
