@@ -110,6 +110,15 @@ impl Client {
         let stream = StreamOwned::new(connection, connect(&url)?);
         exchange(stream, &render(&url, method, &self.headers, body))
     }
+
+    /// One POST of a form.
+    ///
+    /// # Errors
+    /// When there is no connection or no answer.
+    pub fn post_form(&self, url: &str, fields: &[(&str, &str)]) -> Result<Response> {
+        let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        self.clone().with_header("Content-Type", "application/x-www-form-urlencoded").send("POST", url, Some(&form))
+    }
 }
 
 impl Response {
@@ -165,7 +174,10 @@ fn render(url: &Url, method: &str, headers: &[(String, String)], body: Option<&s
         message.push_str(&format!("{name}: {value}\r\n"));
     }
     if let Some(body) = body {
-        message.push_str(&format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len()));
+        if !headers.iter().any(|(name, _)| name == "Content-Type") {
+            message.push_str("Content-Type: application/json\r\n");
+        }
+        message.push_str(&format!("Content-Length: {}\r\n", body.len()));
     }
     message + "\r\n" + body.unwrap_or_default()
 }

@@ -4,6 +4,7 @@
 //! tests meet kube-apiserver, a kubelet with real pods, and slapd, started here from nothing.
 //!
 //! - [`fetch`](programs::fetch) brings what the machine lacks: packages, and Kubernetes compiled once.
+//!   [`Keycloak::fetch`] brings what a machine may do without.
 //! - [`Cluster`], [`Slapd`] and [`Gateway`] start in a folder of their own, answer by protocol before
 //!   `start` returns, and stop when dropped; [`down()`] stops whatever a folder still runs.
 //! - `testbed run -- <command>` gives a command a network namespace, and clears up behind it.
@@ -40,6 +41,7 @@ mod node;
 mod cluster;
 mod crowd;
 mod gateway;
+mod keycloak;
 mod kubectl;
 pub mod npm;
 mod samba;
@@ -52,6 +54,7 @@ pub mod netns;
 pub use cluster::{Cluster, ClusterOptions};
 pub use crowd::Crowd;
 pub use gateway::{Gateway, Place};
+pub use keycloak::Keycloak;
 pub use kubectl::{Kubectl, Output};
 pub use node::unsupported as nodes_unsupported;
 pub use samba::Samba;

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use testbed::{Cluster, ClusterOptions, Slapd, demo, netns, programs, reaper};
+use testbed::{Cluster, ClusterOptions, Keycloak, Slapd, demo, netns, programs, reaper};
 
 /// Real servers for tests and the demo.
 #[derive(Parser)]
@@ -78,7 +78,10 @@ fn main() -> ExitCode {
 
 fn run(task: Task) -> Result<i32> {
     match task {
-        Task::Fetch => programs::fetch()?,
+        Task::Fetch => {
+            programs::fetch()?;
+            Keycloak::fetch();
+        }
         Task::Up { dir, node } => up(dir, node)?,
         Task::Down { dir } => testbed::down(&dir)?,
         Task::Run { command } => return netns::run(&command),

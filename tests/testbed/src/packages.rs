@@ -55,6 +55,9 @@ const PACKAGES: [(&str, &str); 33] = [
 const BENCH: [(&str, &str); 4] =
     [("nginx-light", "nginx"), ("haproxy", "haproxy"), ("wrk", "wrk"), ("nghttp2-client", "h2load")];
 
+/// What Keycloak needs, which the tests do without where it cannot be had.
+const KEYCLOAK: [(&str, &str); 3] = [("default-jre-headless", "java"), ("maven", "mvn"), ("unzip", "unzip")];
+
 /// Where programs of administrators live, which `PATH` may leave out.
 const ADMIN_DIRS: [&str; 2] = ["/usr/sbin", "/sbin"];
 
@@ -81,12 +84,20 @@ pub fn install_bench() -> Result<()> {
     install(&BENCH.map(|(package, _)| package))
 }
 
+/// Installs with apt-get what Keycloak needs.
+///
+/// # Errors
+/// As [`install`].
+pub(crate) fn install_keycloak() -> Result<()> {
+    install(&KEYCLOAK.map(|(package, _)| package))
+}
+
 /// Installs with apt-get what is missing of `wanted`.
 ///
 /// # Errors
 /// When something is missing and we are not root, or there is no apt-get, or it fails.
 pub fn install(wanted: &[&str]) -> Result<()> {
-    let known = PACKAGES.iter().chain(&BENCH).filter(|(package, _)| wanted.contains(package));
+    let known = PACKAGES.iter().chain(&BENCH).chain(&KEYCLOAK).filter(|(package, _)| wanted.contains(package));
     let missing: Vec<_> = known.filter(|(_, program)| find(program).is_none()).map(|(package, _)| *package).collect();
     if missing.is_empty() {
         return Ok(());

@@ -131,10 +131,14 @@ impl SiteIssuer {
         }
     }
 
-    /// Written beside and renamed, because it is read at any moment.
-    fn change(&self, change: impl FnOnce(&mut BTreeMap<String, Value>)) -> Result<()> {
+    /// Changes people, each under an id that is theirs for good: their `login`, `password`, `groups` and `disabled`.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn change(&self, change: impl FnOnce(&mut BTreeMap<String, Value>)) -> Result<()> {
         let mut people = self.people.lock().unwrap_or_else(PoisonError::into_inner);
         change(&mut people);
+        // Written beside and renamed, because it is read at any moment.
         let next = self.state.write("people.next", &serde_json::to_string(&*people)?)?;
         Ok(fs::rename(next, self.state.path(PEOPLE))?)
     }

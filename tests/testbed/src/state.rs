@@ -10,7 +10,7 @@ use crate::process::Process;
 use crate::{node, reaper};
 
 /// Stop order: who talks to others goes first.
-const ORDER: [&str; 11] = [
+const ORDER: [&str; 12] = [
     "prometheus",
     "gatewarden",
     "kubelet",
@@ -21,6 +21,7 @@ const ORDER: [&str; 11] = [
     "slapd",
     "samba",
     "site-issuer",
+    "keycloak",
     "chromedriver",
 ];
 
