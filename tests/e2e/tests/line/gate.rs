@@ -28,6 +28,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) bearer: bool,
     /// Another site's issuer.
     pub(crate) site: Option<&'a SiteIssuer>,
+    /// Another provider in its place, as a YAML list item.
+    pub(crate) sign_on: Option<&'a str>,
     /// More lines for the provider that stands for it.
     pub(crate) site_lines: &'a str,
     /// More providers, as YAML list items.
@@ -358,7 +360,7 @@ limits: {{ {limits} userRate: 100000, userBurst: 100000, sourceRate: 100000, sou
         operations = place.operations_port,
         directory_ca = bed.directory().ca_file().display(),
         service = Slapd::SERVICE_DN,
-        site = site(plan.site.unwrap_or_else(|| bed.site())),
+        site = plan.sign_on.map_or_else(|| site(plan.site.unwrap_or_else(|| bed.site())), str::to_owned),
         site_lines = plan.site_lines,
         providers = plan.providers,
         base = Slapd::BASE,

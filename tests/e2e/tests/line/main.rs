@@ -28,6 +28,7 @@ mod identity;
 mod impersonation;
 mod isolation;
 mod issuer;
+mod keycloak;
 mod kills;
 mod lifecycle;
 mod mapping;
@@ -61,6 +62,7 @@ fn main() -> ExitCode {
 fn cases() -> Vec<Case<Bed>> {
     // The longest waits first.
     let modules = [
+        keycloak::facts(),
         kills::facts(),
         faults::facts(),
         revocation::facts(),

@@ -1,5 +1,7 @@
 //! A site's own OpenID Connect issuer behind the gateway's: two logins' worth of protocol, one login for a person.
 
+use std::path::Path;
+
 use anyhow::{Context as _, Result, ensure};
 use e2e::{Case, Https, Page, Protocol};
 use testbed::SiteIssuer;
@@ -23,9 +25,14 @@ pub(crate) fn facts() -> Vec<Case<Bed>> {
 
 /// A browser that knows the gateway and the site.
 fn visitor(gate: &Gate, site: &SiteIssuer) -> Result<Visitor> {
+    visitor_of(gate, site.port(), &site.ca_file())
+}
+
+/// The same for an issuer that listens on this port.
+pub(crate) fn visitor_of(gate: &Gate, port: u16, ca_file: &Path) -> Result<Visitor> {
     let mut visitor = Visitor::of(gate)?;
-    let https = Https::new("localhost", site.port(), &site.ca_file())?;
-    visitor.browser = visitor.browser.knowing(Url::parse(&site.url())?.authority(), https, Protocol::Http1);
+    let https = Https::new("localhost", port, ca_file)?;
+    visitor.browser = visitor.browser.knowing(&format!("localhost:{port}"), https, Protocol::Http1);
     Ok(visitor)
 }
 
@@ -40,7 +47,7 @@ impl Visitor {
     }
 
     /// Leaves the login page for the site's.
-    fn depart(&mut self) -> Result<Page> {
+    pub(crate) fn depart(&mut self) -> Result<Page> {
         let way = self.way_to_the_site()?;
         self.browser.open(&way)
     }
