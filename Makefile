@@ -43,8 +43,8 @@ fuzz: ## Look for inputs that break a promise, TIME=60 seconds for each of eight
 	tests/fuzz/run build
 	tests/fuzz/run $(or $(TIME),60)
 
-bench: ## What the gateway costs beside nginx and HAProxy; ARGS="--rounds 1" is quick
-	$(CARGO) build --locked --release --package gatewarden --package load --package testbed
+bench: ## What the gateway costs; ARGS="--rounds 1" is quick, ARGS="--only logins" is one part of: peers,identity,tokens,logins,plugin
+	$(CARGO) build --locked --release --package gatewarden --package kubectl-gatewarden --package load --package testbed
 	$(TARGET)/release/testbed fetch
 	$(TARGET)/release/load fetch
 	$(TARGET)/release/testbed run -- $(TARGET)/release/load bench $(ARGS)

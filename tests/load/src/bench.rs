@@ -1,162 +1,66 @@
-//! The order of a run: every case against every server in turn, several rounds.
-
-use std::path::Path;
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+//! The order of a run: its parts, each with a gateway of its own.
 
 use anyhow::{Context as _, Result};
+use clap::ValueEnum;
 use testbed::StateDir;
-use testbed::programs::say;
 
-use crate::Plan;
-use crate::contender::{ApiServer, Contender, Gatewarden, Ground};
-use crate::generator::{self, Seen};
-use crate::table;
-use crate::watches::{PER_CONNECTION, Watches};
+use crate::contender::Ground;
+use crate::{Plan, identity, logins, peers, plugin, table, tokens};
 
-/// One kind of load.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Case {
-    /// HTTP/1.1, 64 connections.
-    Http1,
-    /// HTTP/1.1, one connection, one request after another.
-    Sequential,
-    /// HTTP/2, 8 connections, 16 requests at once on each.
-    Http2,
+/// What can be measured alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Part {
+    /// The gateway beside HAProxy and nginx.
+    Peers,
+    /// What it costs a real API server to learn who asks.
+    Identity,
+    /// A token that was never seen before.
+    Tokens,
+    /// Proxied requests while people log in and refresh their tokens.
+    Logins,
+    /// The kubectl plugin.
+    Plugin,
 }
 
-/// The kinds of load, in the order of the table.
-pub(crate) const CASES: [Case; 3] = [Case::Http1, Case::Sequential, Case::Http2];
-
-/// One case against one server, one round.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Sample {
-    /// The case.
-    pub(crate) case: Case,
-    /// What the generator saw.
-    pub(crate) seen: Seen,
-    /// The server's own processor time for each answered request.
-    pub(crate) cpu: Duration,
-}
-
-/// Everything about one server.
-#[derive(Debug)]
-pub(crate) struct Row {
-    /// Its name.
-    pub(crate) name: &'static str,
-    /// What it speaks to the stub.
-    pub(crate) upstream: &'static str,
-    /// All rounds of all cases.
-    pub(crate) samples: Vec<Sample>,
-    /// Bytes for each watch that says nothing.
-    pub(crate) watch: u64,
-    /// Bytes before any load.
-    pub(crate) idle: u64,
-}
-
-/// What only the gateway has.
-#[derive(Debug)]
-pub(crate) struct Own {
-    /// From the start of the process to ready.
-    pub(crate) ready: Vec<Duration>,
-    /// Processor time of one login with a password (argon2id, the defaults).
-    pub(crate) login: Duration,
-    /// Processor time of a real kube-apiserver for one GET.
-    pub(crate) apiserver: Option<Duration>,
-}
-
-/// Connections to the real API server: fewer than its priority levels begin to queue.
-const API_CONNECTIONS: u32 = 16;
-/// Logins that are timed.
-const LOGINS: u32 = 20;
-/// Between the last event and the look at memory.
-const CALM: Duration = Duration::from_secs(2);
-
-/// Runs it all.
+/// Runs the parts that are wanted.
 ///
 /// # Errors
-/// When a server does not start, or answers anything but 200.
+/// When one cannot be measured.
 pub(crate) fn run(plan: &Plan) -> Result<()> {
     let dir = tempfile::Builder::new().prefix("bench-").tempdir()?;
     let _state = StateDir::create(dir.path())?;
     let (ground, stub) = Ground::prepare(dir.path())?;
-    let gateway = Gatewarden::start(&ground)?;
-    let mut ready = vec![gateway.ready];
-    let mut idle = vec![stub.group.memory()?];
-    let peers = [ground.haproxy()?, ground.nginx()?];
-    sleep(CALM);
-    idle.extend([peers[0].group.memory()?, peers[1].group.memory()?, gateway.group().memory()?]);
-    let own = gateway.contender()?;
-    let [haproxy, nginx] = peers;
-    let contenders = [stub, haproxy, nginx, own];
-    let mut rows: Vec<Row> = contenders
-        .iter()
-        .zip(idle)
-        .map(|(who, idle)| Row { name: who.name, upstream: who.upstream, samples: Vec::new(), watch: 0, idle })
-        .collect();
-    for round in 1..=plan.rounds {
-        for case in CASES {
-            for (who, row) in contenders.iter().zip(&mut rows) {
-                say(&format!("round {round} of {}: {case:?} against {}", plan.rounds, who.name));
-                row.samples.push(sample(who, case, plan.seconds).with_context(|| who.name)?);
-            }
+    table::head(plan);
+    for part in wanted(plan) {
+        match part {
+            Part::Peers => peers::run(plan, &ground, &stub),
+            Part::Identity => identity::run(plan, &ground),
+            Part::Tokens => tokens::run(plan, &ground),
+            Part::Logins => logins::run(plan, &ground),
+            Part::Plugin => plugin::run(&ground),
         }
+        .with_context(|| format!("{part:?}"))?;
     }
-    let login = logins(&gateway)?;
-    for (who, row) in contenders.iter().zip(&mut rows) {
-        say(&format!("idle watches against {}", who.name));
-        row.watch = watches(who, &ground.ca_file(), plan.watch_connections).with_context(|| who.name)?;
-    }
-    drop(contenders);
-    ready.extend(gateway.start_again(plan.rounds.saturating_sub(1))?);
-    let apiserver = if plan.no_cluster { None } else { Some(apiserver(dir.path(), plan)?) };
-    table::print(plan, &rows, &Own { ready, login, apiserver });
     Ok(())
 }
 
-/// What a real API server spends on a request, with nothing in front.
-fn apiserver(dir: &Path, plan: &Plan) -> Result<Duration> {
-    say("a real API server");
-    let cluster = ApiServer::start(&dir.join("cluster"))?;
-    let who = cluster.contender()?;
-    let mut spent = Vec::new();
-    for _ in 0..plan.rounds {
-        let before = who.group.cpu()?;
-        let seen = generator::http1(&who, API_CONNECTIONS, plan.seconds)?;
-        spent.push(who.group.cpu()?.saturating_sub(before).div_f64(seen.answered as f64));
+/// The parts in the order of the document.
+fn wanted(plan: &Plan) -> impl Iterator<Item = Part> {
+    let asked = |part: &Part| plan.only.is_empty() || plan.only.contains(part);
+    let possible = |part: &Part| !plan.no_cluster || *part != Part::Identity;
+    Part::value_variants().iter().copied().filter(asked).filter(possible)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_cluster_all_is_measured_but_identity() {
+        let plan = |only: &[Part], no_cluster| Plan { only: only.to_vec(), no_cluster, ..Plan::default() };
+        let parts = |plan: &Plan| wanted(plan).collect::<Vec<_>>();
+        assert_eq!(parts(&plan(&[], false)), Part::value_variants());
+        assert_eq!(parts(&plan(&[], true)), [Part::Peers, Part::Tokens, Part::Logins, Part::Plugin]);
+        assert_eq!(parts(&plan(&[Part::Logins, Part::Tokens], false)), [Part::Tokens, Part::Logins]);
     }
-    Ok(table::median(spent.into_iter()))
-}
-
-fn sample(who: &Contender, case: Case, seconds: u32) -> Result<Sample> {
-    let before = who.group.cpu()?;
-    let seen = match case {
-        Case::Http1 => generator::http1(who, 64, seconds),
-        Case::Sequential => generator::http1(who, 1, seconds),
-        Case::Http2 => generator::http2(who, 8, 16, seconds),
-    }?;
-    let spent = who.group.cpu()?.saturating_sub(before);
-    Ok(Sample { case, seen, cpu: spent.div_f64(seen.answered as f64) })
-}
-
-fn logins(gateway: &Gatewarden) -> Result<Duration> {
-    gateway.login()?;
-    let before = gateway.group().cpu()?;
-    for _ in 0..LOGINS {
-        gateway.login()?;
-    }
-    Ok(gateway.group().cpu()?.saturating_sub(before) / LOGINS)
-}
-
-fn watches(who: &Contender, ca: &Path, connections: usize) -> Result<u64> {
-    // The first connections make what stays, such as buffers for all: that is no cost of a watch.
-    drop(Watches::open(who, ca, 1)?);
-    sleep(CALM);
-    let before = who.group.memory()?;
-    let begun = Instant::now();
-    let open = Watches::open(who, ca, connections)?;
-    open.settle(CALM);
-    let held = who.group.memory()?.saturating_sub(before);
-    say(&format!("{} watches in {} s", connections * PER_CONNECTION, begun.elapsed().as_secs()));
-    Ok(held / (connections * PER_CONNECTION) as u64)
 }

@@ -2,11 +2,20 @@
 #![expect(clippy::disallowed_methods, reason = "measuring happens in real time")]
 
 mod bench;
+mod identity;
+mod logins;
+mod peers;
+mod plugin;
+mod tokens;
+
+mod client;
 mod contender;
 mod generator;
+mod pace;
 mod spent;
 mod stub;
 mod table;
+mod visitor;
 mod watches;
 
 pub use contender::{Contender, Gatewarden, Ground};
@@ -18,6 +27,8 @@ use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 use testbed::packages;
 use testbed::pki::Leaf;
+
+use crate::bench::Part;
 
 /// What the gateway costs.
 #[derive(Parser)]
@@ -45,8 +56,11 @@ enum Task {
 }
 
 /// How much to measure.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 struct Plan {
+    /// Measure these parts alone, such as `identity,tokens`.
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<Part>,
     /// How often each case runs against each server; the table shows medians.
     #[arg(long, default_value_t = 3)]
     rounds: usize,
@@ -56,7 +70,7 @@ struct Plan {
     /// Connections of idle watches, a hundred watches each.
     #[arg(long, default_value_t = 40)]
     watch_connections: usize,
-    /// Leave out the real API server.
+    /// Leave out what needs a real API server.
     #[arg(long)]
     no_cluster: bool,
 }

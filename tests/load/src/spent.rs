@@ -62,6 +62,16 @@ impl Group {
     }
 }
 
+/// Processor time of the thread that asks, from `/proc/thread-self/schedstat`, in nanoseconds.
+///
+/// # Errors
+/// When the kernel does not tell.
+pub(crate) fn by_thread() -> Result<Duration> {
+    let text = fs::read_to_string("/proc/thread-self/schedstat")?;
+    let nanoseconds = text.split_whitespace().next().context("no time")?;
+    Ok(Duration::from_nanos(nanoseconds.parse()?))
+}
+
 struct Stat {
     parent: u32,
     user: u64,
@@ -95,5 +105,6 @@ mod tests {
         let group = Group(std::process::id());
         assert!(group.memory().unwrap() > 0);
         assert!(group.cpu().is_ok());
+        assert!(by_thread().unwrap() > Duration::ZERO);
     }
 }

@@ -5,37 +5,52 @@ use std::time::Duration;
 use comfy_table::{Table, presets};
 
 use crate::Plan;
-use crate::bench::{Case, Own, Row};
+use crate::peers::{Case, Own, Row};
 
-/// Prints everything.
+/// What all tables of a run have in common.
+pub(crate) fn head(plan: &Plan) {
+    tell(&machine());
+    let (rounds, seconds) = (plan.rounds, plan.seconds);
+    tell(&format!(
+        "{rounds} rounds of {seconds} s for each case, medians; TLS on both sides, an answer of one kilobyte."
+    ));
+}
+
+/// Says what came of a part.
 #[expect(clippy::print_stdout, reason = "the result of the program")]
-pub(crate) fn print(plan: &Plan, rows: &[Row], own: &Own) {
-    println!("{}", machine());
-    println!(
-        "{} rounds of {} s for each case, medians; TLS on both sides, an answer of one kilobyte.\n",
-        plan.rounds, plan.seconds
-    );
-    println!("{}\n", costs(rows));
+pub(crate) fn tell(text: &str) {
+    println!("{text}");
+}
+
+/// The comparison with other proxies.
+pub(crate) fn print(rows: &[Row], own: &Own) {
+    tell(&format!("\n{}\n", costs(rows)));
     let median_ready = median(own.ready.iter().copied());
-    println!(
+    tell(&format!(
         "gatewarden: {} ms from start to ready, {} ms of processor time for a login.",
         millis(median_ready),
         millis(own.login)
-    );
+    ));
     let gatewarden = rows.iter().find(|row| row.name == "gatewarden");
     if let (Some(api), Some(row)) = (own.apiserver, gatewarden) {
         let share = 100.0 * row.cpu(Case::Http1).as_secs_f64() / api.as_secs_f64();
-        println!(
+        tell(&format!(
             "kube-apiserver itself: {} us of processor time for a GET; the gateway adds {share:.0} % to it.",
             micros(api)
-        );
+        ));
     }
 }
 
-fn costs(rows: &[Row]) -> Table {
+/// A table with these columns and no rows.
+pub(crate) fn with_columns<const N: usize>(columns: [&str; N]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::ASCII_MARKDOWN);
-    table.set_header([
+    table.set_header(columns);
+    table
+}
+
+fn costs(rows: &[Row]) -> Table {
+    let mut table = with_columns([
         "server",
         "to the stub",
         "HTTP/1.1 x 64: CPU",
@@ -93,11 +108,13 @@ pub(crate) fn median(values: impl Iterator<Item = Duration>) -> Duration {
     values.get(values.len().saturating_sub(1) / 2).copied().unwrap_or_default()
 }
 
-fn micros(time: Duration) -> String {
+/// A time as microseconds, with one decimal.
+pub(crate) fn micros(time: Duration) -> String {
     format!("{:.1}", time.as_secs_f64() * 1e6)
 }
 
-fn millis(time: Duration) -> String {
+/// A time as milliseconds, with one decimal.
+pub(crate) fn millis(time: Duration) -> String {
     format!("{:.1}", time.as_secs_f64() * 1e3)
 }
 

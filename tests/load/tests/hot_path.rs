@@ -115,7 +115,7 @@ struct Bed {
     target: Contender,
     _gateway: Gatewarden,
     _stub: Contender,
-    ground: Ground,
+    _ground: Ground,
 }
 
 impl Bed {
@@ -123,11 +123,11 @@ impl Bed {
         let _state = StateDir::create(dir)?;
         let (ground, stub) = Ground::prepare(dir)?;
         let gateway = Gatewarden::start_as(&ground, command)?;
-        Ok(Self { target: gateway.contender()?, _gateway: gateway, _stub: stub, ground })
+        Ok(Self { target: gateway.contender()?, _gateway: gateway, _stub: stub, _ground: ground })
     }
 
     fn ask(&self, protocol: Protocol, times: usize) -> Result<()> {
-        self.target.https(&self.ground)?.repeat(protocol, &self.target.request()?, times)
+        self.target.https()?.repeat(protocol, &self.target.request()?, times)
     }
 }
 

@@ -6,14 +6,14 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use bytes::Bytes;
 use e2e::{Answer, Https, Protocol};
 use serde_json::{Value, json};
 use testbed::process::Process;
 use testbed::{Place, StateDir, http, kept, wait};
 
-use super::{Contender, Ground};
+use super::{CONSOLE, Contender, Ground};
 use crate::spent::Group;
+use crate::visitor::Visitor;
 
 /// The gateway and what its users do.
 #[derive(Debug)]
@@ -25,7 +25,8 @@ pub struct Gatewarden {
     pub(crate) ready: Duration,
 }
 
-const PERSON: &str = "alice";
+/// Who logs in, in the groups `dev`, `ops` and `qa`.
+pub(crate) const PERSON: &str = "alice";
 const PASSWORD: &str = "correct horse battery staple";
 /// How often the start of the process is looked at.
 const LOOK: Duration = Duration::from_millis(1);
@@ -44,17 +45,37 @@ impl Gatewarden {
     /// # Errors
     /// When it does not become ready.
     pub fn start_as(ground: &Ground, command: impl Fn(Command) -> Result<Command>) -> Result<Self> {
-        let place = Place::new(&ground.dir.join("gatewarden"))?;
+        Self::start_in(ground, ("gatewarden", &stub(ground)), command)
+    }
+
+    /// The same in another folder.
+    ///
+    /// # Errors
+    /// When it does not become ready.
+    pub(crate) fn start_alone(ground: &Ground, folder: &str) -> Result<Self> {
+        Self::start_in(ground, (folder, &stub(ground)), Ok)
+    }
+
+    /// The same in front of these clusters, as YAML list items.
+    ///
+    /// # Errors
+    /// When it does not become ready.
+    pub(crate) fn start_in(
+        ground: &Ground,
+        (folder, clusters): (&str, &str),
+        command: impl Fn(Command) -> Result<Command>,
+    ) -> Result<Self> {
+        let place = Place::new(&ground.folder(folder))?;
         place.write("impersonator", kept::IMPERSONATOR)?;
         place.write("reviewer", kept::REVIEWER)?;
-        place.write("gatewarden.yaml", &config(&place, ground))?;
+        place.write("gatewarden.yaml", &config(&place, ground, clusters))?;
         // The first start makes keys; what is timed is the start of a gateway that has them.
         let user = ["user", "add", PERSON, "--group", "dev", "--group", "ops", "--group", "qa", "--password-stdin"];
         place.run_with_input(&user, PASSWORD.as_bytes())?.ok()?;
         let first = serve(&place, place.command(&["serve"])?)?;
         drop(first);
         let (process, ready) = serve(&place, command(place.command(&["serve"])?)?)?;
-        Ok(Self { place, ca: ground.ca_file(), process, ready })
+        Ok(Self { place, ca: ground.ca.clone(), process, ready })
     }
 
     /// Stops it and times further starts.
@@ -72,30 +93,53 @@ impl Gatewarden {
     /// # Errors
     /// When the login fails or the upstream is not proven in time.
     pub fn contender(&self) -> Result<Contender> {
-        let token = self.login()?;
+        self.contender_for(super::pod())
+    }
+
+    /// The same for another request.
+    ///
+    /// # Errors
+    /// As [`Self::contender`].
+    pub(crate) fn contender_for(&self, path: String) -> Result<Contender> {
         let contender = Contender {
             name: "gatewarden",
             upstream: "HTTP/2",
             group: self.group(),
+            ca: self.ca.clone(),
+            certificate: None,
             port: self.place.port,
-            path: super::pod(),
-            token: Some(token.clone()),
+            path,
+            token: Some(self.login()?),
             _process: None,
         };
-        let path = contender
-            .url()
-            .split_once("127.0.0.1")
-            .and_then(|(_, rest)| rest.split_once('/'))
-            .context("path")?
-            .1
-            .to_owned();
-        wait::until("the stub to be proven", Duration::from_secs(30), || {
-            let request = ::http::Request::get(format!("/{path}")).header("authorization", format!("Bearer {token}"));
-            let answer = self.https()?.send(Protocol::Http2, request.body(Bytes::new())?)?;
+        // An API server that has to read whom it trusts takes its time.
+        wait::until("the cluster to be proven", wait::START, || {
+            let answer = contender.https()?.send(Protocol::Http2, contender.request()?)?;
             ensure!([200, 503].contains(&answer.status.as_u16()), "{} {}", answer.status, answer.text());
             Ok((answer.status == 200).then_some(()))
         })?;
         Ok(contender)
+    }
+
+    /// Somebody who has not logged in, at the console's host.
+    ///
+    /// # Errors
+    /// When the authority's certificate is unreadable.
+    pub(crate) fn visitor(&self) -> Result<Visitor> {
+        Visitor::new(self.place.port, &self.ca, (PERSON, PASSWORD))
+    }
+
+    /// What a command of it prints.
+    ///
+    /// # Errors
+    /// When it fails.
+    pub(crate) fn ok(&self, arguments: &[&str]) -> Result<String> {
+        self.place.run(arguments)?.ok()
+    }
+
+    /// What a program of a user must know of it: its address, and the authority behind its certificate.
+    pub(crate) fn address(&self) -> (String, PathBuf) {
+        (self.place.url(), self.ca.clone())
     }
 
     /// Logs a person in and returns the token.
@@ -133,22 +177,25 @@ fn serve(place: &Place, program: Command) -> Result<(Process, Duration)> {
     Ok((process, begun.elapsed()))
 }
 
-fn config(place: &Place, ground: &Ground) -> String {
+/// The stub as a cluster.
+fn stub(ground: &Ground) -> String {
+    let (port, ca) = (ground.stub, ground.ca.display());
+    let accounts = "impersonator: { tokenFile: ./impersonator }, reviewer: { tokenFile: ./reviewer }";
+    format!("  - {{ id: stub, server: \"https://127.0.0.1:{port}\", caFile: {ca}, {accounts} }}\n")
+}
+
+fn config(place: &Place, ground: &Ground, clusters: &str) -> String {
     format!(
         r#"apiVersion: gatewarden/v1
 listeners:
   main: {{ address: "127.0.0.1:{port}", tls: {{ certificateFile: {certificate}, keyFile: {key}, caFile: {ca} }} }}
   operations: {{ address: "127.0.0.1:{operations}" }}
-hosts: {{ clusters: [localhost, "127.0.0.1"] }}
+hosts: {{ clusters: [localhost, "127.0.0.1"], console: {CONSOLE} }}
 stateDir: ./state
 providers:
   - {{ id: local, kind: local }}
 clusters:
-  - id: stub
-    server: https://127.0.0.1:{stub}
-    caFile: {ca}
-    impersonator: {{ tokenFile: ./impersonator }}
-    reviewer: {{ tokenFile: ./reviewer }}
+{clusters}sessions: {{ perUser: 100000 }}
 grants:
   - {{ subjects: ["group:local:dev"], clusters: ["*"] }}
 audit: {{ file: ./audit.log }}
@@ -158,7 +205,6 @@ limits: {{ clusterConnections: 64, userRate: 1000000, userBurst: 1000000, userIn
         operations = place.operations_port,
         certificate = ground.leaf.certificate.display(),
         key = ground.leaf.key.display(),
-        stub = ground.stub,
         ca = ground.ca.display(),
     )
 }

@@ -17,13 +17,17 @@ use testbed::pki::{Ca, Leaf};
 use testbed::process::Process;
 use testbed::{StateDir, packages, ports, wait};
 
-pub(crate) use apiserver::ApiServer;
+pub(crate) use apiserver::{ApiServer, PATH as OBJECT};
 pub use gatewarden::Gatewarden;
+pub(crate) use gatewarden::PERSON;
 
 use crate::spent::Group;
 
 /// What every cluster path begins with; the stub answers it under any prefix.
 pub(crate) const PREFIX: &str = "/k8s/clusters/stub";
+
+/// Where people log in; all programs here know that it is this machine.
+pub(crate) const CONSOLE: &str = "console.localhost";
 
 /// One server under load.
 #[derive(Debug)]
@@ -34,6 +38,10 @@ pub struct Contender {
     pub(crate) upstream: &'static str,
     /// Its processes.
     pub(crate) group: Group,
+    /// The file with the authority behind its certificate.
+    pub(crate) ca: PathBuf,
+    /// What is shown to it in the handshake.
+    pub(crate) certificate: Option<Leaf>,
     port: u16,
     path: String,
     token: Option<String>,
@@ -78,8 +86,8 @@ impl Contender {
     ///
     /// # Errors
     /// When the authority's certificate is unreadable.
-    pub fn https(&self, ground: &Ground) -> Result<Https> {
-        Https::new("localhost", self.port, &ground.ca)
+    pub fn https(&self) -> Result<Https> {
+        Https::new("localhost", self.port, &self.ca)
     }
 
     /// What every request carries.
@@ -96,7 +104,7 @@ impl Ground {
     /// When the stub does not come up.
     pub fn prepare(dir: &Path) -> Result<(Self, Contender)> {
         let ca = Ca::open(&dir.join("ca"))?;
-        let leaf = ca.server("server", &["localhost", "127.0.0.1"])?;
+        let leaf = ca.server("server", &["localhost", "127.0.0.1", CONSOLE])?;
         let ground = Self { dir: dir.to_owned(), ca: ca.certificate(), leaf, stub: ports::free()? };
         let mut command = Command::new(std::env::current_exe()?);
         command.args(["stub", "--port", &ground.stub.to_string()]);
@@ -134,13 +142,13 @@ impl Ground {
         self.start("haproxy", "HTTP/2", port, command)
     }
 
-    /// The authority that signed what all of them show.
-    pub fn ca_file(&self) -> PathBuf {
-        self.ca.clone()
+    /// A folder in it.
+    pub(crate) fn folder(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
     }
 
     fn state(&self, name: &str) -> Result<StateDir> {
-        StateDir::create(&self.dir.join(name))
+        StateDir::create(&self.folder(name))
     }
 
     fn start(&self, name: &'static str, upstream: &'static str, port: u16, command: Command) -> Result<Contender> {
@@ -151,7 +159,8 @@ impl Ground {
             Ok(TcpStream::connect(address).ok())
         })?;
         let group = Group(process.pid());
-        Ok(Contender { name, upstream, group, port, path: pod(), token: None, _process: Some(process) })
+        let (ca, path) = (self.ca.clone(), pod());
+        Ok(Contender { name, upstream, group, ca, certificate: None, port, path, token: None, _process: Some(process) })
     }
 }
 
