@@ -105,8 +105,9 @@ impl Tail {
 }
 
 async fn bounds(store: &Store) -> Result<(i64, i64), StoreFault> {
-    let bounds = sqlx::query_as("SELECT coalesce(min(seq), 0), coalesce(max(seq), 0) FROM changes")
-        .fetch_one(&mut *store.read().await?)
-        .await?;
-    Ok(bounds)
+    Ok(sqlx::query_as(BOUNDS).fetch_one(&mut *store.read().await?).await?)
 }
+
+/// Two queries in one: of a query that asks for both ends SQLite reads every row, and it is asked after every write.
+pub(super) const BOUNDS: &str =
+    "SELECT coalesce((SELECT min(seq) FROM changes), 0), coalesce((SELECT max(seq) FROM changes), 0)";
