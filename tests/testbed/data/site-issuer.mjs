@@ -24,7 +24,7 @@ const provider = new Provider(settings.issuer, {
   clients: [{
     client_id: 'gatewarden',
     client_secret: 'a-secret-between-the-site-and-its-gateway',
-    redirect_uris: ['https://console.localhost/callback'],
+    redirect_uris: ['sso', 'portal'].map((id) => 'https://console.localhost/callback/' + id),
     grant_types: ['authorization_code', 'refresh_token'],
     response_types: ['code'],
   }, {

@@ -232,13 +232,11 @@ impl Authorization {
 }
 
 /// Gives one to the browser that typed its user code. A later browser takes it over: the person may have begun on
-/// another machine.
+/// another machine. What the earlier one said yes to, and where it was sent, is not theirs.
 pub(crate) async fn take(write: &mut Write, id: &str, browser: &Random) -> Result<(), StoreFault> {
-    sqlx::query("UPDATE authorizations SET browser_sha256 = ? WHERE id = ?")
-        .bind(browser.hash())
-        .bind(id)
-        .execute(write.connection())
-        .await?;
+    let sql = "UPDATE authorizations SET browser_sha256 = ?, consented_at = NULL, trip_provider = NULL, \
+               trip_sha256 = NULL, trip_memo = NULL WHERE id = ?";
+    sqlx::query(sql).bind(browser.hash()).bind(id).execute(write.connection()).await?;
     Ok(())
 }
 

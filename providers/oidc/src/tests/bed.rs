@@ -22,7 +22,7 @@ use crate::OidcKind;
 use crate::random::challenge;
 
 pub(super) const ISSUER: &str = "https://id.example.org/realms/staff";
-pub(super) const CALLBACK: &str = "https://console.example.org/login/sso/callback";
+pub(super) const CALLBACK: &str = "https://console.example.org/callback/sso";
 /// Where the clock of the tests stands.
 pub(super) const NOW: i64 = 1_767_225_600;
 

@@ -61,7 +61,7 @@ pub(crate) fn a_person_of_keycloak_is_in_as_far_and_as_long_as_it_says(bed: &Bed
     let folder = bed.folder("gate");
     Place::new(&folder)?.write("keycloak-secret", Keycloak::SECRET)?;
     let gate = Gate::start_in(bed, &folder, &Plan { sign_on: Some(&sign_on(&keycloak)), ..Plan::default() })?;
-    keycloak.allow_callback(Visitor::of(&gate)?.console.join("/callback")?.as_str())?;
+    keycloak.allow_callback(Visitor::of(&gate)?.console.join("/callback/sso")?.as_str())?;
     gate.wait_until_proven()?;
 
     let (mut client, first) = enters(&gate, &keycloak, "mina")?;

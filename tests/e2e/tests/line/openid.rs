@@ -111,7 +111,7 @@ pub(crate) fn an_answer_that_another_browser_brings_or_that_comes_twice_logs_nob
         let next = owner.browser.get(&at)?;
         at = at.join(next.header("location"))?;
     }
-    ensure!(at.path() == "/callback", "{at}");
+    ensure!(at.path() == "/callback/sso", "{at}");
     let mut stranger = visitor(gate, bed.site())?;
     stranger.begin()?;
     // Another person's browser, sent to the answer: it would be logged in as somebody else.
@@ -133,7 +133,7 @@ pub(crate) fn a_no_at_the_site_comes_back_to_the_page(bed: &Bed) -> Result<()> {
     let sent = Url::parse(visitor.browser.get(&way)?.header("location"))?;
     // What the site sends when a person turns back there.
     let state = sent.query_pairs().find(|(name, _)| name == "state").context("a state")?.1.into_owned();
-    let mut no = visitor.console.join("/callback")?;
+    let mut no = visitor.console.join("/callback/sso")?;
     no.query_pairs_mut().extend_pairs([("error", "access_denied"), ("state", &state), ("iss", &bed.site().url())]);
     let page = visitor.browser.open(&no)?;
     let text = page.answer()?.text();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use auth_core::{AuthError, LoginInput, ProviderSecret, RedirectAnswer};
-use axum::extract::{RawQuery, State};
+use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 
@@ -17,8 +17,11 @@ use crate::control::Control;
 use crate::issuer::authorization::{self, By, Trip};
 use crate::store::{Change, StoreFault};
 
-/// Where providers send browsers back to. Operators register it there.
-pub(super) const CALLBACK: &str = "/callback";
+/// Where each provider sends browsers back to; operators register it there.
+///
+/// Each has its own: an issuer that does not name itself in its answers (RFC 9207) could be made to answer a trip that went
+/// to another, and that one would get the code (RFC 9700 §4.4).
+pub(super) const CALLBACK: &str = "/callback/{provider}";
 
 /// Sends the browser to a provider.
 pub(super) async fn depart(
@@ -44,7 +47,7 @@ pub(super) async fn depart(
         return visit.refuse(provider, &AuthError::UnsupportedInput);
     };
     let ctx = control.context(visit.arrival.trace_id.clone()).with_client(Some(visit.arrival.client));
-    let callback = format!("{}{CALLBACK}", visit.issuer.origin());
+    let callback = format!("{}{}", visit.issuer.origin(), CALLBACK.replace("{provider}", provider));
     let asked = entry.provider.begin(&ctx, &callback);
     let begun = match control.meters().ask(entry.provider.name(), "begin", asked).await {
         Ok(begun) => begun,
@@ -70,6 +73,7 @@ async fn keep(control: &Control, id: &str, trip: Trip<'_>) -> Result<(), StoreFa
 /// Takes the answer that the browser brought back.
 pub(super) async fn arrive(
     State(control): State<Arc<Control>>,
+    Path(came_from): Path<String>,
     RawQuery(query): RawQuery,
     entered: Entered,
     headers: HeaderMap,
@@ -90,6 +94,10 @@ pub(super) async fn arrive(
         Ok(visit) => visit,
         Err(refused) => return refused,
     };
+    // Whose address this is must be whom the trip went to. The trip itself goes on.
+    if visit.found.trip.as_deref() != Some(came_from.as_str()) {
+        return over();
+    }
     let memo = match take(&control, &id, state).await {
         Ok(memo) => memo,
         Err(fault) => return failed(texts, arrival, &fault),

@@ -180,7 +180,7 @@ async fn foreign(visitor: &mut Visitor<'_>, what: Foreign) -> Seen {
     visitor.authorize(&[]).await;
     let mut other = Visitor::new(visitor.site);
     let (path, good) = match what {
-        Foreign::Answer => (format!("/callback?code=good&state={}", sent_away(&mut other).await), 303),
+        Foreign::Answer => (format!("/callback/away?code=good&state={}", sent_away(&mut other).await), 303),
         Foreign::Login => (other.authorize(&[]).await.location, 200),
     };
     let seen = visitor.get(&path).await;
