@@ -64,8 +64,17 @@ pub(crate) enum Command {
         #[arg(long)]
         merge: bool,
     },
-    /// Show who you are, and when your login ends.
-    Whoami,
+    /// Show who you are; by --explain also when your login ends, and why you may enter which cluster.
+    #[command(after_help = "Examples:\n  kubectl gatewarden whoami --explain\n  \
+                            kubectl gatewarden whoami --explain --cluster east")]
+    Whoami {
+        /// Also say why you may enter each cluster, or not, and how long your login lasts.
+        #[arg(long)]
+        explain: bool,
+        /// Of the clusters, only this one.
+        #[arg(long, value_name = "ID", requires = "explain")]
+        cluster: Option<String>,
+    },
     /// List the clusters that you may enter.
     Clusters,
     /// List your logins, and end one.

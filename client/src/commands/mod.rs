@@ -1,6 +1,7 @@
 //! What each command does.
 
 mod doctor;
+mod explain;
 mod kubeconfig;
 mod login;
 mod own;
@@ -30,7 +31,7 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
         Command::Login { device, username, provider } => login::run(&gateway, device, username, &provider),
         Command::Logout { all } => login::out(&gateway, all),
         Command::Kubeconfig { cluster, merge } => kubeconfig::run(&gateway, cluster.as_deref(), merge),
-        Command::Whoami => own::whoami(&gateway),
+        Command::Whoami { explain, cluster } => own::whoami(&gateway, explain, cluster.as_deref()),
         Command::Clusters => own::clusters(&gateway),
         Command::Sessions { command } => own::sessions(&gateway, &command),
         Command::Doctor => doctor::run(&gateway),

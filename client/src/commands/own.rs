@@ -2,14 +2,16 @@
 
 use serde_json::Value;
 
+use super::explain::{self, Told};
 use super::{print, session, table};
 use crate::arguments::{self, Sessions};
 use crate::cache::eprint;
 use crate::failure::Failure;
 use crate::session::{How, Session};
 
-pub(super) fn whoami(given: &arguments::Gateway) -> Result<(), Failure> {
+pub(super) fn whoami(given: &arguments::Gateway, explain: bool, only: Option<&str>) -> Result<(), Failure> {
     let session = session(given)?;
+    let only = only.map(word).transpose()?;
     let me = ask(&session, "me")?;
     let text = |at: &str| me.pointer(at).and_then(Value::as_str).unwrap_or("-").to_owned();
     let groups = me.pointer("/identity/groups").and_then(Value::as_array);
@@ -22,7 +24,17 @@ pub(super) fn whoami(given: &arguments::Gateway) -> Result<(), Failure> {
         ("principal", text("/principal")),
         ("session", text("/session")),
     ];
-    print(&rows.iter().map(|(name, value)| format!("{name:10} {value}\n")).collect::<String>())
+    let mut told: String = rows.iter().map(|(name, value)| format!("{name:10} {value}\n")).collect();
+    if explain {
+        let (clusters, sessions) = (ask(&session, "clusters")?, ask(&session, "sessions")?);
+        let own = sessions.get("sessions").and_then(Value::as_array).into_iter().flatten().find(|one| is_current(one));
+        told += &explain::report(&Told { me, clusters, session: own.cloned().unwrap_or_default() }, only);
+    }
+    print(&told)
+}
+
+fn is_current(session: &Value) -> bool {
+    session.get("current").and_then(Value::as_bool) == Some(true)
 }
 
 pub(super) fn clusters(given: &arguments::Gateway) -> Result<(), Failure> {
@@ -50,18 +62,30 @@ pub(super) fn sessions(given: &arguments::Gateway, command: &Sessions) -> Result
 fn list(session: &Session) -> Result<(), Failure> {
     let listed = ask(session, "sessions")?;
     let sessions = listed.get("sessions").and_then(Value::as_array).cloned().unwrap_or_default();
+    print(&listing(&sessions))
+}
+
+/// What a gateway tells of each, and no column of what it does not tell of any.
+fn listing(sessions: &[Value]) -> String {
+    const COLUMNS: [(&str, &str); 8] = [
+        ("id", "id"),
+        ("provider", "provider"),
+        ("since", "createdAt"),
+        ("until", "expiresAt"),
+        ("for", "client"),
+        ("from", "address"),
+        ("program", "agent"),
+        ("device", "device"),
+    ];
+    let text = |one: &Value, key: &str| one.get(key).and_then(Value::as_str).map(str::to_owned);
+    let told = |key: &str| sessions.iter().any(|one| text(one, key).is_some());
+    let columns: Vec<_> = COLUMNS.iter().enumerate().filter(|(at, (_, key))| *at < 4 || told(key)).collect();
     let row = |one: &Value| {
-        let text = |key: &str| one.get(key).and_then(Value::as_str).unwrap_or("-").to_owned();
-        let this = one.get("current").and_then(Value::as_bool) == Some(true);
-        vec![
-            text("id"),
-            text("provider"),
-            text("createdAt"),
-            text("expiresAt"),
-            if this { "yes" } else { "" }.to_owned(),
-        ]
+        let cells = columns.iter().map(|(_, (_, key))| text(one, key).unwrap_or_else(|| "-".to_owned()));
+        cells.chain([if is_current(one) { "yes" } else { "" }.to_owned()]).collect()
     };
-    print(&table(&["id", "provider", "since", "until", "this one"], &sessions.iter().map(row).collect::<Vec<_>>()))
+    let headings: Vec<&str> = columns.iter().map(|(_, (heading, _))| *heading).chain(["this one"]).collect();
+    table(&headings, &sessions.iter().map(row).collect::<Vec<_>>())
 }
 
 /// A cluster that somebody may enter.
@@ -92,4 +116,23 @@ fn ask(session: &Session, what: &str) -> Result<Value, Failure> {
 fn word(id: &str) -> Result<&str, Failure> {
     let legal = !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
     legal.then_some(id).ok_or_else(|| Failure::Usage(format!("{id:?} is no id")))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_a_gateway_tells_of_sessions_is_shown_and_nothing_else_is() {
+        let old = [json!({ "id": "s-1", "provider": "corp", "createdAt": "a", "expiresAt": "b", "current": true })];
+        assert_eq!(listing(&old), "ID    PROVIDER   SINCE   UNTIL   THIS ONE\ns-1   corp       a       b       yes\n");
+        let new =
+            [json!({ "id": "s-1", "address": "192.0.2.7", "agent": null }), json!({ "id": "s-2", "agent": "x/1" })];
+        let text = listing(&new);
+        assert!(text.starts_with("ID    PROVIDER   SINCE   UNTIL   FROM        PROGRAM   THIS ONE\n"), "{text}");
+        assert!(text.contains("192.0.2.7   -") && text.contains("-           x/1"), "{text}");
+        assert_eq!(listing(&[]).lines().count(), 1);
+    }
 }

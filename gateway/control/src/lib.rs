@@ -58,7 +58,7 @@ mod store;
 mod base32;
 
 pub use admin::{Admin, AdminError, KnownUser, NewUser, RefreshId, Released};
-pub use api::{Arrival, Caller, Noted, NotedSession, enter, openapi, router};
+pub use api::{Arrival, Caller, Noted, NotedSession, Reasons, enter, openapi, router};
 pub use changes::{ChangeEvent, Events};
 pub use control::{Control, ControlParts, Settings};
 pub use explain::{Described, Explained, Now};

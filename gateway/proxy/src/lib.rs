@@ -77,7 +77,7 @@ pub use authorize::Authorized;
 pub use body::{Body, BoxError};
 pub use boundary::{
     Account, Carrier, Cluster, ClusterConfig, ClusterFault, Credential, Front, GrantConfig, GrantMatch, Management,
-    ManagementFuture, ManagementRequest, Mint, MintFault, Minted, Noted, NotedSession, Rejected, RenderFault,
+    ManagementFuture, ManagementRequest, Mint, MintFault, Minted, Noted, NotedSession, Reasons, Rejected, RenderFault,
     RequestLimits, Resolve, ResolveError, Resolved, Revocation, Revoked, RevokedSender, Scope, Session, SessionParts,
     Snapshot, SnapshotConfig, SnapshotFault, Time,
 };

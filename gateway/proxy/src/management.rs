@@ -78,11 +78,13 @@ async fn call_with(
     strip(&mut asked.head, front);
     audit::before_sending(gate, record).await?;
     let snapshot = gate.common.snapshot.load();
+    let reasons = caller.as_ref().map(|caller| snapshot.reasons(&caller.session)).unwrap_or_default();
     let open = caller.as_ref().map(|caller| snapshot.open_to(&caller.session)).unwrap_or_default();
     // A token that was narrowed for a machine does not carry its owner's office.
     let office = |caller: &Arc<Resolved>| !caller.scope.is_narrowed() && snapshot.is_administrator(&caller.session);
     let is_administrator = caller.as_ref().is_some_and(office);
     let request = ManagementRequest {
+        reasons,
         open,
         is_administrator,
         front,

@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use kube_wire::UserInfo;
 use tower::ServiceExt;
 
+use super::clusters::Reasons;
 use super::problem::Problem;
 
 /// Who asks, as the one who verified their credential knows them.
@@ -33,6 +34,8 @@ pub struct Caller {
     pub principal: String,
     /// What clusters see.
     pub identity: UserInfo,
+    /// Why they may enter these.
+    pub reasons: Reasons,
     /// The clusters that they may enter, and whether only to read.
     pub clusters: BTreeMap<String, bool>,
     /// Whether they may look after other people's sessions.

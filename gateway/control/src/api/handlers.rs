@@ -158,28 +158,6 @@ pub(super) async fn health(State(control): State<Arc<Control>>) -> Result<Json<H
     Ok(Json(Health { status: "ok" }))
 }
 
-/// The clusters that somebody may enter.
-#[derive(Serialize, JsonSchema)]
-pub(super) struct Clusters {
-    clusters: Vec<Cluster>,
-}
-
-/// A cluster that somebody may enter.
-#[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-struct Cluster {
-    id: String,
-    /// Whether the gateway lets only reading through.
-    read_only: bool,
-}
-
-/// Where the caller may go; what they may do there is for each cluster to say.
-pub(super) async fn clusters(entered: Entered) -> Result<Json<Clusters>, Problem> {
-    let open = entered.caller()?.clusters.iter();
-    let clusters = open.map(|(id, read_only)| Cluster { id: id.clone(), read_only: *read_only }).collect();
-    Ok(Json(Clusters { clusters }))
-}
-
 /// Where tokens for this API come from.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Resource {

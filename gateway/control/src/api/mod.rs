@@ -5,6 +5,7 @@
 
 mod body;
 mod cluster_token;
+mod clusters;
 mod description;
 mod entered;
 mod handlers;
@@ -14,6 +15,7 @@ mod problem;
 mod segment;
 mod sessions;
 
+pub use clusters::Reasons;
 pub use description::openapi;
 pub use entered::{Arrival, Caller, enter};
 pub(crate) use entered::{Entered, agent};

@@ -6,7 +6,7 @@ use axum::Router;
 use axum::routing::{MethodRouter, delete, get, post};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
-use super::{cluster_token, description, handlers, sessions};
+use super::{cluster_token, clusters, description, handlers, sessions};
 use crate::control::Control;
 
 /// What one method of one path does.
@@ -122,8 +122,8 @@ pub(super) const OPERATIONS: [Operation; 11] = [
         path: "/api/v1/clusters",
         id: "listClusters",
         summary: "Where the caller may go. What they may do there is for each cluster to say.",
-        answer: (200, Some(shape::<handlers::Clusters>)),
-        route: || get(handlers::clusters),
+        answer: (200, Some(shape::<clusters::Clusters>)),
+        route: || get(clusters::list),
         ..READS
     },
     Operation {

@@ -1,6 +1,6 @@
 //! The management API, seen as one more upstream.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::future::Future;
 use std::net::IpAddr;
@@ -49,10 +49,26 @@ pub enum Front {
     Console,
 }
 
+/// Why the caller may enter clusters: their own names, and which of them a grant names. Nothing of anybody else is in it.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct Reasons {
+    /// What a grant may name the caller by.
+    pub subjects: Vec<String>,
+    /// By cluster that is open to them, which of these a grant names.
+    pub granted_to: BTreeMap<String, Vec<String>>,
+    /// The clusters that read a token of the session instead of impersonation headers.
+    pub by_token: BTreeSet<String>,
+    /// The text that a refused user reads.
+    pub whom_to_ask: String,
+}
+
 /// One request for the management API, or for the issuer.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct ManagementRequest {
+    /// Why the caller may enter the clusters that are open to them.
+    pub reasons: Reasons,
     /// Which of them.
     pub front: Front,
     /// Method, target and headers. On the API's host the credential and cookies are gone; hop-by-hop headers and all that

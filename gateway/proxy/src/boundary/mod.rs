@@ -17,7 +17,7 @@ mod time;
 pub use cluster::{Account, Carrier, ClusterConfig, ClusterFault};
 pub(crate) use cluster::{MANAGEMENT, is_id};
 pub use limits::RequestLimits;
-pub use management::{Front, Management, ManagementFuture, ManagementRequest};
+pub use management::{Front, Management, ManagementFuture, ManagementRequest, Reasons};
 pub use mint::{Mint, MintFault, Minted};
 pub use noted::{Noted, NotedSession};
 pub use resolve::{Credential, Rejected, Resolve, ResolveError, Resolved, Scope};

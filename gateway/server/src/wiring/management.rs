@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body as ApiBody;
 use gatewarden_control::{Arrival, Caller, Control, Noted};
-use gatewarden_proxy::{Body, Front, Management, ManagementFuture, ManagementRequest, Resolved};
+use gatewarden_proxy::{Body, Front, Management, ManagementFuture, ManagementRequest, Reasons, Resolved};
 use http::{Request, Response, StatusCode};
 use jiff::Timestamp;
 use kube_wire::Problem;
@@ -38,7 +38,9 @@ impl Management for Api {
         let crossing = self.crossing.clone();
         Box::pin(async move {
             let arrival = Arrival {
-                caller: request.caller.map(|resolved| caller(&resolved, request.open, request.is_administrator)),
+                caller: request
+                    .caller
+                    .map(|resolved| caller(&resolved, request.reasons, (request.open, request.is_administrator))),
                 client: request.client,
                 trace_id: request.audit_id,
             };
@@ -66,7 +68,7 @@ fn noted<B>(mut response: Response<B>) -> Response<B> {
     response
 }
 
-fn caller(resolved: &Resolved, clusters: BTreeMap<String, bool>, is_administrator: bool) -> Caller {
+fn caller(resolved: &Resolved, why: Reasons, (clusters, is_administrator): (BTreeMap<String, bool>, bool)) -> Caller {
     let session = &resolved.session;
     Caller {
         token: resolved.token.clone(),
@@ -76,6 +78,12 @@ fn caller(resolved: &Resolved, clusters: BTreeMap<String, bool>, is_administrato
         provider: session.provider().to_owned(),
         principal: session.principal().to_owned(),
         identity: session.identity().clone(),
+        reasons: gatewarden_control::Reasons {
+            subjects: why.subjects,
+            granted_to: why.granted_to,
+            by_token: why.by_token,
+            whom_to_ask: why.whom_to_ask,
+        },
         clusters,
         is_administrator,
     }

@@ -3,7 +3,7 @@
 mod openapi;
 mod sessions;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
@@ -66,6 +66,12 @@ async fn caller(site: &Site, token: &str) -> Caller {
         provider: resolved.provider.to_string(),
         principal: resolved.principal.to_string(),
         identity: resolved.identity.user,
+        reasons: Reasons {
+            subjects: vec!["user:corp:alice".to_owned(), "group:corp:dev".to_owned()],
+            granted_to: BTreeMap::from([("east".to_owned(), vec!["group:corp:dev".to_owned()])]),
+            by_token: BTreeSet::from(["west".to_owned()]),
+            whom_to_ask: "Ask the platform team.".to_owned(),
+        },
         clusters: BTreeMap::from([("east".to_owned(), false), ("west".to_owned(), true)]),
         is_administrator: false,
     }
@@ -265,8 +271,13 @@ async fn a_caller_sees_their_clusters_and_where_tokens_come_from() {
     let token = site.login("alice").await.expect("logged in").token;
     let alice = caller(&site, token.expose()).await;
     let answer = send(&site, request("GET", "/api/v1/clusters", ""), Some(alice)).await;
-    let expected = serde_json::json!([{ "id": "east", "readOnly": false }, { "id": "west", "readOnly": true }]);
+    let expected = serde_json::json!([
+        { "id": "east", "readOnly": false, "grantedTo": ["group:corp:dev"], "identity": "impersonation" },
+        { "id": "west", "readOnly": true, "grantedTo": [], "identity": "bearer" },
+    ]);
     assert_eq!(answer.body["clusters"], expected);
+    assert_eq!(answer.body["subjects"], serde_json::json!(["user:corp:alice", "group:corp:dev"]));
+    assert_eq!(answer.body["whomToAsk"], "Ask the platform team.");
     let answer = send(&site, request("GET", "/.well-known/oauth-protected-resource", ""), None).await;
     assert_eq!(answer.body["authorization_servers"], serde_json::json!(["https://console.test/oidc"]));
     assert_eq!(answer.body["resource"], "https://gw.test");

@@ -3,11 +3,11 @@
 mod cluster;
 mod grants;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::boundary::{ClusterConfig, ClusterFault, RenderFault, RequestLimits, Session};
+use crate::boundary::{ClusterConfig, ClusterFault, Reasons, RenderFault, RequestLimits, Session};
 
 pub use cluster::Cluster;
 pub(crate) use cluster::ExtraNames;
@@ -198,6 +198,25 @@ impl Snapshot {
     #[must_use]
     pub fn is_administrator(&self, session: &Session) -> bool {
         session.subjects().iter().any(|subject| self.administrators.contains(subject))
+    }
+
+    /// Why a session may enter the clusters that are open to it.
+    #[must_use]
+    pub fn reasons(&self, session: &Session) -> Reasons {
+        let naming = self.grants_naming(session);
+        let opens = |grant: &GrantMatch, id: &str| grant.clusters.iter().any(|named| named == id || named == "*");
+        let (mut granted_to, mut by_token) = (BTreeMap::new(), BTreeSet::new());
+        for id in self.open_to(session).into_keys() {
+            let named: BTreeSet<&String> =
+                naming.iter().filter(|grant| opens(grant, &id)).map(|grant| &grant.subject).collect();
+            let named: Vec<String> = named.into_iter().cloned().collect();
+            if self.cluster(&id).is_some_and(|cluster| cluster.config().carrier.mint().is_some()) {
+                by_token.insert(id.clone());
+            }
+            granted_to.insert(id, named);
+        }
+        let (subjects, whom_to_ask) = (session.subjects().to_vec(), self.whom_to_ask.clone());
+        Reasons { subjects, granted_to, by_token, whom_to_ask }
     }
 
     /// A host name that this gateway answers to.

@@ -78,3 +78,23 @@ fn an_identity_is_sent_over_verified_tls_only() {
         assert!(matches!(config.check().unwrap_err().as_slice(), [ClusterFault::Endpoint(_)]), "{endpoint}");
     }
 }
+
+#[test]
+fn reasons_name_the_callers_own_grants_and_nothing_of_others() {
+    let grants = vec![
+        grant("group:corp:dev", "east", false),
+        grant("group:corp:dev", "*", true),
+        grant("user:corp:bob", "east", false),
+        grant("group:corp:ops", "west", false),
+    ];
+    let snapshot = Snapshot::build(SnapshotConfig { grants, ..snapshot_config() }).unwrap();
+    let of = |subjects: &[&str]| snapshot.reasons(&session(subjects));
+    let why = of(&["user:corp:alice", "group:corp:dev"]);
+    let by_dev = vec!["group:corp:dev".to_owned()];
+    let both = BTreeMap::from([("east".to_owned(), by_dev.clone()), ("west".to_owned(), by_dev)]);
+    assert_eq!((why.granted_to, why.whom_to_ask.as_str()), (both, "Ask the platform team."));
+    assert_eq!(why.subjects, ["user:corp:alice", "group:corp:dev"]);
+    let why = of(&["user:corp:bob"]);
+    assert_eq!(why.granted_to.into_keys().collect::<Vec<_>>(), ["east"], "a cluster without a grant is not named");
+    assert!(of(&["user:corp:eve"]).granted_to.is_empty());
+}
