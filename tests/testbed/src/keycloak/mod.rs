@@ -180,8 +180,9 @@ impl Keycloak {
         let password = [("grant_type", "password"), ("client_id", "admin-cli")];
         let who = [("username", Self::ADMIN), ("password", Self::ADMIN_PASSWORD)];
         let answer = self.client.post_form(&token, &[password, who].concat())?;
-        let token = answer.json()?["access_token"].as_str().with_context(|| answer.body.clone())?.to_owned();
-        let client = self.client.clone().with_token(&token);
+        let told = answer.json()?;
+        let token = told.get("access_token").and_then(Value::as_str).with_context(|| answer.body.clone())?;
+        let client = self.client.clone().with_token(token);
         let place = format!("{root}/admin/realms/site/{place}");
         let answer = client.send(method, &place, body.map(|body| body.to_string()).as_deref())?;
         ensure!((200..300).contains(&answer.status), "{method} {place}: {} {}", answer.status, answer.body);
