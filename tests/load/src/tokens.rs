@@ -79,7 +79,9 @@ fn public_key(key: &Value) -> Result<UnparsedPublicKey<Vec<u8>>> {
 }
 
 /// What was signed, and the signature.
-fn parts(token: &str) -> Result<(&[u8], Vec<u8>)> {
+type Parts<'a> = (&'a [u8], Vec<u8>);
+
+fn parts(token: &str) -> Result<Parts<'_>> {
     let (text, signature) = token.rsplit_once('.').context("a signature")?;
     Ok((text.as_bytes(), BASE64URL.decode(signature)?))
 }

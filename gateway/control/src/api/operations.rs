@@ -25,9 +25,15 @@ pub(super) struct Operation {
     /// The status of what went well, and the JSON object that comes with it.
     pub(super) answer: (u16, Option<Shape>),
     /// What it may refuse: the status, and the words of the problem.
-    pub(super) refuses: &'static [(u16, &'static [&'static str])],
-    pub(super) route: fn() -> MethodRouter<Arc<Control>>,
+    pub(super) refuses: &'static [Refusal],
+    pub(super) route: Route,
 }
+
+/// A status, and the words of the problem that come with it.
+pub(super) type Refusal = (u16, &'static [&'static str]);
+
+/// What answers.
+type Route = fn() -> MethodRouter<Arc<Control>>;
 
 /// The schema of a type.
 pub(super) type Shape = fn(&mut SchemaGenerator) -> Schema;

@@ -91,11 +91,11 @@ async fn rows_that_were_swept_before_they_were_read_make_everybody_start_over() 
 async fn the_first_and_the_last_number_are_found_without_reading_the_rows_between() {
     let site = Site::open().await;
     let mut reader = site.control.store().read().await.expect("open");
-    let plan: Vec<(i64, i64, i64, String)> =
-        sqlx::query_as(sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {}", tail::BOUNDS)))
-            .fetch_all(&mut *reader)
-            .await
-            .expect("asked");
+    type Line = (i64, i64, i64, String);
+    let plan: Vec<Line> = sqlx::query_as(sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {}", tail::BOUNDS)))
+        .fetch_all(&mut *reader)
+        .await
+        .expect("asked");
     let steps: Vec<&str> =
         plan.iter().map(|(.., step)| step.as_str()).filter(|step| step.contains("changes")).collect();
     assert_eq!(steps, ["SEARCH changes", "SEARCH changes"]);

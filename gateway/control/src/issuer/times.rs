@@ -90,7 +90,9 @@ mod tests {
         SessionIdentity { user, subjects: Vec::new(), withheld: withheld.collect() }
     }
 
-    fn hours(limit: &Limit) -> (u64, Option<(usize, &str)>) {
+    type By<'a> = Option<(usize, &'a str)>;
+
+    fn hours(limit: &Limit) -> (u64, By<'_>) {
         (limit.span.as_secs() / 3_600, limit.by.as_ref().map(|(place, group)| (*place, group.as_str())))
     }
 

@@ -34,6 +34,9 @@ pub(crate) enum Mood {
     Narrow,
 }
 
+/// What is said in place of a login.
+type Refusal = fn() -> AuthError;
+
 #[derive(Debug)]
 pub(crate) struct Scripted {
     pub(super) id: InstanceId,
@@ -41,7 +44,7 @@ pub(crate) struct Scripted {
     people: Mutex<HashMap<String, Person>>,
     mood: Mutex<Mood>,
     /// What is said of an account after the right password.
-    state: Mutex<Option<fn() -> AuthError>>,
+    state: Mutex<Option<Refusal>>,
     asked: AtomicUsize,
     questions: AtomicUsize,
     most_at_once: AtomicUsize,

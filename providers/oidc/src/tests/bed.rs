@@ -68,6 +68,9 @@ pub(super) struct Forge {
 
 type Change = Box<dyn Fn(&mut Forge) + Send>;
 
+/// How far a clock goes while it answers.
+type Slowness = (Arc<ManualClock>, Duration);
+
 /// The issuer.
 pub(super) struct World {
     pub(super) key: EcdsaKeyPair,
@@ -82,7 +85,7 @@ pub(super) struct World {
     pub(super) userinfo_status: u16,
     pub(super) down: bool,
     /// How long its document takes, and the clock that shows it.
-    pub(super) slow: Option<(Arc<ManualClock>, Duration)>,
+    pub(super) slow: Option<Slowness>,
     /// What its answers say that they are.
     pub(super) content_type: &'static str,
     challenge: String,

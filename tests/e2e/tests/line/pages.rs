@@ -122,7 +122,7 @@ impl Desk {
         complaints.retain(|said| {
             let refusal = said.starts_with(&at) || said.starts_with(&format!("{ours}login "));
             let elsewhere = said.starts_with("http") && !said.starts_with(ours.as_str());
-            !elsewhere && !(refusal && said.contains("the server responded with a status of"))
+            !(elsewhere || refusal && said.contains("the server responded with a status of"))
         });
         Ok(complaints)
     }

@@ -4,8 +4,10 @@ use auth_core::AuthError;
 
 use super::*;
 
-/// Each state, with its word, and a piece of its text in English and in Korean.
-const STATES: [(fn() -> AuthError, &str, &str, &str); 5] = [
+/// A state, with its word, and a piece of its text in English and in Korean.
+type State = (fn() -> AuthError, &'static str, &'static str, &'static str);
+
+const STATES: [State; 5] = [
     (|| AuthError::Disabled, "disabled", "This account is disabled.", "사용이 중지된 계정입니다."),
     (|| AuthError::Locked, "locked", "This account is locked.", "잠긴 계정입니다."),
     (|| AuthError::PasswordExpired, "password-expired", "The password has expired.", "비밀번호가 만료되었습니다."),
