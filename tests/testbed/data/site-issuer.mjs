@@ -74,6 +74,10 @@ async function interact(request, response) {
       return;
     }
     const given = await form(request);
+    if (given.has('deny')) {
+      await provider.interactionFinished(request, response, { error: 'access_denied', error_description: 'turned back' });
+      return;
+    }
     const [sub] = Object.entries(people()).find(([, one]) =>
       one.login === given.get('login') && one.password === given.get('password') && !one.disabled) ?? [];
     if (!sub) { response.statusCode = 401; response.end('wrong name or password'); return; }

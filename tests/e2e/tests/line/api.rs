@@ -35,7 +35,7 @@ pub(crate) fn every_published_operation_is_served_and_open_only_where_it_says_so
             ensure!((stranger.status == 401) != open, "{method} {path} answers {} to a stranger", stranger.status);
             let known =
                 gate.https()?.send(Protocol::Http2, gate.request(&method, &at, &session).body(Bytes::new())?)?;
-            let documented = operation["responses"].get(known.status.to_string()).is_some();
+            let documented = operation["responses"].get(known.status.as_str()).is_some();
             ensure!(documented, "{method} {path} answers {}: {}", known.status, known.text());
             let told = known.text();
             ensure!(!told.contains("nothing at this path") && known.status != 405, "{method} {path}: {told}");

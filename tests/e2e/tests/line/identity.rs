@@ -97,7 +97,9 @@ pub(crate) fn every_call_that_a_cluster_recorded_carries_a_whole_identity(bed: &
         ensure!(ours.len() > 10, "only {} calls in {cluster}", ours.len());
         for event in ours {
             match &event.impersonated_user {
-                Some(person) if ["corp:", "sso:"].iter().any(|provider| person.username.starts_with(provider)) => {
+                Some(person)
+                    if ["corp:", "sso:", "west-pods:"].iter().any(|provider| person.username.starts_with(provider)) =>
+                {
                     whole(person).with_context(|| told(event))?;
                 }
                 // As somebody else: the cluster is told by whom.

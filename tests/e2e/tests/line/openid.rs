@@ -129,13 +129,8 @@ pub(crate) fn an_answer_that_another_browser_brings_or_that_comes_twice_logs_nob
 pub(crate) fn a_no_at_the_site_comes_back_to_the_page(bed: &Bed) -> Result<()> {
     let gate = bed.gate();
     let mut visitor = visitor(gate, bed.site())?;
-    let way = visitor.way_to_the_site()?;
-    let sent = Url::parse(visitor.browser.get(&way)?.header("location"))?;
-    // What the site sends when a person turns back there.
-    let state = sent.query_pairs().find(|(name, _)| name == "state").context("a state")?.1.into_owned();
-    let mut no = visitor.console.join("/callback/sso")?;
-    no.query_pairs_mut().extend_pairs([("error", "access_denied"), ("state", &state), ("iss", &bed.site().url())]);
-    let page = visitor.browser.open(&no)?;
+    let there = visitor.depart()?;
+    let page = visitor.browser.submit(&there.url, &[("deny", "")])?;
     let text = page.answer()?.text();
     ensure!(page.answer()?.status == 403, "{text}");
     ensure!(
