@@ -28,7 +28,7 @@ const BUS: &str = r#"<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus C
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
 <busconfig>
   <type>session</type>
-  <listen>unix:tmpdir=/tmp</listen>
+  <listen>ADDRESS</listen>
   <auth>EXTERNAL</auth>
   <policy context="default">
     <allow send_destination="*" eavesdrop="true"/>
@@ -49,13 +49,13 @@ impl<'a> Desktop<'a> {
     fn start(bed: &'a Bed) -> Result<Self> {
         let machine = Machine::new(bed, bed.gate());
         std::fs::create_dir_all(&machine.home)?;
-        let config = machine.home.join("bus.conf");
-        std::fs::write(&config, BUS)?;
+        let (config, socket) = (machine.home.join("bus.conf"), machine.home.join("bus"));
+        let bus = format!("unix:path={}", socket.display());
+        std::fs::write(&config, BUS.replace("ADDRESS", &bus))?;
         let mut command = Command::new("dbus-daemon");
-        command.args(["--nofork", "--nopidfile", "--print-address", "--config-file"]).arg(&config);
-        let mut daemon = Running::start(command)?;
-        daemon.wait_for("\n")?;
-        let bus = daemon.output().lines().next().context("an address")?.to_owned();
+        command.args(["--nofork", "--nopidfile", "--config-file"]).arg(&config);
+        let daemon = Running::start(command)?;
+        e2e::eventually("a bus", || Ok(socket.exists().then_some(())))?;
         Ok(Self { machine, bus, _daemon: daemon })
     }
 

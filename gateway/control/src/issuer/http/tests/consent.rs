@@ -87,3 +87,19 @@ async fn a_device_of_somebody_elses_asks_too() {
     let polled = terminal.post("/oidc/token", &[GUEST[0], grant, ("device_code", &device)]).await;
     assert_eq!(polled.word("error"), "access_denied");
 }
+
+#[tokio::test]
+async fn a_browser_that_takes_a_device_over_is_asked_itself() {
+    let site = Site::open().await;
+    let (mut terminal, mut first, mut second) = (Visitor::new(&site), Visitor::new(&site), Visitor::new(&site));
+    let begun = terminal.post("/oidc/device", &[GUEST[0], ("scope", "openid")]).await;
+    let code = begun.word("user_code");
+    for browser in [&mut first, &mut second] {
+        let form = browser.get("/device").await.field("form");
+        let sent = browser.post("/device", &[("form", &form), ("user_code", &code)]).await;
+        let page = browser.get(&sent.location).await;
+        assert!(page.text.contains("A guest") && page.text.contains(r#"name="answer""#), "{}", page.text);
+        let agreed = browser.answers(&page, "yes").await;
+        assert!(browser.get(&agreed.location).await.text.contains(r#"name="password""#), "{}", agreed.text);
+    }
+}
