@@ -44,6 +44,8 @@ mod context;
 
 mod clock;
 
+mod source;
+
 mod ports;
 
 mod http;
@@ -81,6 +83,7 @@ pub use redirect::{Begun, Redirect, RedirectAnswer};
 pub use refetch::{Current, Refetch, SecretUpdate};
 pub use search::{Coverage, PrincipalPage, Search};
 pub use secret::{Password, PasswordHash, ProviderSecret};
+pub use source::SourceNetwork;
 
 /// Runs the examples of the guide for site teams with the tests.
 #[cfg(doctest)]

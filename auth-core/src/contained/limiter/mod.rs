@@ -11,12 +11,12 @@
 mod spelling;
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
-use std::hash::{BuildHasher, Hash, RandomState};
-use std::net::{IpAddr, Ipv6Addr};
+use std::hash::{BuildHasher, RandomState};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::{AuthError, Clock};
+use crate::{AuthError, Clock, SourceNetwork};
 use spelling::skeleton;
 
 /// How often a password may be guessed.
@@ -83,7 +83,7 @@ impl Limiter {
         let now = self.clock.monotonic();
         // By the very login: a home is a privilege, which nobody shares because their login looks alike.
         let exact = login.trim().to_lowercase();
-        let home = client.map(|address| self.keys.hash_one((2_u8, &exact, network(address))));
+        let home = client.map(|address| self.keys.hash_one((2_u8, &exact, SourceNetwork::of(address))));
         let anywhere = self.keys.hash_one((0_u8, skeleton(login)));
         let source = client.map(|address| self.source(1, address));
         let mut buckets = lock(&self.buckets);
@@ -104,7 +104,7 @@ impl Limiter {
 
     fn source(&self, kind: u8, address: IpAddr) -> Charge {
         Charge {
-            key: self.keys.hash_one((kind, network(address))),
+            key: self.keys.hash_one((kind, SourceNetwork::of(address))),
             interval: self.limits.source_interval,
             burst: self.limits.source_burst,
         }
@@ -247,17 +247,6 @@ impl Buckets {
 
 fn lock(buckets: &Mutex<Buckets>) -> MutexGuard<'_, Buckets> {
     buckets.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// An IPv6 customer has at least a /64, so that is one source.
-fn network(address: IpAddr) -> impl Hash {
-    match address.to_canonical() {
-        IpAddr::V4(address) => IpAddr::V4(address),
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
-        }
-    }
 }
 
 #[cfg(test)]

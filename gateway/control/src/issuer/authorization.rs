@@ -9,6 +9,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use auth_core::SourceNetwork;
 use jiff::Timestamp;
 use sqlx::{FromRow, SqliteConnection};
 
@@ -22,9 +23,11 @@ pub(crate) const LIFE: Duration = Duration::from_mins(10);
 pub(crate) const CODE_LIFE: Duration = Duration::from_mins(1);
 /// How long one is remembered when it is over: a code that comes twice is known as long.
 const REMEMBERED: Duration = Duration::from_mins(10);
-/// Logins under way at once, from one address and in all. Anybody may begin one, and each is a row.
-const OF_ADDRESS: i64 = 1_000;
+/// Logins under way at once, from one network and in all. Anybody may begin one, and each is a row.
+const OF_NETWORK: i64 = 1_000;
 const OF_ALL: i64 = 20_000;
+/// How many make room when there are too many in all: so many that the next ones find some.
+const ROOM: i64 = 500;
 /// How often a device may ask (RFC 8628 §3.5).
 pub(crate) const INTERVAL: Duration = Duration::from_secs(5);
 
@@ -78,11 +81,10 @@ pub(crate) struct New<'a> {
     pub(crate) agent: Option<&'a str>,
 }
 
-/// Keeps a new one and returns its id. `None`: too many are under way, from this address or in all.
-pub(crate) async fn begin(write: &mut Write, new: New<'_>) -> Result<Option<String>, StoreFault> {
-    if is_full(write, &new.address.to_string()).await? {
-        return Ok(None);
-    }
+/// Keeps a new one and returns its id. Nobody is turned away: where too many are under way, others make room.
+pub(crate) async fn begin(write: &mut Write, new: New<'_>) -> Result<String, StoreFault> {
+    let network = SourceNetwork::of(new.address).to_string();
+    make_room(write, &network).await?;
     let id = uuid::Uuid::now_v7().simple().to_string();
     let (redirect_uri, state, challenge, user_code) = match new.flow {
         Flow::Code { redirect_uri, state, challenge } => (Some(redirect_uri), state.as_ref(), Some(challenge), None),
@@ -91,7 +93,7 @@ pub(crate) async fn begin(write: &mut Write, new: New<'_>) -> Result<Option<Stri
     let at = write.at();
     sqlx::query(
         "INSERT INTO authorizations (id, client, scope, redirect_uri, state, nonce, challenge, user_code, device_sha256, \
-         browser_sha256, address, agent, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+         browser_sha256, address, network, agent, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
     .bind(&id)
     .bind(new.client)
@@ -104,20 +106,36 @@ pub(crate) async fn begin(write: &mut Write, new: New<'_>) -> Result<Option<Stri
     .bind(new.device.map(Random::hash))
     .bind(new.browser.map(Random::hash))
     .bind(new.address.to_string())
+    .bind(network)
     .bind(new.agent)
     .bind(millis(at))
     .bind(millis(at.saturating_add(LIFE).unwrap_or(Timestamp::MAX)))
     .execute(write.connection())
     .await?;
-    Ok(Some(id))
+    Ok(id)
 }
 
-async fn is_full(write: &mut Write, address: &str) -> Result<bool, StoreFault> {
-    let at = millis(write.at());
-    let sql = "SELECT (SELECT count(*) FROM authorizations WHERE address = ?1 AND expires_at > ?2), \
-               (SELECT count(*) FROM authorizations WHERE expires_at > ?2)";
-    let (here, all): (i64, i64) = sqlx::query_as(sql).bind(address).bind(at).fetch_one(write.connection()).await?;
-    Ok(here >= OF_ADDRESS || all >= OF_ALL)
+/// Ends logins that nobody has finished, where there are too many.
+///
+/// To refuse the newcomer would be worse: whoever begins logins and finishes none would close the door to everybody, for
+/// as long as they last. So the oldest of the same network go; and of all, those that have the most younger ones of their
+/// own network beside them. A flood from one network takes its own places, and one from very many the oldest.
+async fn make_room(write: &mut Write, network: &str) -> Result<(), StoreFault> {
+    let now = millis(write.at());
+    let of_network = "DELETE FROM authorizations WHERE id IN (SELECT id FROM authorizations \
+                      WHERE network = ? AND session_id IS NULL AND expires_at > ? ORDER BY id DESC LIMIT -1 OFFSET ?)";
+    sqlx::query(of_network).bind(network).bind(now).bind(OF_NETWORK - 1).execute(write.connection()).await?;
+    let count = "SELECT count(*) FROM authorizations WHERE session_id IS NULL AND expires_at > ?";
+    let all: i64 = sqlx::query_scalar(count).bind(now).fetch_one(write.connection()).await?;
+    if all < OF_ALL {
+        return Ok(());
+    }
+    tracing::warn!(all, "too many logins are under way that nobody finishes: {ROOM} of them end");
+    let of_all = "DELETE FROM authorizations WHERE id IN (SELECT id FROM (SELECT id, \
+                  row_number() OVER (PARTITION BY network ORDER BY id DESC) AS depth \
+                  FROM authorizations WHERE session_id IS NULL AND expires_at > ?) ORDER BY depth DESC, id LIMIT ?)";
+    sqlx::query(of_all).bind(now).bind(ROOM).execute(write.connection()).await?;
+    Ok(())
 }
 
 /// Removes those that were over some time ago; `false` when there is none.
@@ -293,15 +311,25 @@ pub(crate) async fn deny(write: &mut Write, id: &str) -> Result<(), StoreFault> 
     Ok(())
 }
 
-/// Notes that its tokens were given out. `false`: they were before.
-pub(crate) async fn redeem(write: &mut Write, id: &str) -> Result<bool, StoreFault> {
+/// How often its tokens were given out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Redeemed {
+    Once,
+    /// The first time was so long ago.
+    Again(Duration),
+}
+
+/// Notes that its tokens are given out.
+pub(crate) async fn redeem(write: &mut Write, id: &str) -> Result<Redeemed, StoreFault> {
     let at = millis(write.at());
-    let done = sqlx::query("UPDATE authorizations SET redeemed_at = ? WHERE id = ? AND redeemed_at IS NULL")
-        .bind(at)
-        .bind(id)
-        .execute(write.connection())
-        .await?;
-    Ok(done.rows_affected() == 1)
+    let sql = "UPDATE authorizations SET redeemed_at = ? WHERE id = ? AND redeemed_at IS NULL";
+    if sqlx::query(sql).bind(at).bind(id).execute(write.connection()).await?.rows_affected() == 1 {
+        return Ok(Redeemed::Once);
+    }
+    let sql = "SELECT redeemed_at FROM authorizations WHERE id = ?";
+    let first: Option<i64> = sqlx::query_scalar(sql).bind(id).fetch_optional(write.connection()).await?.flatten();
+    // One that is gone meanwhile was redeemed at no time that is known.
+    Ok(Redeemed::Again(first.map_or(Duration::MAX, |first| crate::store::since(moment(first), write.at()))))
 }
 
 /// Notes that the device asked.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use secrecy::SecretString;
 
-use super::authorization::{self, Authorization, By, Flow};
+use super::authorization::{self, Authorization, By, Flow, Redeemed};
 use super::jwt::{self, Claims, Kind};
 use super::refresh_token::{self, Use};
 use super::secret::{self, Random};
@@ -136,9 +136,17 @@ impl Control {
     async fn redeem(&self, issuer: &Issuer, client: &Client, found: Authorization) -> Result<TokenSet, GrantError> {
         let Some(session) = &found.session else { return Err(GrantError::Expired) };
         let mut write = self.store().write().await?;
-        if found.redeemed || !authorization::redeem(&mut write, &found.id).await? {
-            drop(write);
-            return self.stolen(session, "its code was used twice").await;
+        match (authorization::redeem(&mut write, &found.id).await?, &found.flow) {
+            (Redeemed::Once, _) => {}
+            // The answer may have been lost, and the person would have to do it all again. What it held is spent: whoever
+            // has it ends the login by using it.
+            (Redeemed::Again(after), Flow::Device { .. }) if after <= refresh_token::GRACE => {
+                refresh_token::spend(&mut write, session).await?;
+            }
+            (Redeemed::Again(_), _) => {
+                drop(write);
+                return self.stolen(session, "its code was used twice").await;
+            }
         }
         if found.expires_at <= write.at() {
             return Err(GrantError::Expired);

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use kube_wire::is_dns1035_label;
 
 use super::cluster::CLUSTERS_PATH;
 use super::exchange::GrantError;
@@ -59,8 +60,10 @@ impl Control {
             return Err(GrantError::Invalid("the subject token is another client's"));
         }
         let cluster = issuer.cluster_of(asked.target).unwrap_or(asked.target);
-        if !self.clusters().contains_key(cluster) {
-            return Err(GrantError::Target("there is no such cluster"));
+        // Whether there is such a cluster is for whoever may enter it to know: one that is not there, and one without a
+        // grant, get a token alike, and it opens neither.
+        if !is_dns1035_label(cluster) {
+            return Err(GrantError::Target("that is no cluster's id"));
         }
         let audience = issuer.config.audience_of(cluster);
         if claims.aud != issuer.resource() && claims.aud != audience {

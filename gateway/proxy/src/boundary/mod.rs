@@ -14,8 +14,8 @@ mod session;
 mod snapshot;
 mod time;
 
+pub(crate) use cluster::MANAGEMENT;
 pub use cluster::{Account, Carrier, ClusterConfig, ClusterFault};
-pub(crate) use cluster::{MANAGEMENT, is_id};
 pub use limits::RequestLimits;
 pub use management::{Front, Management, ManagementFuture, ManagementRequest, Reasons};
 pub use mint::{Mint, MintFault, Minted};

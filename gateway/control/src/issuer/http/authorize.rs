@@ -51,8 +51,6 @@ enum Refused {
     },
     Failed(StoreFault),
     NoRandomness(KeyFault),
-    /// Too many logins are under way.
-    TooMany,
 }
 
 /// Where the answer to a client goes.
@@ -94,9 +92,6 @@ async fn answer(
         }
         Err(Refused::Failed(fault)) => failed(texts, entered.arrival(), &fault),
         Err(Refused::NoRandomness(fault)) => broken(texts, entered.arrival(), &fault),
-        Err(Refused::TooMany) => {
-            Failed::new(texts, texts.problem("throttled"), entered.arrival()).with(StatusCode::TOO_MANY_REQUESTS)
-        }
     }
 }
 
@@ -122,7 +117,7 @@ async fn begin(
         address: entered.arrival().client,
         agent: None,
     };
-    let id = keep(control, new).await.map_err(Refused::Failed)?.ok_or(Refused::TooMany)?;
+    let id = keep(control, new).await.map_err(Refused::Failed)?;
     let mut response = see_other(&format!("/login?flow={id}"));
     if let Ok(value) = browser::cookie(&browser).parse() {
         response.headers_mut().insert(header::SET_COOKIE, value);
@@ -130,12 +125,12 @@ async fn begin(
     Ok(response)
 }
 
-/// Keeps a login that begins; `None` when too many are under way.
-pub(super) async fn keep(control: &Control, new: New<'_>) -> Result<Option<String>, StoreFault> {
+/// Keeps a login that begins.
+pub(super) async fn keep(control: &Control, new: New<'_>) -> Result<String, StoreFault> {
     let mut write = control.store().write().await?;
-    let Some(id) = authorization::begin(&mut write, new).await? else { return Ok(None) };
+    let id = authorization::begin(&mut write, new).await?;
     write.commit(Change::AuthorizationSeen(id.clone())).await?;
-    Ok(Some(id))
+    Ok(id)
 }
 
 /// Longest texts that are kept for a client.

@@ -52,11 +52,7 @@ pub(super) async fn begin(
         address: entered.arrival().client,
         agent: agent.as_deref(),
     };
-    let kept = keep(&control, new).await.map_err(|fault| Wrong::unavailable(entered.arrival(), &fault))?;
-    if kept.is_none() {
-        let wrong = Wrong::new("temporarily_unavailable", "too many logins are under way; try again later");
-        return Err(wrong.with(StatusCode::TOO_MANY_REQUESTS));
-    }
+    keep(&control, new).await.map_err(|fault| Wrong::unavailable(entered.arrival(), &fault))?;
     let Flow::Device { user_code } = &flow else { return Err(Wrong::new("server_error", "no code was made")) };
     let page = format!("{}/device", issuer.origin());
     let answer = json!({

@@ -27,9 +27,10 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
-use axum::middleware::map_response;
+use axum::middleware::map_response_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use url::Url;
 
 use super::Issuer;
 use crate::api::{Arrival, Entered};
@@ -56,7 +57,7 @@ pub fn router(control: Arc<Control>) -> Router {
         .route("/device", get(device::show).post(device::submit))
         .route("/style.css", get(style))
         .fallback(nothing)
-        .layer(map_response(guarded))
+        .layer(map_response_with_state(Arc::clone(&control), guarded))
         .with_state(control)
 }
 
@@ -80,7 +81,7 @@ async fn nothing(State(_): State<Arc<Control>>, entered: Entered, headers: axum:
 }
 
 /// What every answer says, whatever made it. A page that allows more says so itself.
-async fn guarded(mut response: Response) -> Response {
+async fn guarded(State(control): State<Arc<Control>>, mut response: Response) -> Response {
     const ALWAYS: [(HeaderName, &str); 5] = [
         (header::CACHE_CONTROL, "no-store"),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -94,7 +95,20 @@ async fn guarded(mut response: Response) -> Response {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
     headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(pages::POLICY));
+    if control.issuer().is_some_and(|issuer| keeps_to_tls(issuer.origin())) {
+        headers.entry(header::STRICT_TRANSPORT_SECURITY).or_insert(HeaderValue::from_static(FOR_A_YEAR));
+    }
     response
+}
+
+/// RFC 6797 §6.1. Of this host alone: what else lives below its name is not ours to say.
+const FOR_A_YEAR: &str = "max-age=31536000";
+
+/// Whether browsers are told to come back by TLS alone. It would hold for every port of the name: on a person's own
+/// machine other programs have them, without TLS.
+fn keeps_to_tls(origin: &str) -> bool {
+    let host = Url::parse(origin).ok().and_then(|url| url.host_str().map(str::to_owned));
+    host.is_some_and(|host| host != "localhost" && !host.ends_with(".localhost"))
 }
 
 #[cfg(test)]

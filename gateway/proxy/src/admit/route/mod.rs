@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use http::request::Parts;
 use http::uri::PathAndQuery;
-use kube_wire::RequestInfo;
+use kube_wire::{RequestInfo, is_dns1035_label};
 
 use crate::admit::Peer;
-use crate::boundary::{Cluster, Snapshot, is_id};
+use crate::boundary::{Cluster, Snapshot};
 use crate::refusal::Refusal;
 
 /// Where a request goes.
@@ -113,7 +113,7 @@ fn slashes(path: &str) -> usize {
 fn cluster(snapshot: &Snapshot, rest: &str) -> Result<Target, Refusal> {
     let end = rest.find(['/', '?']).unwrap_or(rest.len());
     let (id, rest) = rest.split_at_checked(end).ok_or(Refusal::NotFound)?;
-    if !is_id(id) {
+    if !is_dns1035_label(id) {
         return Err(Refusal::NotFound);
     }
     let path = match rest.starts_with('/') {

@@ -2,6 +2,7 @@
 
 mod account;
 mod attacks;
+mod bounds;
 mod consent;
 mod introspection;
 mod kubelogin;
@@ -87,6 +88,7 @@ impl<'a> Visitor<'a> {
         let header = |name| response.headers().get(name).map(|value| value.to_str().expect("text").to_owned());
         assert_eq!(header(header::X_FRAME_OPTIONS).as_deref(), Some("DENY"));
         assert!(header(header::CONTENT_SECURITY_POLICY).expect("a policy").contains("default-src 'none'"));
+        assert_eq!(header(header::STRICT_TRANSPORT_SECURITY).as_deref(), Some("max-age=31536000"));
         if let Some(cookie) = header(header::SET_COOKIE) {
             self.cookie = cookie.split(';').next().map(str::to_owned);
         }
@@ -509,7 +511,28 @@ async fn a_terminal_logs_in_by_a_code_that_somebody_types_elsewhere() {
     assert!(done.text.contains("You are logged in"), "{}", done.text);
     let given = terminal.post("/oidc/token", &fields).await;
     assert!(is_good(&site, &given.word("access_token")).await);
-    assert_eq!(terminal.post("/oidc/token", &fields).await.word("error"), "invalid_grant", "once");
+    site.clock.advance(Duration::from_secs(30));
+    let again = terminal.post("/oidc/token", &fields).await;
+    assert!(is_good(&site, &again.word("access_token")).await, "the answer was lost");
+    site.clock.advance(Duration::from_secs(31));
+    assert_eq!(terminal.refresh(&given.word("refresh_token")).await.word("error"), "invalid_grant", "it was not lost");
+    assert!(!is_good(&site, &again.word("access_token")).await, "so two have the login, and it ends");
+}
+
+#[tokio::test]
+async fn a_device_code_that_comes_again_late_ends_the_login() {
+    let site = Site::open().await;
+    let (mut terminal, mut browser) = (Visitor::new(&site), Visitor::new(&site));
+    let (device, user_code) = begun_on_a_terminal(&mut terminal).await;
+    let form = browser.get("/device").await.field("form");
+    let sent = browser.post("/device", &[("form", &form), ("user_code", &user_code)]).await;
+    let page = browser.get(&sent.location).await;
+    browser.log_in(&page, "alice", "right").await;
+    let fields = polled_by(&device);
+    let access = terminal.post("/oidc/token", &fields).await.word("access_token");
+    site.clock.advance(Duration::from_secs(31));
+    assert_eq!(terminal.post("/oidc/token", &fields).await.word("error"), "invalid_grant");
+    assert!(!is_good(&site, &access).await, "somebody else has the code");
 }
 
 #[tokio::test]
@@ -588,6 +611,19 @@ async fn the_discovery_names_what_is_there_and_the_keys_verify_what_is_signed() 
     assert!(nothing.status == 404 && nothing.text.contains("the-audit-id"), "{}", nothing.text);
 }
 
+#[test]
+fn browsers_come_back_by_tls_alone_unless_the_name_is_their_own_machine() {
+    for (origin, keeps) in [
+        ("https://login.example.org", true),
+        ("https://login.example.org:8443", true),
+        ("https://localhost.example.org", true),
+        ("https://localhost:8443", false),
+        ("https://login.localhost:8443", false),
+    ] {
+        assert_eq!(keeps_to_tls(origin), keeps, "{origin}");
+    }
+}
+
 #[tokio::test]
 async fn a_page_speaks_the_language_of_its_browser_and_holds_no_script() {
     let site = Site::open().await;
@@ -599,37 +635,6 @@ async fn a_page_speaks_the_language_of_its_browser_and_holds_no_script() {
     let again = browser.log_in(&korean, hostile, "wrong").await;
     assert_eq!(again.status, 401);
     assert!(!again.text.contains("<script"), "{}", again.text);
-}
-
-#[tokio::test]
-async fn logins_that_nobody_finishes_are_bounded_and_forgotten() {
-    let site = Site::open().await;
-    let mut flood = Visitor::new(&site);
-    for _ in 0..1_000 {
-        assert_eq!(flood.authorize(&[]).await.status, 303);
-    }
-    assert_eq!(flood.authorize(&[]).await.status, 429);
-    let client = ("client_id", "kubectl-gatewarden");
-    assert_eq!(flood.post("/oidc/device", &[client, ("scope", "openid")]).await.status, 429);
-    site.clock.advance(Duration::from_mins(10));
-    assert_eq!(flood.authorize(&[]).await.status, 303, "what is over takes no place");
-    site.clock.advance(Duration::from_mins(11));
-    let count = async || {
-        let mut reader = site.control.store().read().await.expect("a reader");
-        let sql = "SELECT count(*) FROM authorizations WHERE expires_at < ?";
-        let over = site.control.store().now().as_millisecond();
-        sqlx::query_scalar::<_, i64>(sql).bind(over).fetch_one(&mut *reader).await.expect("asked")
-    };
-    let mut events = site.control.events();
-    site.until(&mut events, &crate::ChangeEvent::Heartbeat).await;
-    for _ in 0..1_000 {
-        if count().await <= 1 {
-            return;
-        }
-        site.clock.advance(Duration::from_secs(1));
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    panic!("{} are left", count().await);
 }
 
 #[tokio::test]

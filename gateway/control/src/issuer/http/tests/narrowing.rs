@@ -56,6 +56,8 @@ async fn a_token_for_one_cluster_is_the_same_person_and_reaches_nothing_else() {
         let seen = client.exchange(&narrow, &[("audience", wider)]).await;
         assert_eq!(seen.word("error"), "invalid_target", "{wider}");
     }
+    // Of a cluster that is not there it says as little as of one that is: the token opens nothing.
+    assert_eq!(client.exchange(&wide, &[("audience", "nowhere")]).await.status, 200);
     let bearer = format!("Bearer {narrow}");
     let shown = client.send(Request::get("/oidc/userinfo").header("authorization", bearer), String::new()).await;
     assert_eq!(shown.status, 401, "it is not for the issuer");
@@ -87,12 +89,12 @@ async fn whatever_is_not_narrower_is_refused_with_the_word_for_it() {
     let (wide, id, refresh) = (given.word("access_token"), given.word("id_token"), given.word("refresh_token"));
     let id_type = "urn:ietf:params:oauth:token-type:id_token";
     for (changed, error) in [
-        (vec![("audience", "nowhere")], "invalid_target"),
         (vec![("audience", "")], "invalid_target"),
         (vec![("audience", "*")], "invalid_target"),
         (vec![("audience", "https://gw.test")], "invalid_target"),
         (vec![("audience", "https://evil.test/k8s/clusters/east")], "invalid_target"),
         (vec![("audience", "https://gw.test/k8s/clusters/east/api")], "invalid_target"),
+        (vec![("audience", "No-Cluster")], "invalid_target"),
         (vec![("resource", "https://gw.test/k8s/clusters/west")], "invalid_target"),
         (vec![("scope", "openid groups")], "invalid_scope"),
         (vec![("subject_token", "")], "invalid_request"),
