@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use serde::Deserialize;
+use url::Url;
 
 use crate::failure::Failure;
 
@@ -33,6 +34,14 @@ pub(crate) struct ExecCluster {
     pub(crate) server: String,
     /// PEM in base64.
     pub(crate) certificate_authority_data: Option<String>,
+}
+
+impl ExecCluster {
+    /// The authority that is said to be behind the certificate at this origin.
+    pub(crate) fn authority_of(&self, origin: &str) -> Option<&str> {
+        let own = Url::parse(&self.server).is_ok_and(|server| server.origin().ascii_serialization() == origin);
+        self.certificate_authority_data.as_deref().filter(|_| own)
+    }
 }
 
 /// What kubectl said, when it is kubectl that asks.

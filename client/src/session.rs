@@ -56,6 +56,13 @@ impl Session {
         &self.gateway
     }
 
+    /// Remembers by which host names the gateway is reached, until the next login.
+    pub(crate) fn keep_names(&mut self, names: Vec<String>) -> Result<(), Failure> {
+        let _held = self.folder.lock()?.take()?;
+        self.gateway.names = names;
+        self.folder.keep_gateway(&self.gateway)
+    }
+
     pub(crate) fn http(&self) -> Result<Http, Failure> {
         Http::new(self.gateway.ca.as_deref())
     }
@@ -148,7 +155,7 @@ impl Session {
 
     /// What a login brought.
     fn keep(&self, tokens: Tokens) -> Result<Access, Failure> {
-        self.folder.keep_gateway(&self.gateway)?;
+        self.folder.keep_gateway(&Gateway { names: Vec::new(), ..self.gateway.clone() })?;
         if let Some(token) = tokens.refresh {
             self.folder.keep_refresh(&Refresh { token })?;
         }

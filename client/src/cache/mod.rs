@@ -22,6 +22,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 use crate::environment;
 use crate::failure::Failure;
@@ -37,6 +38,25 @@ pub(crate) struct Gateway {
     pub(crate) url: String,
     /// The authority behind its certificate, as PEM; what the system trusts when `None`.
     pub(crate) ca: Option<String>,
+    /// The host names by which it and its clusters are reached, as far as they were asked for since the login.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) names: Vec<String>,
+}
+
+impl Gateway {
+    pub(crate) const fn at(url: String) -> Self {
+        Self { url, ca: None, names: Vec::new() }
+    }
+
+    /// Whether an origin is this gateway by one of its names: at the same port, by TLS.
+    pub(crate) fn has(&self, origin: &str) -> bool {
+        let (Ok(own), Ok(other)) = (Url::parse(&self.url), Url::parse(origin)) else { return false };
+        let host = other.host_str().unwrap_or_default().trim_matches(['[', ']']);
+        other.scheme() == "https"
+            && own.port_or_known_default() == other.port_or_known_default()
+            && other.username().is_empty()
+            && self.names.iter().any(|name| name == host)
+    }
 }
 
 /// An access token.

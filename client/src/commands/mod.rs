@@ -2,6 +2,7 @@
 
 mod doctor;
 mod explain;
+mod get_token;
 mod kubeconfig;
 mod login;
 mod own;
@@ -9,25 +10,23 @@ mod own;
 use std::fs;
 use std::io::{Write, stdout};
 use std::process::ExitCode;
-use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use clap::CommandFactory;
-use serde_json::json;
 use url::Url;
 
 use crate::arguments::{self, Arguments, Command};
 use crate::cache::{Folder, Gateway, eprint};
-use crate::environment::{self, ExecInfo};
+use crate::environment::ExecInfo;
 use crate::failure::Failure;
-use crate::session::{How, Session};
+use crate::session::Session;
 
 /// Runs a command. What it prints for programs is on standard output, what it tells people on standard error.
 pub(crate) fn run(arguments: Arguments) -> ExitCode {
     let Arguments { gateway, command } = arguments;
     let done = match command {
-        Command::GetToken => get_token(&gateway),
+        Command::GetToken => get_token::run(&gateway),
         Command::Login { device, username, provider } => login::run(&gateway, device, username, &provider),
         Command::Logout { all } => login::out(&gateway, all),
         Command::Kubeconfig { cluster, merge } => kubeconfig::run(&gateway, cluster.as_deref(), merge),
@@ -51,32 +50,15 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
     }
 }
 
-/// A request is under way for a while, and clocks differ.
-const SPARE: Duration = Duration::from_secs(30);
-
-/// The whole of what kubectl reads: nothing else may be on standard output.
-fn get_token(given: &arguments::Gateway) -> Result<(), Failure> {
-    let info = environment::exec_info()?;
-    let somebody = info.as_ref().map_or_else(environment::is_terminal, |info| info.spec.interactive);
-    let session = Session::of(find(given, info.as_ref())?)?;
-    let access = session.token(if somebody { How::AsItFits } else { How::Never })?;
-    // Whoever keeps it until then asks again while it still is good.
-    let spare = access.expires_at.saturating_sub(SPARE).unwrap_or(access.expires_at);
-    let until = if spare > environment::now() { spare } else { access.expires_at };
-    let credential = json!({
-        "apiVersion": "client.authentication.k8s.io/v1",
-        "kind": "ExecCredential",
-        "status": { "token": access.token, "expirationTimestamp": until.strftime("%Y-%m-%dT%H:%M:%SZ").to_string() },
-    });
-    print(&format!("{credential}\n"))
-}
-
 /// The session that a command is about, which may log in.
 fn session(given: &arguments::Gateway) -> Result<Session, Failure> {
     Session::of(find(given, None)?)
 }
 
 /// Which gateway is meant: the one that is named, the one that kubectl asks for, or the only one that is known.
+///
+/// The authority behind its certificate is the one of the login, unless one is named: what a kubeconfig says of a server
+/// counts for a gateway that is met for the first time, and only for this very server.
 fn find(given: &arguments::Gateway, info: Option<&ExecInfo>) -> Result<Gateway, Failure> {
     let asked = info.and_then(|info| info.spec.cluster.as_ref());
     let url = match (&given.url, asked) {
@@ -84,19 +66,20 @@ fn find(given: &arguments::Gateway, info: Option<&ExecInfo>) -> Result<Gateway, 
         (None, Some(cluster)) => Some(origin(&cluster.server)?),
         (None, None) => None,
     };
-    let ca = match (&given.certificate_authority, asked.and_then(|asked| asked.certificate_authority_data.as_ref())) {
-        (Some(file), _) => Some(
-            fs::read_to_string(file)
-                .map_err(|error| Failure::Usage(format!("{}: {error}; name a readable PEM file", file.display())))?,
-        ),
-        (None, Some(data)) => Some(pem(data)?),
-        (None, None) => None,
-    };
     let known = match url {
-        Some(url) => Folder::of(&url)?.gateway()?.unwrap_or(Gateway { url, ca: None }),
+        Some(url) => match Folder::of(&url)?.gateway()? {
+            Some(known) => known,
+            None => Gateway {
+                ca: asked.and_then(|asked| asked.authority_of(&url)).map(pem).transpose()?,
+                ..Gateway::at(url)
+            },
+        },
         None => only_known()?,
     };
-    Ok(Gateway { ca: ca.or(known.ca), ..known })
+    let Some(file) = &given.certificate_authority else { return Ok(known) };
+    let ca = fs::read_to_string(file)
+        .map_err(|error| Failure::Usage(format!("{}: {error}; name a readable PEM file", file.display())))?;
+    Ok(Gateway { ca: Some(ca), ..known })
 }
 
 fn only_known() -> Result<Gateway, Failure> {

@@ -106,6 +106,15 @@ pub(super) fn entered(session: &Session) -> Result<Vec<Entered>, Failure> {
     Ok(clusters.iter().filter_map(one).collect())
 }
 
+/// The host names by which the gateway, and each cluster that somebody may enter, is reached.
+pub(super) fn names(session: &Session) -> Result<Vec<String>, Failure> {
+    let listed = ask(session, "clusters")?;
+    let of = |one: &Value| one.get("hosts").and_then(Value::as_array).cloned().unwrap_or_default();
+    let clusters = listed.get("clusters").and_then(Value::as_array).cloned().unwrap_or_default();
+    let all = of(&listed).into_iter().chain(clusters.iter().flat_map(of));
+    Ok(all.filter_map(|name| name.as_str().map(str::to_owned)).collect())
+}
+
 fn ask(session: &Session, what: &str) -> Result<Value, Failure> {
     let token = session.token(How::here())?.token;
     let answer = session.http()?.get(&format!("{}/api/v1/{what}", session.url()), Some(&token))?;

@@ -6,7 +6,7 @@ use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
 use serde_json::Value;
 
-use super::{CLIENT, Issuer, SCOPE, Tokens};
+use super::{CLIENT, Issuer, SCOPE, Tokens, own_page};
 use crate::cache::{Held, eprint};
 use crate::environment::{Deadline, pause};
 use crate::failure::Failure;
@@ -21,12 +21,12 @@ pub(super) fn log_in(issuer: &Issuer, http: &Http, held: &Held) -> Result<Tokens
     let begun = begun.ok("no login can be begun")?;
     let text = |key: &str| begun.get(key).and_then(Value::as_str).unwrap_or_default();
     let number = |key: &str, usual: u64| begun.get(key).and_then(Value::as_u64).unwrap_or(usual);
-    let complete = text("verification_uri_complete");
+    let page = own_page(&issuer.name, text("verification_uri"))?;
+    let complete = own_page(&issuer.name, text("verification_uri_complete"))?;
     eprint(&format!(
-        "Open {} on any machine and type this code: {}\nor scan:\n{}",
-        text("verification_uri"),
+        "Open {page} on any machine and type this code: {}\nor scan:\n{}",
         text("user_code"),
-        drawn(complete)
+        drawn(complete.as_str())
     ));
     let life = Duration::from_secs(number("expires_in", 600));
     let until = Deadline::after(life);

@@ -12,6 +12,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use serde_json::Value;
+use url::Url;
 
 use crate::cache::Held;
 use crate::environment;
@@ -62,12 +63,13 @@ impl Issuer {
         if text("issuer")? != name {
             return Err(Failure::other(format!("{name} describes another issuer: {}", text("issuer")?)));
         }
+        let endpoint = |key: &str| own_page(name, &text(key)?).map(Into::into);
         Ok(Self {
             name: name.to_owned(),
-            authorization: text("authorization_endpoint")?,
-            token: text("token_endpoint")?,
-            device: text("device_authorization_endpoint")?,
-            revocation: text("revocation_endpoint")?,
+            authorization: endpoint("authorization_endpoint")?,
+            token: endpoint("token_endpoint")?,
+            device: endpoint("device_authorization_endpoint")?,
+            revocation: endpoint("revocation_endpoint")?,
         })
     }
 
@@ -108,6 +110,15 @@ impl Issuer {
     }
 }
 
+/// An address that an issuer names as its own. It is opened in a browser, shown to people, or sent a secret, so it must be
+/// where the issuer is.
+fn own_page(issuer: &str, address: &str) -> Result<Url, Failure> {
+    let (own, page) = (Url::parse(issuer).ok(), Url::parse(address).ok());
+    let page = page.filter(|page| page.scheme() == "https" && own.is_some_and(|own| own.origin() == page.origin()));
+    let page = page.filter(|page| page.username().is_empty() && page.password().is_none());
+    page.ok_or_else(|| Failure::other(format!("the issuer {issuer} names an address that is not its own: {address:?}")))
+}
+
 /// 256 random bits as base64url: a state, or a code verifier (RFC 7636 §4.1).
 fn random() -> Result<String, Failure> {
     let mut bytes = [0; 32];
@@ -129,5 +140,28 @@ mod tests {
         let verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
         assert_eq!(challenge(verifier), "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
         assert_ne!(random().unwrap(), random().unwrap());
+    }
+
+    #[test]
+    fn an_issuer_sends_people_and_secrets_to_itself_alone() {
+        let issuer = "https://login.test:8443/oidc";
+        for own in ["https://login.test:8443/oidc/authorize", "https://login.test:8443/device?user_code=BCDF-GHJK"] {
+            assert_eq!(own_page(issuer, own).unwrap().as_str(), own);
+        }
+        for other in [
+            "http://login.test:8443/oidc/authorize",
+            "https://login.test/oidc/authorize",
+            "https://evil.test:8443/oidc/authorize",
+            "https://login.test:8443@evil.test/",
+            "https://somebody@login.test:8443/oidc/authorize",
+            "file:///etc/passwd",
+            "javascript:alert(1)",
+            "--help",
+            "/oidc/authorize",
+            "",
+        ] {
+            assert!(matches!(own_page(issuer, other), Err(Failure::Other(_))), "{other}");
+        }
+        assert!(own_page("no issuer", "https://login.test:8443/").is_err());
     }
 }

@@ -146,7 +146,7 @@ fn what_a_file_holds_is_not_repeated_when_it_cannot_be_understood() {
 #[test]
 fn a_login_is_lost_only_with_a_token() {
     let (_root, folder) = folder();
-    let gateway = Gateway { url: "https://gw.test:8443".to_owned(), ca: None };
+    let gateway = Gateway { url: "https://gw.test:8443".to_owned(), ca: None, names: Vec::new() };
     folder.keep_gateway(&gateway).unwrap();
     fs::write(folder.path().join(GATEWAY), "spoilt").unwrap();
     let held = folder.lock().unwrap().try_take().unwrap().unwrap();

@@ -18,6 +18,10 @@ pub struct Reasons {
     pub granted_to: BTreeMap<String, Vec<String>>,
     /// The clusters that read a token of the session instead of impersonation headers.
     pub by_token: BTreeSet<String>,
+    /// By cluster that is open to them, the host names that lead to it alone.
+    pub cluster_hosts: BTreeMap<String, Vec<String>>,
+    /// The host names of the gateway, below which each cluster has a path.
+    pub hosts: Vec<String>,
     /// The text that a refused user reads.
     pub whom_to_ask: String,
 }
@@ -28,6 +32,8 @@ pub struct Reasons {
 #[serde(rename_all = "camelCase")]
 pub(super) struct Clusters {
     clusters: Vec<ClusterView>,
+    /// The host names of the gateway: below each, a cluster is at `/k8s/clusters/<id>`.
+    hosts: Vec<String>,
     /// What a grant may name the caller by.
     subjects: Vec<String>,
     /// Whom to ask about other clusters.
@@ -43,6 +49,8 @@ struct ClusterView {
     read_only: bool,
     /// Which of the caller's subjects a grant names.
     granted_to: Vec<String>,
+    /// The host names that lead to it alone.
+    hosts: Vec<String>,
     /// How the cluster learns who asks.
     identity: CarriedBy,
 }
@@ -61,10 +69,12 @@ pub(super) async fn list(entered: Entered) -> Result<Json<Clusters>, Problem> {
         id: id.clone(),
         read_only: *read_only,
         granted_to: why.granted_to.get(id).cloned().unwrap_or_default(),
+        hosts: why.cluster_hosts.get(id).cloned().unwrap_or_default(),
         identity: if why.by_token.contains(id) { CarriedBy::Bearer } else { CarriedBy::Impersonation },
     };
     Ok(Json(Clusters {
         clusters: caller.clusters.iter().map(view).collect(),
+        hosts: why.hosts.clone(),
         subjects: why.subjects.clone(),
         whom_to_ask: why.whom_to_ask.clone(),
     }))

@@ -59,6 +59,10 @@ pub struct Reasons {
     pub granted_to: BTreeMap<String, Vec<String>>,
     /// The clusters that read a token of the session instead of impersonation headers.
     pub by_token: BTreeSet<String>,
+    /// By cluster that is open to them, the host names that lead to it alone.
+    pub cluster_hosts: BTreeMap<String, Vec<String>>,
+    /// The host names of the gateway, below which each cluster has a path.
+    pub hosts: Vec<String>,
     /// The text that a refused user reads.
     pub whom_to_ask: String,
 }

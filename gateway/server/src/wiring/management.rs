@@ -82,6 +82,8 @@ fn caller(resolved: &Resolved, why: Reasons, (clusters, is_administrator): (BTre
             subjects: why.subjects,
             granted_to: why.granted_to,
             by_token: why.by_token,
+            cluster_hosts: why.cluster_hosts,
+            hosts: why.hosts,
             whom_to_ask: why.whom_to_ask,
         },
         clusters,

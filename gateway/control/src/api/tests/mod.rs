@@ -70,6 +70,8 @@ async fn caller(site: &Site, token: &str) -> Caller {
             subjects: vec!["user:corp:alice".to_owned(), "group:corp:dev".to_owned()],
             granted_to: BTreeMap::from([("east".to_owned(), vec!["group:corp:dev".to_owned()])]),
             by_token: BTreeSet::from(["west".to_owned()]),
+            cluster_hosts: BTreeMap::from([("west".to_owned(), vec!["west.test".to_owned()])]),
+            hosts: vec!["gw.test".to_owned()],
             whom_to_ask: "Ask the platform team.".to_owned(),
         },
         clusters: BTreeMap::from([("east".to_owned(), false), ("west".to_owned(), true)]),
@@ -272,8 +274,8 @@ async fn a_caller_sees_their_clusters_and_where_tokens_come_from() {
     let alice = caller(&site, token.expose()).await;
     let answer = send(&site, request("GET", "/api/v1/clusters", ""), Some(alice)).await;
     let expected = serde_json::json!([
-        { "id": "east", "readOnly": false, "grantedTo": ["group:corp:dev"], "identity": "impersonation" },
-        { "id": "west", "readOnly": true, "grantedTo": [], "identity": "bearer" },
+        { "id": "east", "readOnly": false, "grantedTo": ["group:corp:dev"], "hosts": [], "identity": "impersonation" },
+        { "id": "west", "readOnly": true, "grantedTo": [], "hosts": ["west.test"], "identity": "bearer" },
     ]);
     assert_eq!(answer.body["clusters"], expected);
     assert_eq!(answer.body["subjects"], serde_json::json!(["user:corp:alice", "group:corp:dev"]));

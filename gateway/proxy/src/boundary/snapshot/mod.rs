@@ -205,18 +205,29 @@ impl Snapshot {
     pub fn reasons(&self, session: &Session) -> Reasons {
         let naming = self.grants_naming(session);
         let opens = |grant: &GrantMatch, id: &str| grant.clusters.iter().any(|named| named == id || named == "*");
-        let (mut granted_to, mut by_token) = (BTreeMap::new(), BTreeSet::new());
+        let mut why = Reasons {
+            subjects: session.subjects().to_vec(),
+            hosts: self.hosts.clone(),
+            whom_to_ask: self.whom_to_ask.clone(),
+            ..Reasons::default()
+        };
         for id in self.open_to(session).into_keys() {
             let named: BTreeSet<&String> =
                 naming.iter().filter(|grant| opens(grant, &id)).map(|grant| &grant.subject).collect();
             let named: Vec<String> = named.into_iter().cloned().collect();
             if self.cluster(&id).is_some_and(|cluster| cluster.config().carrier.mint().is_some()) {
-                by_token.insert(id.clone());
+                why.by_token.insert(id.clone());
             }
-            granted_to.insert(id, named);
+            why.cluster_hosts.insert(id.clone(), self.hosts_of(&id));
+            why.granted_to.insert(id, named);
         }
-        let (subjects, whom_to_ask) = (session.subjects().to_vec(), self.whom_to_ask.clone());
-        Reasons { subjects, granted_to, by_token, whom_to_ask }
+        why
+    }
+
+    /// The host names that lead to one cluster, in order.
+    fn hosts_of(&self, id: &str) -> Vec<String> {
+        let leading = self.by_host.iter().filter(|(_, cluster)| cluster.config().id == id);
+        leading.map(|(host, _)| host.clone()).collect::<BTreeSet<_>>().into_iter().collect()
     }
 
     /// A host name that this gateway answers to.

@@ -94,7 +94,9 @@ fn reasons_name_the_callers_own_grants_and_nothing_of_others() {
     let both = BTreeMap::from([("east".to_owned(), by_dev.clone()), ("west".to_owned(), by_dev)]);
     assert_eq!((why.granted_to, why.whom_to_ask.as_str()), (both, "Ask the platform team."));
     assert_eq!(why.subjects, ["user:corp:alice", "group:corp:dev"]);
+    assert_eq!(why.cluster_hosts["east"], ["east.k8s.example.org"]);
     let why = of(&["user:corp:bob"]);
+    assert_eq!(why.cluster_hosts.keys().collect::<Vec<_>>(), ["east"], "nor by its host");
     assert_eq!(why.granted_to.into_keys().collect::<Vec<_>>(), ["east"], "a cluster without a grant is not named");
     assert!(of(&["user:corp:eve"]).granted_to.is_empty());
 }

@@ -116,7 +116,7 @@ pub(crate) fn a_machine_whose_clock_is_off_logs_in_and_renews(bed: &Bed) -> Resu
         machine.gate.kubectl_with_token(&first, "east")?.ok(&["get", "pods", POD])?;
         let get_token = |clock| {
             let mut command = doctor::under(clock, &machine.plugin(&["get-token"])?);
-            command.env("KUBERNETES_EXEC_INFO", NOBODY);
+            command.env("KUBERNETES_EXEC_INFO", machine.asked(NOBODY));
             Running::start(command)
         };
         ends_well(get_token(clock)?, &first)?;

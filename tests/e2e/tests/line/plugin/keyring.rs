@@ -92,7 +92,7 @@ impl<'a> Desktop<'a> {
 
     fn get_token(&self) -> Result<Running> {
         let mut command = self.on_bus(self.machine.plugin(&["get-token"])?);
-        command.env("KUBERNETES_EXEC_INFO", NOBODY);
+        command.env("KUBERNETES_EXEC_INFO", self.machine.asked(NOBODY));
         Running::start(command)
     }
 

@@ -2,6 +2,7 @@
 
 mod browser;
 mod clocks;
+mod destination;
 mod doctor;
 mod keyring;
 mod kubeconfig;
@@ -37,6 +38,7 @@ pub(crate) fn facts() -> Vec<Case<Bed>> {
         .chain(kubeconfig::facts())
         .chain(browser::facts())
         .chain(clocks::facts())
+        .chain(destination::facts())
         .chain(proxy::facts())
         .chain(sessions::facts())
         .collect()
@@ -44,11 +46,9 @@ pub(crate) fn facts() -> Vec<Case<Bed>> {
 
 const CROWD: usize = 20;
 const CODE: &str = "type this code: ";
-/// As kubectl says it when somebody sits at the terminal.
-const SOMEBODY: &str =
-    r#"{"kind":"ExecCredential","apiVersion":"client.authentication.k8s.io/v1","spec":{"interactive":true}}"#;
-const NOBODY: &str =
-    r#"{"kind":"ExecCredential","apiVersion":"client.authentication.k8s.io/v1","spec":{"interactive":false}}"#;
+/// Whether somebody sits at the terminal.
+const SOMEBODY: bool = true;
+const NOBODY: bool = false;
 
 /// One person's machine: its own cache and kubeconfig.
 struct Machine<'a> {
@@ -91,9 +91,20 @@ impl<'a> Machine<'a> {
         Ok(Output::from(bounded::run(self.plugin(arguments)?, b"", bounded::LIMIT)?))
     }
 
-    fn get_token(&self, info: &str) -> Result<Running> {
+    /// What kubectl says when it asks for a token for this server.
+    fn asks(interactive: bool, server: &str) -> String {
+        format!(
+            r#"{{"kind":"ExecCredential","apiVersion":"client.authentication.k8s.io/v1","spec":{{"interactive":{interactive},"cluster":{{"server":"{server}"}}}}}}"#
+        )
+    }
+
+    fn asked(&self, interactive: bool) -> String {
+        Self::asks(interactive, &format!("https://{}/k8s/clusters/east", self.gate.authority()))
+    }
+
+    fn get_token(&self, interactive: bool) -> Result<Running> {
         let mut command = self.plugin(&["get-token"])?;
-        command.env("KUBERNETES_EXEC_INFO", info);
+        command.env("KUBERNETES_EXEC_INFO", self.asked(interactive));
         Running::start(command)
     }
 
@@ -104,7 +115,7 @@ impl<'a> Machine<'a> {
         let line: Vec<String> = words.map(|word| format!("'{}'", word.to_string_lossy())).collect();
         let mut command =
             self.command("script", &["--quiet", "--return", "--command", &line.join(" "), "/dev/null"])?;
-        command.env("KUBERNETES_EXEC_INFO", SOMEBODY);
+        command.env("KUBERNETES_EXEC_INFO", self.asked(SOMEBODY));
         Running::start(command)
     }
 
@@ -261,7 +272,7 @@ fn merge(bed: &Bed, machine: &Machine<'_>) -> Result<()> {
 pub(crate) fn nobody_there_to_log_in_is_told_in_one_line(bed: &Bed) -> Result<()> {
     let machine = Machine::new(bed, bed.gate());
     let mut command = machine.plugin(&["get-token"])?;
-    command.env("KUBERNETES_EXEC_INFO", NOBODY);
+    command.env("KUBERNETES_EXEC_INFO", machine.asked(NOBODY));
     let told = Output::from(bounded::run(command, b"", bounded::LIMIT)?);
     ensure!(told.code == Some(3) && told.stdout.is_empty(), "{told:?}");
     ensure!(told.stderr.lines().count() == 1 && told.stderr.contains("kubectl gatewarden login"), "{}", told.stderr);

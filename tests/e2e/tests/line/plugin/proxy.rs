@@ -95,7 +95,7 @@ pub(crate) fn what_is_on_the_machine_is_not_asked_for_at_a_proxy(bed: &Bed) -> R
     let (machine, proxy) = (Machine::new(bed, bed.gate()), Proxy::start()?);
     let mut doctor = machine.plugin(&["get-token"])?;
     surrounded(&mut doctor, &[("HTTPS_PROXY", &proxy.url)]);
-    doctor.env("KUBERNETES_EXEC_INFO", super::SOMEBODY);
+    doctor.env("KUBERNETES_EXEC_INFO", machine.asked(super::SOMEBODY));
     let running = e2e::Running::start(doctor)?;
     // Two hosts were asked by then: the gateway's, and the issuer's below `localhost`.
     e2e::eventually("a code", || Ok(super::shown(&running)))?;
