@@ -1,6 +1,8 @@
 //! How somebody is now, without their being there: by their refresh token, else by userinfo.
 
-use auth_core::{AuthError, Completeness, Context, Current, PrincipalId, ProviderSecret, Refetch, SecretUpdate};
+use auth_core::{
+    AuthError, Completeness, Context, Current, PrincipalId, PrincipalType, ProviderSecret, Refetch, SecretUpdate,
+};
 
 use crate::claims::{Nonce, text};
 use crate::issuer::Userinfo;
@@ -18,8 +20,10 @@ impl OidcProvider {
         secret: Option<&ProviderSecret>,
     ) -> Result<Refetch, AuthError> {
         let Some(session) = secret.and_then(unpack::<Session>) else { return Ok(Refetch::NeedsLogin) };
-        // Another issuer under the same name: what the old one said counts no more.
-        if !session.is_of(&self.issuer.settings) || session.id != id.external_id() {
+        // Another issuer under the same name: what the old one said counts no more. Nor does it of a group, or of another
+        // instance, whose ids may rest on the same text.
+        let left_for = PrincipalId::new(&self.instance, PrincipalType::User, &session.id);
+        if !session.is_of(&self.issuer.settings) || left_for.as_ref() != Ok(id) {
             return Ok(Refetch::NeedsLogin);
         }
         match &session.refresh {

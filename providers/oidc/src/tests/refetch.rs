@@ -200,3 +200,14 @@ fn what_another_issuer_left_is_shown_to_nobody() {
     ));
     assert_eq!(other.asked("/token"), 0);
 }
+
+#[test]
+fn what_is_kept_of_a_person_is_not_that_of_a_group_or_another_instance_of_the_same_text() {
+    let (bed, login) = logged_in(json!({}));
+    let asked = bed.asked("/token");
+    for id in ["sso_group://u-1", "other_user://u-1"] {
+        let found = bed.refetch_with(&id.parse().unwrap(), login.secret.as_ref());
+        assert!(matches!(found, Ok(Refetch::NeedsLogin)), "{id}: {found:?}");
+    }
+    assert_eq!(bed.asked("/token"), asked, "a refresh token was shown for somebody else");
+}
