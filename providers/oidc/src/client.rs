@@ -155,7 +155,8 @@ pub(crate) struct No {
 impl No {
     pub(crate) fn read(response: &Response<Vec<u8>>) -> Self {
         let answer = fetch::object(response).unwrap_or_default();
-        Self { answer, is_of_client: response.status().is_client_error() }
+        let status = response.status();
+        Self { answer, is_of_client: status.is_client_error() && !fetch::passes(status) }
     }
 
     pub(crate) fn word(&self) -> &str {

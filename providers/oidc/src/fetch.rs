@@ -68,8 +68,12 @@ pub(crate) fn object(response: &Response<Vec<u8>>) -> Result<Object, String> {
 /// An answer that is none of those foreseen: that of a system in trouble, or that of another system.
 pub(crate) fn refused(url: &str, status: http::StatusCode) -> AuthError {
     let text = format!("{url} answered {}", status.as_u16());
-    let passes = status.is_server_error() || status.as_u16() == 429 || status.as_u16() == 408;
-    if passes { AuthError::unavailable(text) } else { AuthError::Protocol(text) }
+    if passes(status) { AuthError::unavailable(text) } else { AuthError::Protocol(text) }
+}
+
+/// The status of a system that has trouble, or too many guests: it says nothing of who asks.
+pub(crate) fn passes(status: http::StatusCode) -> bool {
+    status.is_server_error() || status.as_u16() == 429 || status.as_u16() == 408
 }
 
 pub(crate) fn no_address(url: &str) -> AuthError {

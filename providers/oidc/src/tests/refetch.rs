@@ -61,6 +61,8 @@ fn gone_and_switched_off_and_run_out_and_in_trouble_are_four_things() {
         ("trouble", "generic", 503, json!({}), "unavailable"),
         ("trouble that says it is the person", "generic", 500, grant(json!({})), "unavailable"),
         ("too many", "generic", 429, json!({}), "unavailable"),
+        ("too many, in a word of its own", "generic", 429, json!({"error": "slow_down"}), "unavailable"),
+        ("too many that says it is the person", "generic", 429, grant(json!({})), "unavailable"),
         ("nonsense", "generic", 404, json!({}), "protocol"),
     ];
     for (name, preset, status, answer, expected) in rows {
