@@ -6,6 +6,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use auth_core::{AuthProvider, Context};
 
+use crate::Trips;
+
 /// A server with people in it, and a provider before it.
 #[async_trait]
 pub trait Fixture: Send + Sync {
@@ -26,6 +28,12 @@ pub trait Fixture: Send + Sync {
     /// # Errors
     /// [`Unable`] where this server has no such change: the facts that need it are skipped, with the reason.
     async fn change(&self, change: Change<'_>) -> Result<(), Unable>;
+
+    /// How browsers go to the identity system's page and come back; none where people type their password into a form
+    /// of ours.
+    fn trips(&self) -> Option<&dyn Trips> {
+        None
+    }
 }
 
 /// Who is in the server from the start.

@@ -89,7 +89,9 @@ pub async fn run(fixture: &dyn Fixture) -> Report {
 
 async fn prove(fact: &Fact, bench: &Bench<'_>) -> Outcome {
     let proof = AssertUnwindSafe((fact.prove)(bench)).catch_unwind();
-    match tokio::time::timeout(PATIENCE, proof).await {
+    let proven = tokio::time::timeout(PATIENCE, proof).await;
+    bench.tidy_up();
+    match proven {
         Err(_late) => Outcome::Failed(format!("no answer within {} s", PATIENCE.as_secs())),
         Ok(Err(panic)) => Outcome::Failed(format!("panicked: {}", words(panic.as_ref()))),
         Ok(Ok(Err(Verdict::Broken(what)))) => Outcome::Failed(what),
@@ -104,6 +106,25 @@ fn words(panic: &(dyn Any + Send)) -> &str {
 
 /// Suites about passwords are for providers that take them.
 pub(crate) fn takes_no_password(bench: &Bench<'_>) -> Option<&'static str> {
-    let takes = bench.provider().transform_to_auth_provider().login.contains(&LoginForm::Password);
-    (!takes).then_some("it takes no passwords")
+    (!bench.takes_passwords()).then_some("it takes no passwords")
+}
+
+/// Suites about trips are for providers whose people log in at a page of the identity system.
+pub(crate) fn sends_nobody(bench: &Bench<'_>) -> Option<&'static str> {
+    let offers = bench.provider().transform_to_auth_provider().login.contains(&LoginForm::Redirect);
+    match bench.trips() {
+        _ if !offers && bench.provider().redirect().is_none() => Some("it sends nobody to a page"),
+        None => Some("the fixture sends no browser"),
+        Some(_) => None,
+    }
+}
+
+/// Where nobody can log in, nothing can be said of people.
+pub(crate) fn lets_nobody_in(bench: &Bench<'_>) -> Option<&'static str> {
+    if bench.takes_passwords() { None } else { sends_nobody(bench) }
+}
+
+/// What an issuer may say is a question to those who ask one that lies.
+pub(crate) fn hears_no_lies(bench: &Bench<'_>) -> Option<&'static str> {
+    sends_nobody(bench).or_else(|| bench.liar().is_err().then_some("the issuer does not lie on request"))
 }

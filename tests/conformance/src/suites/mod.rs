@@ -11,12 +11,26 @@ mod groups;
 mod hostile;
 mod identity;
 mod password;
+mod redirect;
+mod refresh;
 mod search;
+mod state;
+mod token;
 
 use crate::Suite;
 
 /// Every suite, in the order of a report.
 #[must_use]
-pub fn all() -> [Suite; 5] {
-    [identity::SUITE, password::SUITE, groups::SUITE, search::SUITE, hostile::SUITE]
+pub fn all() -> [Suite; 9] {
+    [
+        identity::SUITE,
+        password::SUITE,
+        redirect::SUITE,
+        state::SUITE,
+        token::SUITE,
+        groups::SUITE,
+        refresh::SUITE,
+        search::SUITE,
+        hostile::SUITE,
+    ]
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use auth_core::{Coverage, PrincipalType, Search};
+use auth_core::{PrincipalType, Search};
 
 use crate::run::{Suite, Verdict, broken, ensure};
 use crate::{Bench, Change};
@@ -27,7 +27,7 @@ pub(super) const SUITE: Suite = Suite {
 const MANY: usize = 50;
 
 async fn a_person_is_found_by_the_beginning_of_a_name(bench: &Bench<'_>) -> Result<(), Verdict> {
-    whole_directory(bench).await?;
+    bench.whole_directory().await?;
     let newcomer = bench.newcomer().await?;
     let (beginning, _) = newcomer.login.split_at(newcomer.login.len() - 1);
     let found = bench.everybody(beginning, PrincipalType::User, MANY).await?;
@@ -37,6 +37,7 @@ async fn a_person_is_found_by_the_beginning_of_a_name(bench: &Bench<'_>) -> Resu
 }
 
 async fn whoever_is_found_has_the_id_of_a_login(bench: &Bench<'_>) -> Result<(), Verdict> {
+    bench.whole_directory().await?;
     let user = bench.enters(&bench.known().person).await?.user;
     let text = user.login.clone().unwrap_or_else(|| user.name.clone());
     let found = bench.everybody(&text, PrincipalType::User, MANY).await?;
@@ -45,6 +46,7 @@ async fn whoever_is_found_has_the_id_of_a_login(bench: &Bench<'_>) -> Result<(),
 }
 
 async fn a_group_is_found(bench: &Bench<'_>) -> Result<(), Verdict> {
+    bench.whole_directory().await?;
     let Some(group) = bench.enters(&bench.known().person).await?.groups.into_iter().next() else {
         return Err(Verdict::Skipped("it knows no groups".to_owned()));
     };
@@ -67,7 +69,7 @@ async fn one_kind_is_found_where_one_was_asked_for(bench: &Bench<'_>) -> Result<
 }
 
 async fn a_page_holds_no_more_than_was_asked_for(bench: &Bench<'_>) -> Result<(), Verdict> {
-    whole_directory(bench).await?;
+    bench.whole_directory().await?;
     for _ in 0..3 {
         bench.newcomer().await?;
     }
@@ -77,7 +79,7 @@ async fn a_page_holds_no_more_than_was_asked_for(bench: &Bench<'_>) -> Result<()
 }
 
 async fn pages_bring_everybody_once(bench: &Bench<'_>) -> Result<(), Verdict> {
-    whole_directory(bench).await?;
+    bench.whole_directory().await?;
     let mut expected = BTreeSet::new();
     for _ in 0..5 {
         expected.insert(bench.newcomer().await?.login);
@@ -101,7 +103,7 @@ async fn nobody_is_an_empty_page(bench: &Bench<'_>) -> Result<(), Verdict> {
 }
 
 async fn whoever_is_deleted_is_not_found(bench: &Bench<'_>) -> Result<(), Verdict> {
-    whole_directory(bench).await?;
+    bench.whole_directory().await?;
     let newcomer = bench.newcomer().await?;
     bench.change(Change::Delete(&newcomer.login)).await?;
     let found = bench.everybody(&newcomer.login, PrincipalType::User, MANY).await?;
@@ -111,17 +113,9 @@ async fn whoever_is_deleted_is_not_found(bench: &Bench<'_>) -> Result<(), Verdic
 }
 
 async fn an_outage_is_no_empty_page(bench: &Bench<'_>) -> Result<(), Verdict> {
+    bench.whole_directory().await?;
     let login = bench.known().person.login.clone();
     let page = bench.during_an_outage(async || bench.search(Search::new(login, 10)).await).await?;
     ensure!(page.is_err(), "{page:?}");
     Ok(())
-}
-
-/// Providers that know only who logged in cannot find the others.
-async fn whole_directory(bench: &Bench<'_>) -> Result<(), Verdict> {
-    let page = bench.search(Search::new("nobody-of-this-name", 1)).await.map_err(|fault| broken(fault.to_string()))?;
-    match page.coverage {
-        Coverage::WholeDirectory => Ok(()),
-        Coverage::SeenAtLogin => Err(Verdict::Skipped("it searches only those who have logged in".to_owned())),
-    }
 }

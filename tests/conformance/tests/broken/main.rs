@@ -74,6 +74,7 @@ const CAUGHT: &[Caught] = &[
             "identity::an_id_is_of_this_instance_and_of_a_user",
             "identity::an_id_outlives_a_rename",
             "identity::a_known_id_is_found_again",
+            "identity::a_known_id_is_looked_up",
             "identity::whoever_is_disabled_is_said_to_be",
             "groups::a_refetch_says_what_a_login_says",
             "groups::one_that_is_joined_is_seen",
@@ -94,7 +95,7 @@ const CAUGHT: &[Caught] = &[
     ),
     (Flaw::KnowsOneSpelling, &["identity::every_spelling_of_a_login_is_the_same_person"]),
     (Flaw::MixesUpKinds, &["identity::an_id_of_a_user_is_no_group"]),
-    (Flaw::LooksNobodyUp, &["identity::a_known_id_is_found_again", "groups::each_can_be_looked_up"]),
+    (Flaw::LooksNobodyUp, &["identity::a_known_id_is_looked_up", "groups::each_can_be_looked_up"]),
     (
         Flaw::CallsTheDeletedAnOutage,
         &["identity::a_login_that_is_given_to_somebody_else_is_another_id", "identity::whoever_is_deleted_is_gone"],
@@ -111,7 +112,7 @@ const CAUGHT: &[Caught] = &[
     (Flaw::PrintsSecrets, &["password::no_secret_is_printed"]),
     (Flaw::ForgetsTheSecondPage, &["groups::all_of_them_come_with_a_login"]),
     (Flaw::SaysGroupsTwice, &["groups::each_is_a_group_of_this_instance_and_comes_once"]),
-    (Flaw::GroupsAreNames, &["groups::each_is_a_group_of_this_instance_and_comes_once"]),
+    (Flaw::GroupsAreNames, &["groups::an_id_of_a_group_rests_on_no_name"]),
     (Flaw::ForgetsGroupsOnRefetch, &["groups::a_refetch_says_what_a_login_says", "groups::one_that_is_joined_is_seen"]),
     (Flaw::AnOutageEndsSessions, &["groups::an_outage_takes_none_away"]),
     (Flaw::FindsEveryKind, &["search::one_kind_is_found_where_one_was_asked_for"]),
@@ -125,11 +126,15 @@ const CAUGHT: &[Caught] = &[
     (Flaw::Panics, &["hostile::no_text_logs_in_as_somebody", "hostile::no_text_is_an_outage"]),
 ];
 
+/// The suites for those who send people to a page.
+const TRIPS: [&str; 4] = ["redirect", "state", "token", "refresh"];
+
 #[tokio::test]
 async fn a_provider_that_obeys_every_rule_passes() {
     let report = run(&Memory::new(None)).await;
     assert!(report.failed().is_empty(), "{report}");
-    assert_eq!(report.counts().2, 1, "{report}");
+    let skipped: Vec<_> = report.skipped().filter(|(suite, ..)| !TRIPS.contains(suite)).collect();
+    assert_eq!(skipped, [("identity", "an_id_outlives_a_move", "people stand in one list")]);
 }
 
 #[tokio::test]
