@@ -1,8 +1,12 @@
 //! Every provider of this repository on every real server, held to every suite; prints what was found as a table.
-#![expect(clippy::expect_used, clippy::disallowed_methods, clippy::print_stdout, reason = "tests")]
+#![expect(clippy::expect_used, clippy::print_stdout, reason = "tests")]
 
+#[path = "providers/keycloak.rs"]
+mod keycloak;
 #[path = "providers/local.rs"]
 mod local;
+#[path = "providers/openid.rs"]
+mod openid;
 #[path = "providers/ports.rs"]
 mod ports;
 #[path = "providers/samba.rs"]
@@ -14,7 +18,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use auth_conformance::{Fixture, Report, run, table};
-use testbed::Samba;
+use testbed::{Keycloak, Samba};
 
 type Fixtures = Vec<Box<dyn Fixture>>;
 
@@ -33,7 +37,21 @@ fn main() -> ExitCode {
     let samba: Vec<_> = samba::STRATEGIES.into_iter().filter(|(_, name)| wanted(name)).collect();
     let asked = fixtures.len() + samba.len();
     fixtures.extend(domains(samba).expect("Samba"));
-    let left_out = asked - fixtures.len();
+    let mut left_out = asked - fixtures.len();
+    if wanted("oidc on oidc-provider") {
+        fixtures.push(Box::new(openid::Panva::start().expect("oidc-provider")));
+    }
+    if wanted("oidc on an issuer that lies") {
+        fixtures.push(Box::new(runtime.block_on(openid::lying()).expect("an issuer")));
+    }
+    match (wanted(keycloak::Realm::NAME), Keycloak::unsupported()) {
+        (false, _) => {}
+        (true, None) => fixtures.push(Box::new(keycloak::Realm::start().expect("Keycloak"))),
+        (true, Some(why)) => {
+            println!("{} ... skipped: {why}", keycloak::Realm::NAME);
+            left_out += 1;
+        }
+    }
     let prove = |fixture: Box<dyn Fixture>| {
         let report = runtime.block_on(run(&*fixture));
         print!("{report}");
@@ -44,8 +62,13 @@ fn main() -> ExitCode {
     summed(&reports, left_out, complete && !is_in_the_document(&table(&reports)))
 }
 
-/// Whether `docs/conformance.md` shows the table, line by line.
+/// Whether `docs/conformance.md` shows the table and the facts, line by line.
 fn is_in_the_document(table: &str) -> bool {
+    let facts = auth_conformance::all().map(|suite| {
+        let facts: Vec<_> = suite.facts.iter().map(|fact| fact.name.replace('_', " ")).collect();
+        format!("- **{}**: {}.", suite.name, facts.join("; "))
+    });
+    let table = format!("{table}\n{}", facts.join("\n"));
     let document = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/conformance.md");
     let document = std::fs::read_to_string(document).expect("docs/conformance.md is there");
     let missing: Vec<&str> = table.lines().filter(|line| !document.lines().any(|shown| shown == *line)).collect();
