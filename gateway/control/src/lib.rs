@@ -72,7 +72,7 @@ pub use login::{LoginDone, LoginError, LoginRequest};
 pub use names::NameKind;
 pub use refresh::{Outcome, PrincipalAnswer, RefreshAnswer};
 pub use registry::{ProviderEntry, Registry};
-pub use resolve::{Rejected, ResolveError, ResolvedToken};
+pub use resolve::{Issued, Rejected, ResolveError, ResolvedToken, Signed};
 pub use sessions::{InvalidSessionId, LoginFlow, Origin, SessionId, SessionInfo};
 pub use store::{Store, StoreFault};
 pub use tokens::{InvalidTokenName, PlainToken, TokenInfo, TokenName, TokenScope};

@@ -18,7 +18,7 @@ use crate::base32;
 use crate::changes::ChangeEvent;
 use crate::control::Control;
 use crate::identity::{self, NameTaken, Person, SessionIdentity};
-use crate::issuer::{issuer_of, sha256};
+use crate::issuer::sha256;
 use crate::login::log_withheld;
 use crate::registry::{Proven, ProviderEntry, Refused};
 use crate::resolve::{Rejected, ResolveError, ResolvedToken, read, unavailable};
@@ -47,24 +47,18 @@ impl Control {
     /// # Errors
     /// [`ResolveError::Unauthenticated`] when the token or its person is at fault; [`ResolveError::Unavailable`] when its
     /// issuer or the store must be asked and does not answer.
-    pub(crate) async fn resolve_borne(&self, issuer: &str, presented: &str) -> Result<ResolvedToken, ResolveError> {
+    pub async fn resolve_borne(&self, issuer: &str, presented: &str) -> Result<ResolvedToken, ResolveError> {
         let registry = self.registry();
         let entry = registry.bearing(issuer).ok_or(ResolveError::Unauthenticated(Rejected::Malformed))?;
         let borne = self.prove(entry, presented).await?;
         let _turn = self.lookups().try_acquire().map_err(|_| ResolveError::Overloaded)?;
         let standing = match self.known(&borne).await? {
-            Some(standing) => standing,
+            Some(standing) => Arc::new(standing),
             None => self.begin_borne(&borne).await?,
         };
         self.holds(&standing, borne.expires_at, false)?;
         let scope = TokenScope { clusters_only: true, ..TokenScope::default() };
         self.found(read(borne.name, &standing, borne.expires_at, scope))
-    }
-
-    /// Whether a signed token says that our own issuer made it. Nobody outside is asked about such a one.
-    #[must_use]
-    pub fn made_here(&self, presented: &str) -> bool {
-        self.issuer().is_some_and(|issuer| issuer_of(presented).is_some_and(|iss| iss == issuer.url()))
     }
 
     /// Has every token of these instances looked at again, and ends what runs by them: another configuration may not
@@ -122,7 +116,7 @@ impl Control {
         borne::find(&mut reader, (principal, &fingerprint), borne.expires_at).await.map_err(unavailable)
     }
 
-    async fn begin_borne(&self, borne: &Borne<'_>) -> Result<Standing, ResolveError> {
+    async fn begin_borne(&self, borne: &Borne<'_>) -> Result<Arc<Standing>, ResolveError> {
         let mut write = self.store().write().await.map_err(unavailable)?;
         if !self.registry().has(borne.entry) {
             return Err(ResolveError::Unauthenticated(Rejected::Disabled));

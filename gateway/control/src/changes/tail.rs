@@ -60,7 +60,7 @@ impl Tail {
         if newest < self.last || first > self.last + 1 {
             tracing::warn!(last = self.last, first, newest, "changes were missed; everything starts over");
             self.last = newest;
-            self.tell(ChangeEvent::Reset);
+            self.reset();
             return Ok(());
         }
         loop {
@@ -68,7 +68,7 @@ impl Tail {
             let full = rows.len() as i64 == PAGE;
             for (seq, kind, key) in rows {
                 self.last = seq;
-                self.follow(&kind, &key);
+                self.follow(seq, &kind, &key);
             }
             if !full {
                 return Ok(());
@@ -85,17 +85,24 @@ impl Tail {
         Ok(rows)
     }
 
-    fn follow(&self, kind: &str, key: &str) {
+    fn follow(&self, seq: i64, kind: &str, key: &str) {
         match Change::parse(kind, key) {
             Some(Change::RefreshRequested(_)) => self.requested.notify_one(),
             Some(change) => {
+                // Before anybody is told: who asks because of it must not find what was.
+                self.store.standings().follow(seq, &change);
                 if let Some(event) = ChangeEvent::of(change) {
                     self.tell(event);
                 }
             }
             // A newer version wrote it, and it may have ended anything.
-            None => self.tell(ChangeEvent::Reset),
+            None => self.reset(),
         }
+    }
+
+    fn reset(&self) {
+        self.store.standings().forget_all();
+        self.tell(ChangeEvent::Reset);
     }
 
     fn tell(&self, event: ChangeEvent) {

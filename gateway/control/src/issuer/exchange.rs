@@ -3,6 +3,7 @@
 //! Signed tokens are short and say little; the session that they name is looked up whenever one is used, so that its
 //! end is theirs. What is given out twice (a code, a refresh token) tells that somebody else has it: the session ends.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -221,7 +222,7 @@ impl Control {
     }
 
     /// The session that an access token names, if both hold.
-    pub(crate) async fn session_of(&self, issuer: &Issuer, token: &str) -> Result<(Claims, Standing), GrantError> {
+    pub(crate) async fn session_of(&self, issuer: &Issuer, token: &str) -> Result<(Claims, Arc<Standing>), GrantError> {
         let now = self.store().now();
         let verified = jwt::verify(&issuer.keys().all(), now, token);
         let verified = verified.filter(|(kind, claims)| *kind == Kind::Access && claims.iss == issuer.url());
@@ -252,12 +253,15 @@ impl Control {
         asks: Asks<'_>,
         seen: Change,
     ) -> Result<TokenSet, GrantError> {
-        let standing = sessions::standing(write.connection(), asks.session).await?;
-        let mut standing = standing.ok_or(GrantError::Invalid("its session is gone"))?;
+        // Nobody else writes now, so what is read here is what holds after the commit.
+        let asked = self.store().standings().asking();
+        let stored = sessions::standing(write.connection(), asks.session).await?.map(Arc::new);
+        let stored = stored.ok_or(GrantError::Invalid("its session is gone"))?;
         // By the groups of now: one that came after the login shortens it, too.
-        let times = self.times_of(&SessionIdentity::read(&standing.identity)?);
-        let oldest = moment(standing.created_at).saturating_add(times.max_age.span).unwrap_or(Timestamp::MAX);
-        standing.session_expires_at = standing.session_expires_at.min(millis(oldest));
+        let times = self.times_of(&SessionIdentity::read(&stored.identity)?);
+        let oldest = moment(stored.created_at).saturating_add(times.max_age.span).unwrap_or(Timestamp::MAX);
+        let session_expires_at = stored.session_expires_at.min(millis(oldest));
+        let standing = Standing { session_expires_at, ..Standing::clone(&stored) };
         self.good(&standing)?;
         let mut changes = Changes::from(seen);
         let mut refresh = None;
@@ -274,6 +278,7 @@ impl Control {
         let auth_time = sessions::auth_time(write.connection(), asks.session).await?;
         let tokens = issuer.sign(now, For { client, scope, nonce, session: &standing, auth_time })?;
         write.commit(changes).await?;
+        self.store().standings().keep(asked, asks.session, &stored);
         Ok(TokenSet { refresh_token: refresh.map(|token| token.expose().into()), ..tokens })
     }
 

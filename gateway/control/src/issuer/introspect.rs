@@ -88,7 +88,7 @@ impl Control {
         Ok(Active {
             active: true,
             iss: issuer.url().to_owned(),
-            sub: standing.user_id,
+            sub: standing.user_id.clone(),
             client_id: held.client,
             exp: held.expires_at.as_second(),
             aud: None,

@@ -87,6 +87,27 @@ impl fmt::Display for Rejected {
     }
 }
 
+/// What a signed token turns out to be before anybody is asked.
+#[derive(Debug)]
+pub enum Signed {
+    /// Of our issuer, and its session is remembered: whom it stands for.
+    Resolved(Box<ResolvedToken>),
+    /// Of our issuer; [`Control::resolve_issued`] looks its session up.
+    Ours(Issued),
+    /// Of another issuer, by its own account; [`Control::resolve_borne`] asks who believes that one.
+    Foreign(String),
+}
+
+/// A token that our issuer signed and whose time is not over. Only [`Control::read_signed`] makes one.
+#[derive(Debug)]
+pub struct Issued {
+    name: String,
+    user: String,
+    session: SessionId,
+    expires_at: Timestamp,
+    scope: TokenScope,
+}
+
 const RETRY: Duration = Duration::from_secs(5);
 
 impl Control {
@@ -123,16 +144,32 @@ impl Control {
     /// # Errors
     /// As [`Self::resolve_token`].
     pub async fn resolve_signed(&self, presented: &str) -> Result<ResolvedToken, ResolveError> {
+        match self.read_signed(presented)? {
+            Signed::Resolved(found) => Ok(*found),
+            Signed::Ours(issued) => self.resolve_issued(issued).await,
+            Signed::Foreign(iss) => self.resolve_borne(&iss, presented).await,
+        }
+    }
+
+    /// Looks at a signed token as far as that takes neither the store nor anybody outside: whatever our issuer did not
+    /// sign as it stands goes no further, and a session that is remembered need not be looked up. It costs one check of a
+    /// signature, and does not wait.
+    ///
+    /// # Errors
+    /// As [`Self::resolve_token`].
+    pub fn read_signed(&self, presented: &str) -> Result<Signed, ResolveError> {
         let iss = issuer_of(presented).ok_or(ResolveError::Unauthenticated(Rejected::Malformed))?;
-        match self.issuer().filter(|issuer| issuer.url() == iss) {
-            Some(issuer) => self.resolve_issued(issuer, presented).await,
-            None => self.resolve_borne(&iss, presented).await,
+        let Some(issuer) = self.issuer().filter(|issuer| issuer.url() == iss) else { return Ok(Signed::Foreign(iss)) };
+        let issued = self.read_issued(issuer, presented)?;
+        match self.store().standings().of(&issued.session) {
+            Some(standing) => Ok(Signed::Resolved(Box::new(self.judge_issued(&issued, Some(&standing))?))),
+            None => Ok(Signed::Ours(issued)),
         }
     }
 
     /// One that our issuer signed: an access token for the gateway, or an ID token of a client whose tokens are
     /// credentials.
-    async fn resolve_issued(&self, issuer: &Issuer, presented: &str) -> Result<ResolvedToken, ResolveError> {
+    fn read_issued(&self, issuer: &Issuer, presented: &str) -> Result<Issued, ResolveError> {
         let rejected = |why| ResolveError::Unauthenticated(why);
         let now = self.store().now();
         let (claims, scope) = issuer.credential(presented, now).ok_or(rejected(Rejected::Malformed))?;
@@ -140,14 +177,26 @@ impl Control {
         if expires_at <= now {
             return Err(rejected(Rejected::Expired));
         }
-        let session: SessionId = claims.sid.parse().map_err(|_| rejected(Rejected::Malformed))?;
+        let session = claims.sid.parse().map_err(|_| rejected(Rejected::Malformed))?;
+        Ok(Issued { name: claims.jti, user: claims.sub, session, expires_at, scope })
+    }
+
+    /// Says whom a token of our issuer stands for, by the store.
+    ///
+    /// # Errors
+    /// As [`Self::resolve_token`].
+    pub async fn resolve_issued(&self, issued: Issued) -> Result<ResolvedToken, ResolveError> {
         let _turn = self.lookups().try_acquire().map_err(|_| ResolveError::Overloaded)?;
-        let standing = self.standing(&session).await.map_err(unavailable)?;
-        let standing = standing.filter(|standing| standing.user_id == claims.sub);
-        let standing = standing.ok_or(rejected(Rejected::Unknown))?;
-        let expires_at = expires_at.min(moment(standing.session_expires_at));
-        self.holds(&standing, expires_at, false)?;
-        self.found(read(claims.jti, &standing, expires_at, scope))
+        let standing = self.standing(&issued.session).await.map_err(unavailable)?;
+        self.judge_issued(&issued, standing.as_deref())
+    }
+
+    fn judge_issued(&self, issued: &Issued, standing: Option<&Standing>) -> Result<ResolvedToken, ResolveError> {
+        let standing = standing.filter(|standing| standing.user_id == issued.user);
+        let standing = standing.ok_or(ResolveError::Unauthenticated(Rejected::Unknown))?;
+        let expires_at = issued.expires_at.min(moment(standing.session_expires_at));
+        self.holds(standing, expires_at, false)?;
+        self.found(read(issued.name.clone(), standing, expires_at, issued.scope.clone()))
     }
 
     /// Whom a token stands for, who is using it now.
@@ -157,8 +206,15 @@ impl Control {
         Ok(found)
     }
 
-    pub(crate) async fn standing(&self, session: &SessionId) -> Result<Option<Standing>, StoreFault> {
-        sessions::standing(&mut *self.store().read().await?, session).await
+    /// How a session stands, by the store; and remembers it.
+    pub(crate) async fn standing(&self, session: &SessionId) -> Result<Option<Arc<Standing>>, StoreFault> {
+        let standings = self.store().standings();
+        let asked = standings.asking();
+        let standing = sessions::standing(&mut *self.store().read().await?, session).await?.map(Arc::new);
+        if let Some(standing) = &standing {
+            standings.keep(asked, session, standing);
+        }
+        Ok(standing)
     }
 
     /// Valid = token ∧ session ∧ user ∧ provider ∧ freshness, computed now and stored nowhere.

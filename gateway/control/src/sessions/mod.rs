@@ -8,6 +8,7 @@ mod id;
 mod info;
 mod live;
 mod origin;
+mod standings;
 mod used;
 
 pub use id::{InvalidSessionId, SessionId};
@@ -15,6 +16,7 @@ pub use info::SessionInfo;
 pub(crate) use info::{Listing, list, owner};
 pub(crate) use live::{Since, claim, count, live};
 pub use origin::{LoginFlow, Origin};
+pub(crate) use standings::Standings;
 pub(crate) use used::Used;
 
 use std::time::Duration;
@@ -98,7 +100,7 @@ pub(crate) async fn keep_secret(write: &mut Write, id: &SessionId, sealed: &[u8]
 }
 
 /// Everything that decides whether a session holds, in one row of one moment.
-#[derive(Debug, FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
 pub(crate) struct Standing {
     pub(crate) session_id: String,
     pub(crate) provider: String,

@@ -28,6 +28,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{Connection as _, SqliteConnection, SqlitePool};
 use tokio::sync::Notify;
 
+use crate::sessions::Standings;
 use copy::Scratch;
 use write::Writer;
 
@@ -52,6 +53,7 @@ struct Inner {
     writer: Writer,
     clock: Arc<dyn Clock>,
     calls: AtomicU64,
+    standings: Arc<Standings>,
     meters: Arc<StoreMeters>,
     /// Where a copy stands, when this is one. Dropped last.
     _scratch: Option<Scratch>,
@@ -90,8 +92,9 @@ impl Store {
             }
         };
         let meters = Arc::new(StoreMeters::new(Arc::clone(&clock)));
-        let (writer, calls) = (Writer::new(writing, Arc::clone(&meters)), AtomicU64::new(0));
-        Ok(Self(Arc::new(Inner { readers, writer, clock, calls, meters, _scratch: scratch })))
+        let (standings, calls) = (Arc::<Standings>::default(), AtomicU64::new(0));
+        let writer = Writer::new(writing, Arc::clone(&standings), Arc::clone(&meters));
+        Ok(Self(Arc::new(Inner { readers, writer, clock, calls, standings, meters, _scratch: scratch })))
     }
 
     /// Asks whether the store answers.
@@ -131,6 +134,11 @@ impl Store {
     pub(crate) async fn write(&self) -> Result<Write, StoreFault> {
         self.0.calls.fetch_add(1, Ordering::Relaxed);
         self.0.writer.begin(self.now()).await
+    }
+
+    /// How sessions stand, as far as it is remembered.
+    pub(crate) fn standings(&self) -> &Standings {
+        &self.0.standings
     }
 
     pub(crate) fn meters(&self) -> &StoreMeters {

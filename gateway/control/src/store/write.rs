@@ -8,18 +8,20 @@ use tokio::sync::Notify;
 
 use super::meters::{StoreMeters, Timed};
 use super::{Changes, StoreFault, millis};
+use crate::sessions::Standings;
 
 /// The one connection that may write. Private to this folder: nothing else can reach it.
 #[derive(Debug)]
 pub(super) struct Writer {
     pool: SqlitePool,
     written: Arc<Notify>,
+    standings: Arc<Standings>,
     meters: Arc<StoreMeters>,
 }
 
 impl Writer {
-    pub(super) fn new(pool: SqlitePool, meters: Arc<StoreMeters>) -> Self {
-        Self { pool, written: Arc::default(), meters }
+    pub(super) fn new(pool: SqlitePool, standings: Arc<Standings>, meters: Arc<StoreMeters>) -> Self {
+        Self { pool, written: Arc::default(), standings, meters }
     }
 
     pub(super) async fn begin(&self, at: Timestamp) -> Result<Write, StoreFault> {
@@ -28,7 +30,8 @@ impl Writer {
         let timed = self.meters.writing();
         let transaction = self.meters.watch(self.pool.begin_with("BEGIN IMMEDIATE").await)?;
         let (written, meters) = (Arc::clone(&self.written), Arc::clone(&self.meters));
-        Ok(Write { transaction, at, written, meters, _timed: timed })
+        let standings = Arc::clone(&self.standings);
+        Ok(Write { transaction, at, written, standings, meters, _timed: timed })
     }
 
     pub(super) fn written(&self) -> &Notify {
@@ -45,6 +48,7 @@ pub(crate) struct Write {
     transaction: Transaction<'static, Sqlite>,
     at: Timestamp,
     written: Arc<Notify>,
+    standings: Arc<Standings>,
     meters: Arc<StoreMeters>,
     _timed: Timed,
 }
@@ -66,15 +70,24 @@ impl Write {
     }
 
     async fn keep(mut self, changes: Changes) -> Result<(), StoreFault> {
+        let mut numbers = Vec::new();
         for change in changes.iter() {
-            sqlx::query("INSERT INTO changes (at, kind, key) VALUES (?, ?, ?)")
+            let row = sqlx::query("INSERT INTO changes (at, kind, key) VALUES (?, ?, ?)")
                 .bind(millis(self.at))
                 .bind(change.kind())
                 .bind(change.key())
                 .execute(&mut *self.transaction)
                 .await?;
+            numbers.push(row.last_insert_rowid());
         }
-        self.transaction.commit().await?;
+        let committed = self.transaction.commit().await;
+        let numbered = numbers.into_iter().zip(changes.iter());
+        match &committed {
+            Ok(()) => self.standings.follow_own(numbered),
+            // It may be there all the same. If it is not, another process makes something else of its numbers.
+            Err(_) => self.standings.forget_all(),
+        }
+        committed?;
         self.written.notify_waiters();
         Ok(())
     }

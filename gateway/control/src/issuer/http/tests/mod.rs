@@ -7,6 +7,7 @@ mod consent;
 mod introspection;
 mod kubelogin;
 mod logout;
+mod memory;
 mod narrowing;
 mod rs256;
 mod sessions;
