@@ -11,7 +11,7 @@
 //! |---|---|
 //! | What does a provider do? | [`AuthProvider`], [`ProviderKind`] |
 //! | Whom does it speak of? | [`PrincipalId`], [`Principal`] |
-//! | What goes in, what comes out? | [`LoginInput`], [`Redirect`], [`Bearer`], [`Login`], [`Refetch`], [`Search`], [`PublicProvider`] |
+//! | What goes in, what comes out? | [`LoginInput`], [`Redirect`], [`Bearer`], [`Logout`], [`Login`], [`Refetch`], [`Search`], [`PublicProvider`] |
 //! | How does it say no? | [`AuthError`] |
 //! | What is it given? | [`Context`], [`Ports`] ([`Clock`], [`Tasks`], [`UserStore`], [`Http`]) |
 //! | What does the core do around it? | [`Contained`], [`AccessPolicy`], [`Mapping`] |
@@ -31,6 +31,8 @@ mod login;
 mod redirect;
 
 mod bearer;
+
+mod logout;
 
 mod refetch;
 
@@ -71,6 +73,7 @@ pub use diagnose::{Diagnose, Finding, Report, Step, Trial, Tried};
 pub use error::{AuthError, BoxError, with_causes};
 pub use kind::{Built, Fault, ProviderKind, read_config};
 pub use login::{Completeness, Login, LoginInput};
+pub use logout::{LoginsOver, Logout, LogoutNotice, LogoutVerdict, UpstreamLogin, UpstreamLogins};
 pub use mapping::{
     ExampleIdentity, ExamplePerson, ExtraMapping, GroupFate, GroupFilter, GroupMapping, Identity, MappedGroup, Mapping,
     MappingConfig, MappingError, MappingExample, MappingLimits, MappingStep, NameMapping, Reserved, UidMapping,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use crate::{Password, Principal, ProviderSecret, RedirectAnswer};
+use crate::{Password, Principal, ProviderSecret, RedirectAnswer, UpstreamLogin};
 
 /// What somebody presents to log in. A provider takes the forms that its descriptor names, and answers
 /// [`AuthError::UnsupportedInput`](crate::AuthError::UnsupportedInput) to the others.
@@ -80,6 +80,8 @@ pub struct Login {
     pub amr: Vec<String>,
     /// Further facts for the cluster: lower-case keys with a domain prefix (`example.org/cost-center`).
     pub extra: BTreeMap<String, Vec<String>>,
+    /// The login of the identity system that this one rests on, where that system tells of logouts.
+    pub upstream: Option<UpstreamLogin>,
 }
 
 impl Login {
@@ -94,6 +96,7 @@ impl Login {
             auth_time,
             amr: Vec::new(),
             extra: BTreeMap::new(),
+            upstream: None,
         }
     }
 
@@ -115,6 +118,13 @@ impl Login {
     #[must_use]
     pub fn with_amr<M: Into<String>>(mut self, methods: impl IntoIterator<Item = M>) -> Self {
         self.amr = methods.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Says which login of the identity system it rests on: when that one is over, so is this.
+    #[must_use]
+    pub fn with_upstream(mut self, upstream: UpstreamLogin) -> Self {
+        self.upstream = Some(upstream);
         self
     }
 

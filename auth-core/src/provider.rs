@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 
 use crate::{
-    AuthError, Bearer, Context, Diagnose, InstanceId, Login, LoginInput, Principal, PrincipalId, PrincipalPage,
+    AuthError, Bearer, Context, Diagnose, InstanceId, Login, LoginInput, Logout, Principal, PrincipalId, PrincipalPage,
     ProviderSecret, PublicProvider, Redirect, Refetch, Search,
 };
 
@@ -268,6 +268,11 @@ pub trait AuthProvider: Send + Sync + Debug {
 
     /// The part that believes tokens of an outside issuer; `None` where a credential is always one of ours.
     fn bearer(&self) -> Option<&dyn Bearer> {
+        None
+    }
+
+    /// The part that hears of logouts at the identity system; `None` where nobody tells of them.
+    fn logout(&self) -> Option<&dyn Logout> {
         None
     }
 

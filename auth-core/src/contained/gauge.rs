@@ -4,14 +4,16 @@ use std::collections::{BTreeMap, HashSet};
 
 use crate::error::one_line;
 use crate::{
-    Access, AuthError, BearerProof, BearerVerdict, Begun, Completeness, InstanceId, Login, Principal, PrincipalId,
-    PrincipalPage, PrincipalType, ProviderSecret, Refetch, SecretUpdate,
+    Access, AuthError, BearerProof, BearerVerdict, Begun, Completeness, InstanceId, Login, LogoutVerdict, Principal,
+    PrincipalId, PrincipalPage, PrincipalType, ProviderSecret, Refetch, SecretUpdate,
 };
 
 const REASON_MAX: usize = 512;
 const CURSOR_MAX: usize = 4_096;
 const SECRET_MAX: usize = 65_536;
 const LOCATION_MAX: usize = 8_192;
+/// What tells one login of an identity system, or one notice of its end, from all others.
+const NAME: std::ops::RangeInclusive<usize> = 1..=1_024;
 const STATE: std::ops::RangeInclusive<usize> = 16..=512;
 
 /// How much an answer may hold.
@@ -53,6 +55,8 @@ impl Gauge {
         let amr = login.amr.iter().map(String::len);
         self.bytes(principals(&login.groups).chain(principal(&login.user)).chain(extra(&login.extra)).chain(amr))?;
         secret(login.secret.as_ref())?;
+        let upstream = login.upstream.iter().flat_map(|upstream| [Some(&upstream.subject), upstream.session.as_ref()]);
+        names(upstream.flatten().map(String::as_str))?;
         tame(&mut login.completeness);
         once(&mut login.groups);
         Ok(login)
@@ -66,6 +70,17 @@ impl Gauge {
                 BearerVerdict::Proven(Box::new(BearerProof { login, ..*proof }))
             }
         })
+    }
+
+    pub(super) fn logout(&self, verdict: LogoutVerdict) -> Result<LogoutVerdict, AuthError> {
+        match &verdict {
+            LogoutVerdict::Refused(why) => return Ok(LogoutVerdict::Refused(one_line(why, REASON_MAX))),
+            LogoutVerdict::Over(over) => {
+                let which = [over.which.subject(), over.which.session()].into_iter().flatten();
+                names(which.chain([over.notice.as_str()]))?;
+            }
+        }
+        Ok(verdict)
     }
 
     /// A browser is sent to a web address and nowhere else (`javascript:`), and comes back with a state that names one
@@ -177,6 +192,14 @@ fn secret(secret: Option<&ProviderSecret>) -> Result<(), AuthError> {
         return refused("a secret of more than 64 KiB");
     }
     Ok(())
+}
+
+fn names<'a>(mut all: impl Iterator<Item = &'a str>) -> Result<(), AuthError> {
+    if all.all(|name| NAME.contains(&name.len())) {
+        Ok(())
+    } else {
+        refused("a login without a name, or with one of more than 1 KiB")
+    }
 }
 
 fn tame(completeness: &mut Completeness) {

@@ -1,6 +1,6 @@
 //! What never reaches a provider.
 
-use crate::{AuthError, Password, RedirectAnswer, Search};
+use crate::{AuthError, LogoutNotice, Password, RedirectAnswer, Search};
 
 const LOGIN_MAX: usize = 256;
 const PASSWORD_MAX: usize = 4_096;
@@ -25,8 +25,17 @@ pub(super) fn vet(login: &str, password: &Password) -> Result<(), AuthError> {
 
 /// Bounds what a browser brought back: anybody can call the callback with anything.
 pub(super) fn vet_answer(answer: &RedirectAnswer) -> Result<(), AuthError> {
-    let bytes: usize = answer.parameters.iter().map(|(key, value)| key.len() + value.len()).sum();
-    let odd = answer.parameters.len() > PARAMETERS_MAX || bytes > ANSWER_MAX;
+    vet_parameters(&answer.parameters)
+}
+
+/// Bounds a notice of a logout: the same.
+pub(super) fn vet_notice(notice: &LogoutNotice) -> Result<(), AuthError> {
+    vet_parameters(&notice.parameters)
+}
+
+fn vet_parameters(parameters: &[(String, String)]) -> Result<(), AuthError> {
+    let bytes: usize = parameters.iter().map(|(key, value)| key.len() + value.len()).sum();
+    let odd = parameters.len() > PARAMETERS_MAX || bytes > ANSWER_MAX;
     if odd { Err(AuthError::UnsupportedInput) } else { Ok(()) }
 }
 

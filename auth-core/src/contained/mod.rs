@@ -21,8 +21,8 @@ use std::time::Duration;
 
 use crate::{
     Access, AuthError, AuthProvider, BearerVerdict, Begun, Context, Fault, InstanceId, Login, LoginForm, LoginInput,
-    PolicyDecision, PolicyStep, Ports, Principal, PrincipalId, PrincipalPage, ProviderSecret, PublicProvider, Refetch,
-    Report, Search, Trial,
+    LogoutNotice, LogoutVerdict, PolicyDecision, PolicyStep, Ports, Principal, PrincipalId, PrincipalPage,
+    ProviderSecret, PublicProvider, Refetch, Report, Search, Trial,
 };
 use call::Calls;
 use gauge::Gauge;
@@ -61,10 +61,13 @@ pub struct Contained {
     provider: Arc<dyn AuthProvider>,
     public: PublicProvider,
     bears: Option<String>,
+    hears_logouts: bool,
     gauge: Arc<Gauge>,
     calls: Calls,
     /// About people whom it has let in: however many knock, these are asked about.
     known: Calls,
+    /// Notices of logouts come from whoever sends them: they hold up no login, and no login holds them up.
+    notices: Calls,
     limiter: Limiter,
 }
 
@@ -76,9 +79,10 @@ impl Contained {
     pub fn new(provider: Arc<dyn AuthProvider>, ports: &Ports, limits: ContainLimits) -> Result<Self, Fault> {
         let described = catch_unwind(AssertUnwindSafe(|| {
             let bears = provider.bearer().map(|bearer| bearer.issuer().to_owned());
-            (provider.name().clone(), provider.transform_to_auth_provider(), bears)
+            let logouts = provider.logout().is_some();
+            (provider.name().clone(), provider.transform_to_auth_provider(), bears, logouts)
         }));
-        let Ok((instance, public, bears)) = described else {
+        let Ok((instance, public, bears, hears_logouts)) = described else {
             return Err(Fault::new("", "the provider panicked while it described itself; mend the provider"));
         };
         if public.id != instance {
@@ -89,9 +93,11 @@ impl Contained {
             provider,
             public,
             bears,
+            hears_logouts,
             gauge: Arc::new(Gauge::new(instance, limits.output)),
             calls: Calls::new(ports, limits.deadline, limits.calls),
             known: Calls::new(ports, limits.deadline, limits.calls),
+            notices: Calls::new(ports, limits.deadline, limits.calls),
             limiter: Limiter::new(Arc::clone(&ports.clock), limits.attempts),
         })
     }
@@ -207,6 +213,30 @@ impl Contained {
             gauge.bearer(bearer.authenticate_bearer(&ctx, &token).await?)
         };
         self.calls.run(ctx, &self.provider, ask).await
+    }
+
+    /// Whether its identity system tells of logouts.
+    #[must_use]
+    pub const fn hears_logouts(&self) -> bool {
+        self.hears_logouts
+    }
+
+    /// Decides what a notice of a logout is worth. Whoever calls believes it once, by its name.
+    ///
+    /// # Errors
+    /// As the provider; [`AuthError::UnsupportedInput`] when it hears of no logouts, and for a notice that is too large;
+    /// [`AuthError::Protocol`] when the answer is not acceptable.
+    pub async fn read_logout(&self, ctx: &Context, notice: LogoutNotice) -> Result<LogoutVerdict, AuthError> {
+        if !self.hears_logouts {
+            return Err(AuthError::UnsupportedInput);
+        }
+        input::vet_notice(&notice)?;
+        let gauge = Arc::clone(&self.gauge);
+        let ask = move |provider: Arc<dyn AuthProvider>, ctx: Context| async move {
+            let logout = provider.logout().ok_or(AuthError::UnsupportedInput)?;
+            gauge.logout(logout.read_logout(&ctx, &notice).await?)
+        };
+        self.notices.run(ctx, &self.provider, ask).await
     }
 
     fn offers(&self, form: LoginForm) -> Result<(), AuthError> {

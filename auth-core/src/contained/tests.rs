@@ -715,6 +715,25 @@ impl AuthProvider for Sends {
     fn redirect(&self) -> Option<&dyn crate::Redirect> {
         Some(self)
     }
+
+    fn logout(&self) -> Option<&dyn crate::Logout> {
+        Some(self)
+    }
+}
+
+#[async_trait::async_trait]
+impl crate::Logout for Sends {
+    /// Believes whatever names a subject, and falls over the rest.
+    async fn read_logout(&self, _: &Context, notice: &LogoutNotice) -> Result<LogoutVerdict, AuthError> {
+        let text = |name: &str| notice.one(name).unwrap_or_default().to_owned();
+        let Some(subject) = notice.one("subject") else { panic!("no subject") };
+        if subject == "forged" {
+            return Ok(LogoutVerdict::Refused(text("why")));
+        }
+        let which = crate::UpstreamLogins::SessionOf { subject: subject.to_owned(), session: text("session") };
+        let (made_at, expires_at) = (Timestamp::UNIX_EPOCH, Timestamp::MAX);
+        Ok(LogoutVerdict::Over(crate::LoginsOver { which, notice: text("name"), made_at, expires_at }))
+    }
 }
 
 const STATE: &str = "0123456789abcdef";
@@ -805,4 +824,58 @@ fn a_callback_with_a_flood_of_parameters_never_arrives() {
 fn debug_of_an_answer_shows_no_code() {
     let shown = format!("{:?}", answer(vec![("code".into(), "hunter2".into())]));
     assert!(shown.contains("code") && !shown.contains("hunter2") && !shown.contains("memo"), "{shown}");
+}
+
+// Notices of logouts.
+
+fn told(fields: &[(&str, &str)]) -> Result<LogoutVerdict, AuthError> {
+    let (_, ports, contained) = sends(|| panic!("nothing begins"));
+    let parameters = fields.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
+    block_on(contained.read_logout(&crate::testing::context(&ports), LogoutNotice { parameters }))
+}
+
+#[test]
+fn a_notice_names_logins_within_bounds_and_a_panic_over_one_is_an_error() {
+    let good = [("subject", "u-1"), ("session", "s-1"), ("name", "n-1")];
+    assert!(matches!(told(&good), Ok(LogoutVerdict::Over(over)) if over.which.session() == Some("s-1")));
+    let long = "x".repeat(1_025);
+    for (index, (name, _)) in good.into_iter().enumerate() {
+        for odd in ["", &long] {
+            let mut fields = good;
+            fields[index] = (name, odd);
+            assert!(protocol(told(&fields)).contains("a login without a name"), "{name} {}", odd.len());
+        }
+    }
+    let refused = told(&[("subject", "forged"), ("why", &format!("because\n{}", "x".repeat(9_000)))]);
+    assert!(matches!(refused, Ok(LogoutVerdict::Refused(why)) if why.len() < 1_000 && !why.contains('\n')));
+    assert!(protocol(told(&[("name", "n-1")])).contains("no subject"));
+}
+
+#[test]
+fn a_flood_of_a_notice_never_arrives_and_who_hears_of_none_is_not_asked() {
+    let flood = [("x", "x"); 33];
+    for flood in [&flood[..], &[("subject", "x".repeat(16_384).as_str())]] {
+        assert!(matches!(told(flood), Err(AuthError::UnsupportedInput)));
+    }
+    let house = contain(Scripted::good());
+    assert!(!house.contained.hears_logouts());
+    let notice = LogoutNotice { parameters: vec![("subject".to_owned(), "u-1".to_owned())] };
+    let refused = block_on(house.contained.read_logout(&house.ctx(), notice));
+    assert!(matches!(refused, Err(AuthError::UnsupportedInput)));
+}
+
+#[test]
+fn a_login_rests_on_one_whose_names_are_within_bounds() {
+    let login = |subject: &str, session: Option<&str>| {
+        let (subject, session) = (subject.to_owned(), session.map(str::to_owned));
+        let upstream = move || crate::UpstreamLogin { subject: subject.clone(), session: session.clone() };
+        contain(Scripted::answers(move || {
+            Login::new(alice(), Vec::new(), Timestamp::UNIX_EPOCH).with_upstream(upstream())
+        }))
+        .login()
+    };
+    assert!(login("u-1", Some("s-1")).is_ok() && login("u-1", None).is_ok());
+    for (subject, session) in [("", None), ("u-1", Some("")), ("u-1", Some(&*"x".repeat(1_025)))] {
+        assert!(protocol(login(subject, session)).contains("a login without a name"));
+    }
 }
