@@ -14,6 +14,7 @@
 //! | How does it end? | `changes/` ([`Events`]), `refresh/`, `admin/` ([`Admin`]) |
 //! | Why is somebody who they are? | `explain/` ([`Explained`]) |
 //! | Whose tokens are believed that are not ours? | `bearers/` |
+//! | What ends when a login at the identity system does? | `logouts/` |
 //! | How does every tool log in? | `issuer/` ([`IssuerConfig`]) |
 //! | What speaks HTTP? | `api/` ([`enter`]), `issuer/http/` ([`console`]) |
 
@@ -30,6 +31,8 @@ mod identity;
 mod resolve;
 
 mod bearers;
+
+mod logouts;
 
 mod issuer;
 

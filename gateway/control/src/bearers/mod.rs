@@ -20,6 +20,7 @@ use crate::control::Control;
 use crate::identity::{self, NameTaken, Person, SessionIdentity};
 use crate::issuer::sha256;
 use crate::login::log_withheld;
+use crate::logouts;
 use crate::registry::{Proven, ProviderEntry, Refused};
 use crate::resolve::{Rejected, ResolveError, ResolvedToken, read, unavailable};
 use crate::sessions::borne;
@@ -152,6 +153,13 @@ impl Control {
         (user, identity, fingerprint): (&UserId, &SessionIdentity, &[u8]),
     ) -> Result<SessionId, ResolveError> {
         self.has_room(write, user).await?;
+        if let Some(upstream) = &borne.person.upstream
+            && logouts::is_over(write, borne.entry.provider.name(), (upstream, Some(borne.issued_at)))
+                .await
+                .map_err(unavailable)?
+        {
+            return Err(ResolveError::Unauthenticated(Rejected::Revoked));
+        }
         let id = SessionId::random();
         let origin = Origin { flow: Some(LoginFlow::Bearer), amr: borne.person.amr.clone(), ..Origin::default() };
         let new = NewSession {
@@ -164,6 +172,7 @@ impl Control {
             origin: &origin,
             auth_time: borne.person.auth_time,
             expires_at: borne.expires_at,
+            upstream: borne.person.upstream.as_ref(),
         };
         sessions::insert(write, new).await.map_err(unavailable)?;
         borne::mark(write, &id, fingerprint).await.map_err(unavailable)?;

@@ -58,6 +58,7 @@ impl ChangeEvent {
             | Change::SigningKeyMade(_)
             | Change::AuthorizationSeen(_)
             | Change::RefreshTokenMinted(_)
+            | Change::LogoutHeard(_)
             | Change::Swept => None,
         }
     }

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::Control;
 use crate::issuer::{TOKEN_LIFE, authorization};
+use crate::logouts;
 use crate::sessions;
 use crate::store::{Change, Changes, Store, StoreFault, millis};
 
@@ -49,10 +50,11 @@ fn log(what: &str, result: Result<(), StoreFault>) {
     }
 }
 
-/// Anybody may begin a login at the issuer, so what is left of them goes soon.
+/// Anybody may begin a login at the issuer, so what is left of them goes soon. So do notices that nobody believes any more.
 async fn forget(store: &Store) -> Result<(), StoreFault> {
     let mut write = store.write().await?;
-    if authorization::forget(&mut write).await? { write.commit(Change::Swept).await } else { Ok(()) }
+    let (logins, logouts) = (authorization::forget(&mut write).await?, logouts::forget(&mut write).await?);
+    if logins || logouts { write.commit(Change::Swept).await } else { Ok(()) }
 }
 
 async fn expire(store: &Store) -> Result<(), StoreFault> {

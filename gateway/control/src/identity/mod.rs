@@ -6,7 +6,7 @@ pub use subject::{InvalidSubject, Subject};
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use auth_core::{Current, Identity, Login, Principal, PrincipalId, ProviderSecret, SecretUpdate};
+use auth_core::{Current, Identity, Login, Principal, PrincipalId, ProviderSecret, SecretUpdate, UpstreamLogin};
 use jiff::Timestamp;
 use kube_wire::UserInfo;
 use serde::{Deserialize, Serialize};
@@ -27,12 +27,14 @@ pub(crate) struct Person {
     pub(crate) amr: Vec<String>,
     /// When they proved who they are, at a login.
     pub(crate) auth_time: Option<Timestamp>,
+    /// The login at the identity system that theirs rests on.
+    pub(crate) upstream: Option<UpstreamLogin>,
 }
 
 impl From<Login> for Person {
     fn from(login: Login) -> Self {
-        let Login { user, groups, extra, secret, auth_time, amr, .. } = login;
-        Self { user, groups, extra, secret, amr, auth_time: Some(auth_time) }
+        let Login { user, groups, extra, secret, auth_time, amr, upstream, .. } = login;
+        Self { user, groups, extra, secret, amr, auth_time: Some(auth_time), upstream }
     }
 }
 
@@ -43,7 +45,7 @@ impl From<Current> for Person {
             SecretUpdate::Replace(secret) => Some(secret),
         };
         let Current { user, groups, extra, .. } = current;
-        Self { user, groups, extra, secret, amr: Vec::new(), auth_time: None }
+        Self { user, groups, extra, secret, amr: Vec::new(), auth_time: None, upstream: None }
     }
 }
 

@@ -17,6 +17,7 @@ use crate::identity::{self, NameTaken, Person, SessionIdentity};
 use crate::issuer::Random;
 use crate::issuer::authorization::{self, Authorization, Flow};
 use crate::keys::KeyFault;
+use crate::logouts;
 use crate::registry::{Proven, ProviderEntry, Refused};
 use crate::sessions::{self, LoginFlow, NewSession, Origin, SessionId};
 use crate::store::{Change, Changes, StoreFault, Write};
@@ -201,6 +202,11 @@ impl Control {
         if !self.registry().has(entry) {
             return Err(LoginError::UnknownProvider);
         }
+        if let Some(upstream) = &person.upstream
+            && logouts::is_over(&mut write, entry.provider.name(), (upstream, person.auth_time)).await?
+        {
+            return Err(LoginError::Over);
+        }
         let user = users::seen(&mut write, &person.user).await?;
         if user.disabled {
             return Err(LoginError::Refused { provider: provider(), error: AuthError::Disabled });
@@ -220,6 +226,7 @@ impl Control {
             origin,
             auth_time: person.auth_time,
             expires_at,
+            upstream: person.upstream.as_ref(),
         };
         sessions::insert(&mut write, new).await?;
         let given = give(&mut write, gives, &session, expires_at).await?;

@@ -192,7 +192,8 @@ async fn a_login_after_the_question_knows_better_than_its_answer() {
     site.clock.advance(Duration::from_secs(1));
     let login = site.login("alice").await.expect("logged in");
     let (user, extra) = (principal(&login), std::collections::BTreeMap::new());
-    let stale = Person { user, groups: Vec::new(), extra, secret: None, amr: Vec::new(), auth_time: None };
+    let stale =
+        Person { user, groups: Vec::new(), extra, secret: None, amr: Vec::new(), auth_time: None, upstream: None };
     let registry = site.control.registry();
     let entry = registry.entry("corp").expect("configured");
     let ctx = site.control.context(String::new());

@@ -21,7 +21,7 @@ pub(crate) use used::Used;
 
 use std::time::Duration;
 
-use auth_core::{InstanceId, Principal, PrincipalId};
+use auth_core::{InstanceId, Principal, PrincipalId, UpstreamLogin, UpstreamLogins};
 use jiff::Timestamp;
 use sqlx::{FromRow, SqliteConnection};
 
@@ -43,14 +43,16 @@ pub(crate) struct NewSession<'a> {
     /// When the person proved who they are.
     pub(crate) auth_time: Option<Timestamp>,
     pub(crate) expires_at: Timestamp,
+    /// The login at the identity system that it rests on.
+    pub(crate) upstream: Option<&'a UpstreamLogin>,
 }
 
 pub(crate) async fn insert(write: &mut Write, new: NewSession<'_>) -> Result<(), StoreFault> {
     let at = millis(write.at());
     sqlx::query(
         "INSERT INTO sessions (id, user_id, provider, principal, identity, groups, created_at, refreshed_at, used_at, \
-         expires_at, secret, flow, address, agent, approved_from, amr, auth_time) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+         expires_at, secret, flow, address, agent, approved_from, amr, auth_time, upstream_subject, upstream_session) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
     )
     .bind(new.id.as_str())
     .bind(new.user.as_str())
@@ -67,6 +69,8 @@ pub(crate) async fn insert(write: &mut Write, new: NewSession<'_>) -> Result<(),
     .bind(new.origin.approved_from.map(|address| address.to_string()))
     .bind(json("amr", &new.origin.amr)?)
     .bind(new.auth_time.map(millis))
+    .bind(new.upstream.map(|login| &login.subject))
+    .bind(new.upstream.and_then(|login| login.session.as_ref()))
     .execute(write.connection())
     .await?;
     Ok(())
@@ -208,6 +212,8 @@ pub(crate) enum Which<'a> {
     OfNone(&'a [&'a InstanceId]),
     /// All who were in this group at their last refetch.
     InGroup(&'a PrincipalId),
+    /// Those that rest on these logins at the identity system of an instance.
+    Upstream(&'a InstanceId, &'a UpstreamLogins),
 }
 
 /// Ends sessions for good, and forgets what their provider left with them; `None` when there was none to end.
@@ -241,10 +247,28 @@ pub(crate) async fn end(write: &mut Write, which: Which<'_>, why: &str) -> Resul
              (SELECT 1 FROM json_each(sessions.groups) WHERE json_extract(value, '$.id') = ?3) RETURNING id",
             id.to_string(),
         ),
+        Which::Upstream(provider, logins) => {
+            (upstream(logins), json("logins", &(provider.as_str(), logins.subject(), logins.session()))?)
+        }
     };
     let at = millis(write.at());
     let ended: Vec<String> = sqlx::query_scalar(sql).bind(at).bind(why).bind(key).fetch_all(write.connection()).await?;
     changes(&ended, Change::SessionEnded)
+}
+
+/// A session of the subject of which nobody said on which of their logins it rests goes with each of them.
+const fn upstream(logins: &UpstreamLogins) -> &'static str {
+    match logins {
+        UpstreamLogins::Session(_) => {
+            "UPDATE sessions SET ended_at = ?1, ended_why = ?2, secret = NULL WHERE ended_at IS NULL \
+             AND provider = json_extract(?3, '$[0]') AND upstream_session = json_extract(?3, '$[2]') RETURNING id"
+        }
+        UpstreamLogins::OfSubject(_) | UpstreamLogins::SessionOf { .. } => {
+            "UPDATE sessions SET ended_at = ?1, ended_why = ?2, secret = NULL WHERE ended_at IS NULL \
+             AND provider = json_extract(?3, '$[0]') AND upstream_subject = json_extract(?3, '$[1]') \
+             AND coalesce(upstream_session = json_extract(?3, '$[2]'), 1) RETURNING id"
+        }
+    }
 }
 
 /// The same in a write of its own.

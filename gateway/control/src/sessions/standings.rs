@@ -119,7 +119,8 @@ impl Known {
             | Change::Swept
             | Change::SigningKeyMade(_)
             | Change::AuthorizationSeen(_)
-            | Change::RefreshTokenMinted(_) => {}
+            | Change::RefreshTokenMinted(_)
+            | Change::LogoutHeard(_) => {}
         }
     }
 

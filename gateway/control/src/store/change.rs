@@ -44,6 +44,8 @@ pub(crate) enum Change {
     AuthorizationSeen(String),
     /// A refresh token was made.
     RefreshTokenMinted(TokenName),
+    /// An identity system told of a logout.
+    LogoutHeard(String),
 }
 
 impl Change {
@@ -68,6 +70,7 @@ impl Change {
             Self::SigningKeyMade(_) => "signing-key-made",
             Self::AuthorizationSeen(_) => "authorization-seen",
             Self::RefreshTokenMinted(_) => "refresh-token-minted",
+            Self::LogoutHeard(_) => "logout-heard",
         }
     }
 
@@ -86,7 +89,8 @@ impl Change {
             | Self::RefreshRequested(key)
             | Self::RefreshAnswered(key)
             | Self::SigningKeyMade(key)
-            | Self::AuthorizationSeen(key) => key,
+            | Self::AuthorizationSeen(key)
+            | Self::LogoutHeard(key) => key,
             Self::Swept => "",
         }
     }
@@ -111,6 +115,7 @@ impl Change {
             "signing-key-made" => Self::SigningKeyMade(key.to_owned()),
             "authorization-seen" => Self::AuthorizationSeen(key.to_owned()),
             "refresh-token-minted" => Self::RefreshTokenMinted(key.parse().ok()?),
+            "logout-heard" => Self::LogoutHeard(key.to_owned()),
             _ => return None,
         };
         Some(change)

@@ -5,8 +5,9 @@ use std::time::Instant;
 
 use async_trait::async_trait;
 use auth_core::{
-    Access, AuthError, AuthProvider, Begun, Context, Current, InstanceId, Login, LoginForm, LoginInput, Principal,
-    PrincipalId, PrincipalPage, ProviderSecret, PublicProvider, Redirect, Refetch, Search, SecretUpdate,
+    Access, AuthError, AuthProvider, Begun, Context, Current, InstanceId, Login, LoginForm, LoginInput, Logout,
+    Principal, PrincipalId, PrincipalPage, ProviderSecret, PublicProvider, Redirect, Refetch, Search, SecretUpdate,
+    UpstreamLogin,
 };
 use jiff::Timestamp;
 
@@ -72,8 +73,10 @@ impl AuthProvider for Away {
             return Err(AuthError::BadCredentials);
         }
         let secret = ProviderSecret::new("secret-1");
-        let auth_time = Timestamp::from_second(AUTH_TIME).expect("a time");
-        Ok(Login::new(self.alice(), self.groups(), auth_time).with_secret(secret))
+        let auth_time = one("auth_time").map_or(AUTH_TIME, |at| at.parse().expect("a number"));
+        let auth_time = Timestamp::from_second(auth_time).expect("a time");
+        let upstream = UpstreamLogin { subject: "1".to_owned(), session: Some(state) };
+        Ok(Login::new(self.alice(), self.groups(), auth_time).with_secret(secret).with_upstream(upstream))
     }
 
     async fn search_principals(&self, _: &Context, _: Search) -> Result<PrincipalPage, AuthError> {
@@ -111,6 +114,10 @@ impl AuthProvider for Away {
 
     fn transform_to_auth_provider(&self) -> PublicProvider {
         PublicProvider::new(self.id.clone(), "away", "Away", [LoginForm::Redirect])
+    }
+
+    fn logout(&self) -> Option<&dyn Logout> {
+        Some(self)
     }
 
     fn redirect(&self) -> Option<&dyn Redirect> {

@@ -3,6 +3,7 @@
 mod away;
 pub(crate) mod bears;
 mod scripted;
+pub(crate) mod tells;
 
 pub(crate) use scripted::{Mood, Person, Scripted};
 
@@ -204,12 +205,25 @@ impl Site {
 
     /// Logs alice in at the provider with a page of its own.
     pub(crate) async fn login_away(&self) -> LoginDone {
-        let parameters = [("state", "s"), ("code", "good")].map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let answer = RedirectAnswer { parameters: parameters.into(), begun: ProviderSecret::new("memo of s") };
+        self.login_away_by("s").await.expect("logged in")
+    }
+
+    /// The same by a login there of this name.
+    pub(crate) async fn login_away_by(&self, name: &str) -> Result<LoginDone, LoginError> {
+        self.login_away_at(name, AUTH_TIME).await
+    }
+
+    /// The same, proven there at this second.
+    pub(crate) async fn login_away_at(&self, name: &str, auth_time: i64) -> Result<LoginDone, LoginError> {
+        let auth_time = auth_time.to_string();
+        let parameters = [("state", name), ("code", "good"), ("auth_time", &auth_time)];
+        let parameters = parameters.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let begun = ProviderSecret::new(format!("memo of {name}"));
+        let answer = RedirectAnswer { parameters: parameters.into(), begun };
         let input = LoginInput::Redirect { answer };
         let request =
             LoginRequest { provider: "away".to_owned(), input, client: None, agent: None, trace_id: "test".to_owned() };
-        self.control.login(request).await.expect("logged in")
+        self.control.login(request).await
     }
 
     pub(crate) async fn login(&self, login: &str) -> Result<LoginDone, LoginError> {

@@ -6,8 +6,8 @@ use std::sync::{Mutex, MutexGuard};
 
 use async_trait::async_trait;
 use auth_core::{
-    Access, AuthError, AuthProvider, Completeness, Context, Current, InstanceId, Login, LoginForm, LoginInput,
-    Principal, PrincipalId, PrincipalPage, ProviderSecret, PublicProvider, Refetch, Search,
+    Access, AuthError, AuthProvider, Completeness, Context, Current, InstanceId, Login, LoginForm, LoginInput, Logout,
+    Principal, PrincipalId, PrincipalPage, ProviderSecret, PublicProvider, Refetch, Search, UpstreamLogin,
 };
 use jiff::Timestamp;
 
@@ -96,7 +96,9 @@ impl Scripted {
         let why = Completeness::Incomplete("the page limit was reached".to_owned());
         let completeness = if person.incomplete { why } else { Completeness::Complete };
         let groups = person.groups.iter().map(group).collect();
-        Some(Login::new(user, groups, Timestamp::UNIX_EPOCH).with_completeness(completeness).with_amr(["pwd"]))
+        let upstream = UpstreamLogin { subject: login.to_owned(), session: None };
+        let login = Login::new(user, groups, Timestamp::UNIX_EPOCH).with_completeness(completeness);
+        Some(login.with_amr(["pwd"]).with_upstream(upstream))
     }
 }
 
@@ -169,6 +171,10 @@ impl AuthProvider for Scripted {
 
     fn transform_to_auth_provider(&self) -> PublicProvider {
         PublicProvider::new(self.id.clone(), self.kind, "Corporate directory", [LoginForm::Password])
+    }
+
+    fn logout(&self) -> Option<&dyn Logout> {
+        Some(self)
     }
 
     fn bearer(&self) -> Option<&dyn auth_core::Bearer> {

@@ -17,6 +17,7 @@ mod pages;
 mod params;
 mod texts;
 mod token;
+mod told;
 mod trip;
 mod userinfo;
 mod wrong;
@@ -54,6 +55,7 @@ pub fn router(control: Arc<Control>) -> Router {
         .route("/login", get(login::show).post(login::submit))
         .route("/login/with", get(trip::depart))
         .route(trip::CALLBACK, get(trip::arrive))
+        .route(told::NOTICES, post(told::hear))
         .route("/device", get(device::show).post(device::submit))
         .route("/style.css", get(style))
         .fallback(nothing)

@@ -31,7 +31,14 @@ impl Unreadable {
     }
 }
 
-const MOST: usize = 16 * 1024;
+/// Bytes of a form.
+pub(super) const MOST: usize = 16 * 1024;
+
+/// Whether a body says that it is a form.
+pub(super) fn is_form(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/x-www-form-urlencoded")
+}
 
 impl Params {
     /// Reads the query of an address.
@@ -53,9 +60,7 @@ impl Params {
 
     /// Reads the form in a body.
     pub(super) async fn of_form(headers: &HeaderMap, body: Body) -> Result<Self, Unreadable> {
-        let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let kind = kind.split(';').next().unwrap_or_default().trim();
-        if !kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+        if !is_form(headers) {
             return Err(Unreadable::NoForm);
         }
         // The data plane has waited for the whole of it, and given up on one that dripped in.

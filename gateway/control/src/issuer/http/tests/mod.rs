@@ -12,6 +12,7 @@ mod narrowing;
 mod rs256;
 mod sessions;
 mod times;
+mod told;
 mod unreadable;
 
 use std::net::{IpAddr, Ipv4Addr};
