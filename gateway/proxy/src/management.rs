@@ -24,9 +24,16 @@ use crate::relay::named_by_connection;
 
 /// Hands on a request that asks nobody who it is from.
 pub(crate) async fn open(gate: &Gate, public: Public, record: &mut Record) -> Result<Response<Body>, Refusal> {
+    let unpaid = public.unpaid();
     let (front, asked) = public.into_request();
     let place = if asked.body.is_end_stream() { None } else { Some(asked.peer.source().body_begins()?) };
-    call_with(gate, front, (arrived(asked, place).await?, None), record).await
+    let answer = call_with(gate, front, (arrived(asked, place).await?, None), record).await?;
+    if let Some(peer) = unpaid.filter(|_| answer.status().is_client_error()) {
+        let (now, snapshot) = (gate.common.time.monotonic(), gate.common.snapshot.load());
+        // Somebody who has nothing left is refused at the next one.
+        let _ = peer.source().take_failure(now, snapshot.limits());
+    }
+    Ok(answer)
 }
 
 /// Hands on a caller's request.
@@ -247,6 +254,25 @@ mod tests {
         for (host, path) in [("console.test", "/login"), ("console.test", "/oidc/logout/x"), ("gw", "/oidc/logout")] {
             assert!(!told(host, &format!("{path}?{hint}")).await.1.starts_with("nobody "), "{host} {path}");
         }
+    }
+
+    #[tokio::test]
+    async fn notices_of_logouts_are_free_and_those_that_prove_nothing_are_guesses() {
+        let limits = RequestLimits { source_failure_rate: 1, source_failure_burst: 2, ..RequestLimits::default() };
+        let console = Some("gw".to_owned());
+        let world = World::with(crate::boundary::SnapshotConfig { limits, console, ..snapshot_config() });
+        let told = async |host: u8, path: &str| {
+            answer(&world.gate, from(&world, host, "POST", path, Body::full("logout_token=x"))).await.status().as_u16()
+        };
+        for _ in 0..20 {
+            assert_eq!(told(1, "/backchannel-logout/sso").await, 200, "a site that logs all its people out");
+        }
+        assert_eq!(told(1, "/backchannel-logout/refused").await, 400);
+        assert_eq!(told(1, "/backchannel-logout/refused").await, 400);
+        for path in ["/backchannel-logout/refused", "/backchannel-logout/sso", "/login"] {
+            assert_eq!(told(1, path).await, 429, "{path}");
+        }
+        assert_eq!(told(2, "/backchannel-logout/sso").await, 200, "from elsewhere");
     }
 
     #[tokio::test]

@@ -92,9 +92,13 @@ impl Management for TestManagement {
         let headers: Vec<&str> = request.head.headers.keys().map(http::HeaderName::as_str).collect();
         let office = if request.is_administrator { "(administrator) " } else { "" };
         let answer = format!("{caller} {office}{}", headers.join(","));
+        let is_refused = request.head.uri.path().contains("refused");
         let is_noted = request.head.uri.path().contains("noted");
         Box::pin(async move {
             let mut response = Response::new(Body::full(answer));
+            if is_refused {
+                *response.status_mut() = http::StatusCode::BAD_REQUEST;
+            }
             if is_noted {
                 response.extensions_mut().insert(noted());
             }

@@ -20,6 +20,7 @@ pub struct Public {
     head: Parts,
     body: Body,
     peer: Arc<Peer>,
+    is_notice: bool,
 }
 
 /// Everything that is open to all. A line here is a door: it is decided in a review, never by configuration.
@@ -52,9 +53,13 @@ pub(super) fn is_public(admitted: &Admitted) -> bool {
     }
 }
 
-/// Charges the address: a login counts as a guess, and what is only read as something else.
+/// Charges the address: a login counts as a guess, and what is only read as something else. A notice is charged by what
+/// becomes of it: an identity system that logs all of its people out comes from one address.
 pub(super) fn pay(admitted: &Admitted, now: Instant) -> Result<(), Refusal> {
     let (source, limits) = (admitted.peer.source(), admitted.snapshot.limits());
+    if is_notice(admitted) {
+        return source.may_fail(now, limits);
+    }
     if is_guess(admitted) { source.take_failure(now, limits) } else { source.take_open(now, limits) }
 }
 
@@ -63,10 +68,23 @@ fn is_guess(admitted: &Admitted) -> bool {
     admitted.head.method == Method::POST && !admitted.target.path().path().starts_with("/oidc/")
 }
 
+/// What an identity system tells of a logout, or somebody who says so.
+fn is_notice(admitted: &Admitted) -> bool {
+    matches!(admitted.target, Target::Console { .. })
+        && admitted.head.method == Method::POST
+        && admitted.target.path().path().starts_with("/backchannel-logout/")
+}
+
 impl Public {
     pub(super) fn of(admitted: Admitted) -> Self {
         let front = if matches!(admitted.target, Target::Console { .. }) { Front::Console } else { Front::Api };
-        Self { front, head: admitted.head, body: admitted.body, peer: admitted.peer }
+        let is_notice = is_notice(&admitted);
+        Self { front, head: admitted.head, body: admitted.body, peer: admitted.peer, is_notice }
+    }
+
+    /// Who pays when it is refused, because nobody has paid yet.
+    pub(crate) fn unpaid(&self) -> Option<Arc<Peer>> {
+        self.is_notice.then(|| Arc::clone(&self.peer))
     }
 
     /// Gives up the evidence for the request in it, and for whom it is.
