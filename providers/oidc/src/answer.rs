@@ -11,6 +11,7 @@ use crate::discovery::Metadata;
 use crate::issuer::Userinfo;
 use crate::json::Object;
 use crate::kept::{Memo, Session, pack, unpack};
+use crate::logout::upstream;
 use crate::person::{self, Said, is_silent};
 use crate::provider::OidcProvider;
 use crate::token_endpoint::{Grant, NoTokens, Tokens};
@@ -63,6 +64,7 @@ impl OidcProvider {
         session.remember(&person.user);
         session.take(&tokens, issuer.clock.now());
         let login = Login::new(person.user, person.groups, auth_time(claims).unwrap_or_else(|| issuer.clock.now()));
+        let login = login.with_upstream(upstream(claims, sub));
         Ok(login.with_completeness(person.completeness).with_secret(pack(&session)?).with_amr(methods(claims)))
     }
 

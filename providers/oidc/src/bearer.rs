@@ -6,15 +6,19 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use auth_core::{AuthError, Bearer, BearerProof, BearerVerdict, Completeness, Context, Fault, Login, ProviderSecret};
+use auth_core::{
+    AuthError, Bearer, BearerProof, BearerVerdict, Completeness, Context, Fault, Login, ProviderSecret, UpstreamLogin,
+};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::answer::{auth_time, methods};
-use crate::claims::{Audience, Expected, Nonce, seconds};
+use crate::claims::{Audience, Expected, Nonce, seconds, text};
 use crate::json::{self, Object};
+use crate::jws::Use;
 use crate::keys::KeySet;
+use crate::logout::upstream;
 use crate::person::{self, Said};
 use crate::provider::OidcProvider;
 
@@ -81,7 +85,7 @@ impl Bearer for OidcProvider {
 
     async fn authenticate_bearer(&self, ctx: &Context, token: &ProviderSecret) -> Result<BearerVerdict, AuthError> {
         let Some(bearers) = &self.issuer.settings.bearers else { return Err(AuthError::UnsupportedInput) };
-        let (claims, _) = match self.issuer.signed(ctx, token).await? {
+        let (claims, _) = match self.issuer.signed(ctx, token, Use::Identity).await? {
             Ok(signed) => signed,
             Err(why) => return Ok(BearerVerdict::Refused(why)),
         };
@@ -119,6 +123,8 @@ impl OidcProvider {
             return Err(format!("its groups are incomplete: {why}"));
         }
         let login = Login::new(person.user, person.groups, auth_time(claims).unwrap_or(moment(issued)?));
+        // One of many that name this person: which login at the issuer it came of says nothing of the others.
+        let login = login.with_upstream(UpstreamLogin { session: None, ..upstream(claims, text(claims, "sub")?) });
         let skew = i64::try_from(settings.clock_skew.as_secs()).unwrap_or_default();
         let issued_at = moment(issued.saturating_sub(skew))?;
         Ok(BearerProof { login: login.with_amr(methods(claims)), issued_at, expires_at: moment(ends.min(last))? })

@@ -31,6 +31,8 @@ pub(crate) struct Expected<'a> {
 pub(crate) enum Audience<'a> {
     /// This client, which asked for it (OIDC Core §3.1.3.7), and no others but those who are trusted beside.
     Client { id: &'a str, trusted: &'a [String] },
+    /// This client, which is told of something (Back-Channel Logout 1.0 §2.6): nobody asked, so there is no party.
+    Told { id: &'a str, trusted: &'a [String] },
     /// At least one of these, as kube-apiserver has it: whoever presents it did not get it from us.
     OneOf(&'a [String]),
 }
@@ -42,6 +44,8 @@ pub(crate) enum Nonce<'a> {
     Is(&'a str),
     /// After a refresh: none, or the one of the login (OIDC Core §12.2).
     NoneOr(&'a str),
+    /// None: what has one is an ID token (Back-Channel Logout 1.0 §2.6).
+    Never,
     /// Any: it is that of somebody else's trip.
     Any,
 }
@@ -56,11 +60,8 @@ impl Expected<'_> {
         self.check_audience(claims)?;
         self.check_times(claims)?;
         self.check_nonce(claims)?;
-        let sub = text(claims, "sub")?;
-        if sub.is_empty() || sub.len() > SUBJECT_MAX || !sub.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {
-            return Err("sub is empty, longer than 255 or not ASCII".to_owned());
-        }
-        Ok(())
+        // A logout may be that of a login alone, and says of whom where it says so.
+        if matches!(self.audience, Audience::Told { .. }) { Ok(()) } else { check_subject(claims).map(drop) }
     }
 
     fn check_audience(&self, claims: &Object) -> Result<(), String> {
@@ -71,7 +72,7 @@ impl Expected<'_> {
         };
         let audience = audience.ok_or("aud is missing or not text")?;
         let (client, trusted) = match self.audience {
-            Audience::Client { id, trusted } => (id, trusted),
+            Audience::Client { id, trusted } | Audience::Told { id, trusted } => (id, trusted),
             Audience::OneOf(names) if names.iter().any(|name| audience.contains(&name.as_str())) => return Ok(()),
             Audience::OneOf(_) => return Err("aud names none of bearer.audiences".to_owned()),
         };
@@ -81,6 +82,9 @@ impl Expected<'_> {
         let strange = |name: &&str| *name != client && !trusted.iter().any(|trusted| trusted == name);
         if audience.iter().any(strange) {
             return Err("aud names others, who are not in trustedAudiences".to_owned());
+        }
+        if matches!(self.audience, Audience::Told { .. }) {
+            return Ok(());
         }
         match claims.get("azp") {
             None if audience.len() > 1 => Err("aud names several and there is no azp".to_owned()),
@@ -111,11 +115,11 @@ impl Expected<'_> {
 
     fn check_nonce(&self, claims: &Object) -> Result<(), String> {
         let same = match (self.nonce, claims.get("nonce")) {
-            (Nonce::NoneOr(_), None) | (Nonce::Any, _) => true,
+            (Nonce::NoneOr(_) | Nonce::Never, None) | (Nonce::Any, _) => true,
             (Nonce::Is(nonce) | Nonce::NoneOr(nonce), Some(Value::String(found))) => found == nonce,
             _ => false,
         };
-        if same { Ok(()) } else { Err("nonce is that of another login".to_owned()) }
+        if same { Ok(()) } else { Err("nonce is that of another login, or has no place here".to_owned()) }
     }
 }
 
@@ -126,6 +130,15 @@ pub(crate) fn check_at_hash(claims: &Object, algorithm: Algorithm, access_token:
     let (half, _) = hash.as_ref().split_at(hash.as_ref().len() / 2);
     let same = found.as_str() == Some(URL_SAFE_NO_PAD.encode(half).as_str());
     if same { Ok(()) } else { Err("at_hash is of another access token".to_owned()) }
+}
+
+/// OIDC Core §2: whom a token is about.
+pub(crate) fn check_subject(claims: &Object) -> Result<&str, String> {
+    let sub = text(claims, "sub")?;
+    if sub.is_empty() || sub.len() > SUBJECT_MAX || !sub.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {
+        return Err("sub is empty, longer than 255 or not ASCII".to_owned());
+    }
+    Ok(sub)
 }
 
 /// A claim that is text.

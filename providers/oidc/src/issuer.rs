@@ -15,7 +15,7 @@ use crate::config::Settings;
 use crate::discovery::{self, Metadata};
 use crate::fetch::{self, Fetch, no_address};
 use crate::json::Object;
-use crate::jws::Jws;
+use crate::jws::{Jws, Use};
 use crate::keys::KeySet;
 use crate::slot::{Look, Slot};
 use crate::token_endpoint::{Grant, NoTokens, Tokens, redeem};
@@ -145,7 +145,7 @@ impl Issuer {
         nonce: Nonce<'_>,
     ) -> Result<Object, AuthError> {
         let refused = |why: String| AuthError::Protocol(format!("the ID token was refused: {why}"));
-        let (claims, algorithm) = self.signed(ctx, id_token).await?.map_err(refused)?;
+        let (claims, algorithm) = self.signed(ctx, id_token, Use::Identity).await?.map_err(refused)?;
         let expected = Expected {
             issuer: &self.settings.issuer,
             audience: Audience::Client { id: &self.settings.client_id, trusted: &self.settings.trusted_audiences },
@@ -167,8 +167,9 @@ impl Issuer {
         self: &Arc<Self>,
         ctx: &Context,
         token: &ProviderSecret,
+        purpose: Use,
     ) -> Result<Result<(Object, Algorithm), String>, AuthError> {
-        let jws = match Jws::parse(token.expose(), &self.settings.algorithms) {
+        let jws = match Jws::parse(token.expose(), &self.settings.algorithms, purpose) {
             Ok(jws) => jws,
             Err(why) => return Ok(Err(why)),
         };

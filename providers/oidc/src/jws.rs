@@ -10,6 +10,15 @@ use crate::json::{self, Object};
 /// Longer than that of a person in a thousand groups, and far from what would hurt.
 const MAX: usize = 128 * 1024;
 
+/// What a token is for. One of another use says so in its header (RFC 8725 §3.11).
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Use {
+    /// It says who somebody is.
+    Identity,
+    /// It says that somebody's login is over (Back-Channel Logout 1.0 §2.4).
+    Logout,
+}
+
 /// A token whose signature has not been looked at.
 pub(crate) struct Jws<'a> {
     pub(crate) algorithm: Algorithm,
@@ -22,7 +31,7 @@ pub(crate) struct Jws<'a> {
 impl<'a> Jws<'a> {
     /// Takes a token apart. Whatever its header says of keys (`jku`, `jwk`, `x5u`) is not looked at: keys come from the
     /// issuer's document alone.
-    pub(crate) fn parse(text: &'a str, allowed: &[Algorithm]) -> Result<Self, String> {
+    pub(crate) fn parse(text: &'a str, allowed: &[Algorithm], purpose: Use) -> Result<Self, String> {
         if text.len() > MAX {
             return Err(format!("longer than {MAX} bytes"));
         }
@@ -34,11 +43,11 @@ impl<'a> Jws<'a> {
         if header.contains_key("crit") || header.contains_key("b64") {
             return Err("the header asks for extensions".to_owned());
         }
-        // A token of another use (`at+jwt`, `logout+jwt`) says so here (RFC 8725 §3.11).
         match header.get("typ") {
             None => {}
             Some(Value::String(typ)) if typ.eq_ignore_ascii_case("JWT") => {}
-            Some(_) => return Err("the header's typ is not JWT".to_owned()),
+            Some(Value::String(typ)) if purpose == Use::Logout && typ.eq_ignore_ascii_case("logout+jwt") => {}
+            Some(_) => return Err("the header's typ is that of another use".to_owned()),
         }
         let kid = match header.get("kid") {
             None => None,

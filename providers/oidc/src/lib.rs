@@ -3,7 +3,7 @@
 //! One login is: send the browser to the issuer, take back a code, exchange it for an ID token over a connection of our
 //! own, and believe of that token only what its signature and its claims prove. Read `begin` and `answer` for the two
 //! halves of a login, `refetch` for what happens without the person, `bearer` for tokens that
-//! come without a login, and `claims` for what a token has to prove.
+//! come without a login, `logout` for the end of one at the issuer, and `claims` for what a token has to prove.
 
 mod kind;
 
@@ -18,6 +18,8 @@ mod begin;
 mod answer;
 
 mod bearer;
+
+mod logout;
 
 mod refetch;
 

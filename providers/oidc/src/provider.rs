@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use auth_core::{
-    Access, AuthError, AuthProvider, Bearer, Context, Coverage, InstanceId, Login, LoginForm, LoginInput, Ports,
-    Principal, PrincipalId, PrincipalPage, ProviderSecret, PublicProvider, Redirect, Refetch, Search,
+    Access, AuthError, AuthProvider, Bearer, Context, Coverage, InstanceId, Login, LoginForm, LoginInput, Logout,
+    Ports, Principal, PrincipalId, PrincipalPage, ProviderSecret, PublicProvider, Redirect, Refetch, Search,
 };
 
 use crate::config::Settings;
@@ -77,6 +77,10 @@ impl AuthProvider for OidcProvider {
 
     fn redirect(&self) -> Option<&dyn Redirect> {
         self.issuer.settings.logs_people_in().then_some(self as &dyn Redirect)
+    }
+
+    fn logout(&self) -> Option<&dyn Logout> {
+        self.issuer.settings.logs_people_in().then_some(self as &dyn Logout)
     }
 
     fn bearer(&self) -> Option<&dyn Bearer> {

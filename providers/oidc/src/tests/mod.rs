@@ -7,4 +7,5 @@ mod configuration;
 mod documents;
 mod honest;
 mod hostile;
+mod logout;
 mod refetch;
