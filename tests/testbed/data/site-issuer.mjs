@@ -1,8 +1,9 @@
 // A site's OpenID Connect issuer on panva's oidc-provider: real protocol, invented people.
 //
 // usage: node site-issuer.mjs settings.json
-// settings: {issuer, key, certificate, people}, the last three paths. The file of people is read at each question, so that
-// whoever writes it changes the people at once: {"<sub>": {login, password, groups, disabled}}.
+// settings: {issuer, key, certificate, people, gateway}, the last four paths. The file of people is read at each question, so that
+// whoever writes it changes the people at once: {"<sub>": {login, password, groups, disabled}}. That of the gateway says
+// where one listens that wants to hear of logouts: {port, ca}.
 import { webcrypto } from 'node:crypto';
 import fs from 'node:fs';
 import https from 'node:https';
@@ -20,6 +21,17 @@ const claimsOf = (sub, { login, groups }) => ({
   sub, groups, preferred_username: login, name: `${login} of the site`, email: `${login}@example.org`, email_verified: true,
 });
 
+// Gateways under test take whatever port is free, and show certificates of their own.
+const tell = (url, { method, headers, body }) => new Promise((resolve, reject) => {
+  const { port, ca } = JSON.parse(fs.readFileSync(settings.gateway));
+  const request = https.request({
+    host: '127.0.0.1', port, servername: url.hostname, path: url.pathname, method, ca: fs.readFileSync(ca),
+    headers: { ...Object.fromEntries(headers), host: `${url.hostname}:${port}` },
+  }, (answer) => { answer.resume(); resolve(new Response(null, { status: answer.statusCode })); });
+  request.on('error', reject);
+  request.end(String(body));
+});
+
 const provider = new Provider(settings.issuer, {
   clients: [{
     client_id: 'gatewarden',
@@ -27,6 +39,9 @@ const provider = new Provider(settings.issuer, {
     redirect_uris: ['sso', 'portal'].map((id) => 'https://console.localhost/callback/' + id),
     grant_types: ['authorization_code', 'refresh_token'],
     response_types: ['code'],
+    post_logout_redirect_uris: ['https://console.localhost/logout/done'],
+    backchannel_logout_uri: 'https://console.localhost/backchannel-logout/sso',
+    backchannel_logout_session_required: true,
   }, {
     // What a site has for kubectl today.
     client_id: 'kubelogin',
@@ -42,7 +57,12 @@ const provider = new Provider(settings.issuer, {
   },
   claims: { openid: ['sub'], email: ['email', 'email_verified'], profile: ['name', 'preferred_username', 'groups'] },
   conformIdTokenClaims: false,
-  features: { devInteractions: { enabled: false }, revocation: { enabled: true }, rpInitiatedLogout: { enabled: true } },
+  features: { devInteractions: { enabled: false }, revocation: { enabled: true }, rpInitiatedLogout: { enabled: true },
+    backchannelLogout: { enabled: true } },
+  fetch: (url, options) => {
+    const at = new URL(url);
+    return at.hostname === 'console.localhost' ? tell(at, options) : globalThis.fetch(url, options);
+  },
   interactions: { url: (_, interaction) => `/interaction/${interaction.uid}` },
   pkce: { required: () => true },
   issueRefreshToken: (_, client, code) => code.scopes.has('offline_access'),
@@ -50,12 +70,14 @@ const provider = new Provider(settings.issuer, {
   cookies: { keys: ['only for tests'] },
 });
 
-// Gateways under test take whatever port is free.
-const exact = provider.Client.prototype.redirectUriAllowed;
-provider.Client.prototype.redirectUriAllowed = function allowed(uri) {
-  const url = URL.parse(uri);
-  return exact.call(this, url?.hostname === 'console.localhost' ? 'https://console.localhost' + url.pathname : uri);
-};
+// A gateway's port is in none of the addresses above.
+for (const allowed of ['redirectUriAllowed', 'postLogoutRedirectUriAllowed']) {
+  const exact = provider.Client.prototype[allowed];
+  provider.Client.prototype[allowed] = function onAnyPort(uri) {
+    const url = URL.parse(uri);
+    return exact.call(this, url?.hostname === 'console.localhost' ? 'https://console.localhost' + url.pathname : uri);
+  };
+}
 
 const form = async (request) => {
   let text = '';

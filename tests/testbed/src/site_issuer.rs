@@ -17,6 +17,7 @@ use crate::{npm, packages, ports, reaper, wait};
 const NAME: &str = "site-issuer";
 const SCRIPT: &str = include_str!("../data/site-issuer.mjs");
 const PEOPLE: &str = "people.json";
+const GATEWAY: &str = "gateway.json";
 
 /// A running issuer. Stops when dropped.
 #[derive(Debug)]
@@ -50,6 +51,7 @@ impl SiteIssuer {
             "key": leaf.key,
             "certificate": leaf.certificate,
             "people": state.path(PEOPLE),
+            "gateway": state.path(GATEWAY),
         });
         state.write("settings.json", &settings.to_string())?;
         let mut issuer = Self { state, port, ca, people: Mutex::default(), process: None };
@@ -96,6 +98,15 @@ impl SiteIssuer {
     /// When the disk refuses.
     pub fn remove(&self, login: &str) -> Result<()> {
         self.change(|people| _ = people.remove(&format!("sub-{login}")))
+    }
+
+    /// Tells the gateway that listens on this port, and shows a certificate of this authority, when a login here is over.
+    /// Before, nobody is told.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn tell(&self, port: u16, ca_file: &Path) -> Result<()> {
+        self.state.write(GATEWAY, &json!({"port": port, "ca": ca_file}).to_string()).map(drop)
     }
 
     /// Stops it: an issuer that is down.

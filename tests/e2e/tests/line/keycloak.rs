@@ -25,7 +25,7 @@ impl Visitor {
 }
 
 /// Keycloak in the configuration, as its administrator has it for the gateway.
-fn sign_on(keycloak: &Keycloak) -> String {
+pub(crate) fn sign_on(keycloak: &Keycloak) -> String {
     format!(
         r#"  - id: sso
     kind: oidc
@@ -44,7 +44,7 @@ fn sign_on(keycloak: &Keycloak) -> String {
 }
 
 /// Their first tokens of the gateway.
-fn enters(gate: &Gate, keycloak: &Keycloak, login: &str) -> Result<(Visitor, Tokens)> {
+pub(crate) fn enters(gate: &Gate, keycloak: &Keycloak, login: &str) -> Result<(Visitor, Tokens)> {
     let mut client = openid::visitor_of(gate, keycloak.port(), &keycloak.ca_file())?;
     let back = client.log_in_at_keycloak(login, "Password of mina")?;
     ensure!(back.url.as_str().starts_with(CALLBACK), "{} {:?}", back.url, back.answer.map(|answer| answer.text()));

@@ -31,6 +31,7 @@ mod issuer;
 mod keycloak;
 mod kills;
 mod lifecycle;
+mod logouts;
 mod mapping;
 mod monitoring;
 mod openid;
@@ -63,6 +64,7 @@ fn cases() -> Vec<Case<Bed>> {
     // The longest waits first.
     let modules = [
         keycloak::facts(),
+        logouts::facts(),
         kills::facts(),
         faults::facts(),
         revocation::facts(),

@@ -24,7 +24,7 @@ pub(crate) fn facts() -> Vec<Case<Bed>> {
 }
 
 /// A browser that knows the gateway and the site.
-fn visitor(gate: &Gate, site: &SiteIssuer) -> Result<Visitor> {
+pub(crate) fn visitor(gate: &Gate, site: &SiteIssuer) -> Result<Visitor> {
     visitor_of(gate, site.port(), &site.ca_file())
 }
 
@@ -59,7 +59,7 @@ impl Visitor {
         self.browser.submit(&page.url, &[("login", person), ("password", &people::password(person))])
     }
 
-    fn tokens_from_the_site(&mut self, person: &str) -> Result<Tokens> {
+    pub(crate) fn tokens_from_the_site(&mut self, person: &str) -> Result<Tokens> {
         let back = self.log_in_at_the_site(person)?;
         ensure!(back.url.as_str().starts_with(CALLBACK), "{} {:?}", back.url, back.answer.map(|answer| answer.text()));
         self.redeem(&back.url)

@@ -89,7 +89,7 @@ fn seed(home: &Path) -> Result<()> {
     state.write("data/import/site-realm.json", REALM)?;
     let port = ports::free()?;
     let url = format!("http://127.0.0.1:{port}");
-    let mut command = command(home)?;
+    let mut command = command(home, None)?;
     command
         .args(["--import-realm", "--http-enabled=true", &format!("--http-port={port}"), &format!("--hostname={url}")])
         .env("KC_BOOTSTRAP_ADMIN_USERNAME", Keycloak::ADMIN)
@@ -117,12 +117,13 @@ pub(crate) fn home(state: &StateDir) -> Result<PathBuf> {
 }
 
 /// Java itself, so that the pid is that of the server and not of a script before it.
-pub(crate) fn command(home: &Path) -> Result<Command> {
+pub(crate) fn command(home: &Path, hosts: Option<&Path>) -> Result<Command> {
     let mut command = packages::command("java")?;
     let mut own = OsString::from("-Dkc.home.dir=");
     own.push(home);
     let mut conf = OsString::from("-Djboss.server.config.dir=");
     conf.push(home.join("conf"));
+    command.args(hosts.map(|hosts| format!("-Djdk.net.hosts.file={}", hosts.display())));
     command
         .args([own, conf])
         .args(JAVA)

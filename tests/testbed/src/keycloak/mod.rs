@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use crate::http::Client;
-use crate::pki::Ca;
+use crate::pki::{Ca, Leaf};
 use crate::process::Process;
 use crate::programs::say;
 use crate::state::StateDir;
@@ -60,11 +60,14 @@ impl Keycloak {
         let leaf = ca.server(NAME, &["localhost", "127.0.0.1"])?;
         let port = ports::free()?;
         let home = install::home(&state)?;
-        let mut command = install::command(&home)?;
+        // Java asks the system, which may know no names below `localhost`.
+        let hosts = state.write("hosts", "127.0.0.1 localhost console.localhost\n")?;
+        let mut command = install::command(&home, Some(&hosts))?;
         command
             .args([format!("--https-port={port}"), format!("--hostname=https://localhost:{port}")])
             .arg(format!("--https-certificate-file={}", leaf.certificate.display()))
-            .arg(format!("--https-certificate-key-file={}", leaf.key.display()));
+            .arg(format!("--https-certificate-key-file={}", leaf.key.display()))
+            .arg(format!("--truststore-paths={}", ca.certificate().display()));
         let process = Process::start(&state, NAME, command)?;
         let client = Client::trusting(&ca.certificate())?;
         let keycloak = Self { port, ca, client, process };
@@ -91,15 +94,44 @@ impl Keycloak {
         self.ca.certificate()
     }
 
+    /// A certificate that it believes: of the authority that its own is of.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn leaf(&self, file: &str, names: &[&str]) -> Result<Leaf> {
+        self.ca.server(file, names)
+    }
+
     /// Lets the gateway's browsers come back to this address.
     ///
     /// # Errors
     /// When the administrator is refused.
     pub fn allow_callback(&self, callback: &str) -> Result<()> {
+        self.alter_client(json!({ "redirectUris": [callback] }))
+    }
+
+    /// Tells this address when somebody's login here is over.
+    ///
+    /// # Errors
+    /// When the administrator is refused.
+    pub fn tell(&self, address: &str) -> Result<()> {
+        let attributes = json!({ "backchannel.logout.url": address, "backchannel.logout.session.required": "true" });
+        self.alter_client(json!({ "attributes": attributes }))
+    }
+
+    /// Ends all logins of a person, as its administrator does.
+    ///
+    /// # Errors
+    /// As [`Keycloak::edit`].
+    pub fn log_out(&self, login: &str) -> Result<()> {
+        self.administer("POST", &format!("users/{}/logout", self.person(login)?), None).map(drop)
+    }
+
+    /// Changes what it holds of the gateway.
+    fn alter_client(&self, change: Value) -> Result<()> {
         let found = self.administer("GET", &format!("clients?clientId={}", Self::CLIENT), None)?;
         let id = id_of(&found).context("the gateway's client")?;
-        self.administer("PUT", &format!("clients/{id}"), Some(json!({ "redirectUris": [callback] })))?;
-        Ok(())
+        self.administer("PUT", &format!("clients/{id}"), Some(change)).map(drop)
     }
 
     /// Where the login form of this page is sent; `None` when it has none.
