@@ -6,7 +6,7 @@ use arc_swap::ArcSwap;
 
 use crate::admit::Sources;
 use crate::audit::Sink;
-use crate::authenticate::Sessions;
+use crate::authenticate::{ServiceAccounts, Sessions};
 use crate::boundary::{Management, Snapshot, Time};
 use crate::impersonate::Reviews;
 use crate::metrics::Metrics;
@@ -25,6 +25,7 @@ pub(crate) struct Gate {
 pub(crate) struct Common {
     pub(crate) snapshot: Arc<ArcSwap<Snapshot>>,
     pub(crate) sessions: Sessions,
+    pub(crate) service_accounts: ServiceAccounts,
     pub(crate) sources: Sources,
     pub(crate) reviews: Reviews,
     pub(crate) management: Arc<dyn Management>,

@@ -78,8 +78,8 @@ pub use body::{Body, BoxError};
 pub use boundary::{
     Account, Carrier, Cluster, ClusterConfig, ClusterFault, Credential, Front, GrantConfig, GrantMatch, Management,
     ManagementFuture, ManagementRequest, Mint, MintFault, Minted, Noted, NotedSession, Reasons, Rejected, RenderFault,
-    RequestLimits, Resolve, ResolveError, Resolved, Revocation, Revoked, RevokedSender, Scope, Session, SessionParts,
-    Snapshot, SnapshotConfig, SnapshotFault, Time,
+    RequestLimits, Resolve, ResolveError, Resolved, Revocation, Revoked, RevokedSender, Scope, ServiceAccount,
+    ServiceAccountTokens, Session, SessionParts, Snapshot, SnapshotConfig, SnapshotFault, Time,
 };
 pub use cluster::{Check, ClusterStatus, Mend, Mode, ProbeReport, ProbedAccount, State, probe};
 pub use impersonate::Outbound;

@@ -19,7 +19,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::admit::{Entry, Incoming, Peer, Sources};
 use crate::audit::{AuditConfig, Record, Sink};
-use crate::authenticate::{Asks, Sessions};
+use crate::authenticate::{Asks, ServiceAccounts, Sessions};
 use crate::authorize::Permitted;
 use crate::body::Body;
 use crate::boundary::{
@@ -105,6 +105,7 @@ impl Rehearsal {
         let common = Common {
             snapshot: Arc::new(ArcSwap::new(Arc::clone(snapshot))),
             sessions: Sessions::new(asks).map_err(random)?,
+            service_accounts: ServiceAccounts::new(),
             sources: Sources::new(Arc::clone(&time)),
             reviews: Reviews::new().map_err(random)?,
             management: Arc::new(Nothing),

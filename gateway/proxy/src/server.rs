@@ -8,7 +8,7 @@ use arc_swap::ArcSwap;
 
 use crate::admit::Sources;
 use crate::audit::{AuditConfig, Sink};
-use crate::authenticate::{Asks, Sessions};
+use crate::authenticate::{Asks, ServiceAccounts, Sessions};
 use crate::boundary::{Management, Resolve, Revoked, Snapshot, Time};
 use crate::cluster::{ClusterStatus, Clusters};
 use crate::gate::Common;
@@ -56,6 +56,7 @@ impl Server {
         let common = Arc::new(Common {
             snapshot,
             sessions: Sessions::new(asks).map_err(random)?,
+            service_accounts: ServiceAccounts::new(),
             sources: Sources::new(Arc::clone(&time)),
             reviews: Reviews::new().map_err(random)?,
             management,

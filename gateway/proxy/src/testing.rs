@@ -17,7 +17,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::admit::{Incoming, Peer, Sources};
 use crate::audit::{AuditConfig, Record, Sink};
-use crate::authenticate::{Asks, Sessions};
+use crate::authenticate::{Asks, ServiceAccounts, Sessions};
 use crate::body::Body;
 use crate::boundary::{
     Account, Carrier, ClusterConfig, Credential, GrantConfig, Management, ManagementFuture, ManagementRequest, Noted,
@@ -142,6 +142,7 @@ impl World {
         let common = Common {
             snapshot: Arc::new(ArcSwap::from_pointee(Snapshot::build(config).unwrap())),
             sessions: Sessions::new(asks).unwrap(),
+            service_accounts: ServiceAccounts::new(),
             sources: Sources::new(Arc::clone(&time)),
             reviews: Reviews::new().unwrap(),
             management: Arc::new(TestManagement),
@@ -210,6 +211,7 @@ pub(crate) fn cluster(id: &str) -> ClusterConfig {
         reserved: Vec::new(),
         extra_prefix: "gatewarden".to_owned(),
         send_session_extra: true,
+        service_accounts: None,
     }
 }
 

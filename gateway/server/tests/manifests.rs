@@ -59,3 +59,10 @@ fn the_reviewer_asks_one_kind_of_question() {
     });
     assert_eq!(rules("reviewer.yaml"), [wanted]);
 }
+
+#[test]
+fn the_reviewer_asks_about_tokens_by_a_role_of_its_own() {
+    let reviews = json!({"apiGroups": ["authentication.k8s.io"], "resources": ["tokenreviews"], "verbs": ["create"]});
+    let keys = json!({"nonResourceURLs": ["/.well-known/openid-configuration", "/openid/v1/jwks"], "verbs": ["get"]});
+    assert_eq!(rules("token-reviewer.yaml"), [reviews, keys]);
+}

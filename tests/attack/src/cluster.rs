@@ -103,6 +103,7 @@ impl Cluster {
             reserved: Vec::new(),
             extra_prefix: "gatewarden".to_owned(),
             send_session_extra: true,
+            service_accounts: None,
         }
     }
 

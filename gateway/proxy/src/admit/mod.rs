@@ -105,7 +105,7 @@ impl Admitted {
         &self.info
     }
 
-    pub(crate) fn peer(&self) -> &Peer {
+    pub(crate) fn peer(&self) -> &Arc<Peer> {
         &self.peer
     }
 

@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
+use http::HeaderValue;
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::boundary::{Granted, Life, RequestLimits, Resolved, Session, Snapshot};
 use crate::limit::Bucket;
@@ -18,11 +20,42 @@ pub(crate) struct Caller {
     allowance: Arc<Allowance>,
     granted: ArcSwapOption<Granted>,
     recheck_at: Instant,
+    presented: Option<Presented>,
+}
+
+/// A service account's own token, for the cluster that made it and has said that it holds. Only this stage makes one, so
+/// that no other credential is ever passed on.
+#[derive(Debug)]
+pub(crate) struct Presented(HeaderValue);
+
+impl Presented {
+    /// Sensitive: HTTP/2 must not put it into a compression table, and `Debug` must not show it.
+    pub(super) fn new(token: &SecretString) -> Option<Self> {
+        let mut header = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret())).ok()?;
+        header.set_sensitive(true);
+        Some(Self(header))
+    }
+
+    /// The `Authorization` header.
+    pub(crate) fn header(&self) -> &HeaderValue {
+        &self.0
+    }
 }
 
 impl Caller {
     pub(super) fn new(resolved: Resolved, life: Life, allowance: Arc<Allowance>, recheck_at: Instant) -> Self {
-        Self { resolved: Arc::new(resolved), life, allowance, granted: ArcSwapOption::empty(), recheck_at }
+        let granted = ArcSwapOption::empty();
+        Self { resolved: Arc::new(resolved), life, allowance, granted, recheck_at, presented: None }
+    }
+
+    /// The same, who brought a token that goes on to the cluster.
+    pub(super) fn presenting(self, presented: Presented) -> Self {
+        Self { presented: Some(presented), ..self }
+    }
+
+    /// The token that goes on with its requests.
+    pub(crate) fn presented(&self) -> Option<&Presented> {
+        self.presented.as_ref()
     }
 
     /// Whether who this is must be asked again before the next request. What runs goes on.

@@ -2,18 +2,23 @@
 
 mod bearer;
 mod caller;
+mod service_accounts;
 mod sessions;
 
 use std::sync::Arc;
 
-use crate::admit::Admitted;
+use crate::admit::{Admitted, Peer};
 use crate::audit::Record;
-use crate::boundary::ResolveError;
-use crate::gate::Gate;
+use crate::boundary::{Cluster, Credential, Rejected, ResolveError, Snapshot};
+use crate::gate::{Common, Gate};
 use crate::refusal::Refusal;
 
 pub(crate) use caller::{Allowance, Caller, Kind, Slot};
+pub(crate) use service_accounts::{ServiceAccounts, keep as keep_service_accounts};
 pub(crate) use sessions::{Asks, Sessions};
+
+use service_accounts::{is_made_by, own_tokens_of};
+use sessions::Key;
 
 /// Evidence of who sent a request, for that request alone: it holds the request.
 #[derive(Debug)]
@@ -39,21 +44,57 @@ pub(crate) async fn run(gate: &Gate, admitted: Admitted, record: &mut Record) ->
         return Err(unavailable("revocations cannot be read"));
     }
     let key = common.sessions.key(&found.credential);
-    let caller = match common.sessions.warm(&key) {
+    let own = own_tokens_of(&admitted).and_then(|cluster| common.service_accounts.warm(common, cluster, &key));
+    let caller = match own.or_else(|| common.sessions.warm(&key)) {
         Some(caller) => caller,
-        None => {
-            // Who guesses from an address shuts out nobody there who is known.
-            if !common.sessions.is_known(&key) {
-                admitted.peer().source().may_fail(now, limits)?;
-            }
-            match Box::pin(common.sessions.cold(key, found.credential)).await {
-                Ok(caller) => caller,
-                Err(error) => return Err(refused(error, &admitted, now)),
-            }
-        }
+        None => Box::pin(cold(gate, Stranger::of(&admitted), key, found.credential)).await?,
     };
     record.called_by(&caller);
     Ok(Authenticated { admitted: admitted.without_credential(found.protocols), caller })
+}
+
+/// Asks the one who knows about this kind of credential.
+async fn cold(gate: &Gate, stranger: Stranger, key: Key, credential: Credential) -> Result<Arc<Caller>, Refusal> {
+    let common = &gate.common;
+    if let Some(cluster) = &stranger.at
+        && let Some(token) = is_made_by(cluster, &credential)
+    {
+        return common.service_accounts.ask(gate, &stranger, (cluster, token), key).await;
+    }
+    // Who guesses from an address shuts out nobody there who is known.
+    if !common.sessions.is_known(&key) {
+        stranger.may_fail(common)?;
+    }
+    let found = common.sessions.cold(key, credential).await;
+    found.map_err(|error| refused(error, &stranger, common))
+}
+
+/// Where a request comes from that nobody is known to have sent, and where it goes.
+struct Stranger {
+    peer: Arc<Peer>,
+    snapshot: Arc<Snapshot>,
+    /// The cluster, where its own tokens come in.
+    at: Option<Arc<Cluster>>,
+}
+
+impl Stranger {
+    fn of(admitted: &Admitted) -> Self {
+        let (peer, snapshot) = (Arc::clone(admitted.peer()), Arc::clone(admitted.snapshot()));
+        Self { peer, snapshot, at: own_tokens_of(admitted).cloned() }
+    }
+
+    /// Whether its address may guess once more.
+    fn may_fail(&self, common: &Common) -> Result<(), Refusal> {
+        self.peer.source().may_fail(common.time.monotonic(), self.snapshot.limits())
+    }
+
+    /// A guess was wrong.
+    fn failed(&self, common: &Common, rejected: Rejected) -> Refusal {
+        match self.peer.source().take_failure(common.time.monotonic(), self.snapshot.limits()) {
+            Ok(()) => Refusal::Unauthenticated(rejected),
+            Err(too_many) => too_many,
+        }
+    }
 }
 
 impl Authenticated {
@@ -72,15 +113,10 @@ impl Authenticated {
     }
 }
 
-fn refused(error: ResolveError, admitted: &Admitted, now: std::time::Instant) -> Refusal {
+fn refused(error: ResolveError, stranger: &Stranger, common: &Common) -> Refusal {
     let retry_after = std::time::Duration::from_secs(1);
     match error {
-        ResolveError::Unauthenticated(rejected) => {
-            match admitted.peer().source().take_failure(now, admitted.snapshot().limits()) {
-                Ok(()) => Refusal::Unauthenticated(rejected),
-                Err(too_many) => too_many,
-            }
-        }
+        ResolveError::Unauthenticated(rejected) => stranger.failed(common, rejected),
         ResolveError::Unavailable { retry_after } => {
             Refusal::Unavailable { retry_after, what: "the session store is unavailable" }
         }

@@ -86,6 +86,24 @@ impl Sessions {
         self.0.callers.get(key).is_some_and(|caller| !caller.life().is_over())
     }
 
+    /// The point that a proof by somebody else begins at.
+    pub(super) fn sequence(&self) -> u64 {
+        self.0.asks.revoked.sequence()
+    }
+
+    /// Takes in who was proven by another than [`Resolve`], and does not remember them: whatever ends sessions ends them
+    /// too, and they share the limits of one user. `None` when something concerned them meanwhile.
+    pub(super) fn take_in(&self, resolved: Resolved, since: u64, until: Instant) -> Option<Caller> {
+        let life = self.0.asks.revoked.enroll(&resolved, since).ok()?;
+        let allowance = lock(&self.0.users).allowance(resolved.session.user(), self.0.asks.time.monotonic());
+        Some(Caller::new(resolved, life, allowance, until))
+    }
+
+    /// Whether who was taken in still holds: not ended, not over, and not due to be asked about.
+    pub(super) fn holds(&self, caller: &Caller) -> bool {
+        self.0.holds(caller) && !caller.is_due(self.0.asks.time.monotonic())
+    }
+
     /// Resolves a credential. Any number of requests with one credential share one lookup, and it goes on as long as
     /// one of them waits: the first to come may give up without harm to the others.
     pub(crate) async fn cold(&self, key: Key, credential: Credential) -> Result<Arc<Caller>, ResolveError> {

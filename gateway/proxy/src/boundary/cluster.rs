@@ -9,7 +9,7 @@ use http::Uri;
 use kube_wire::is_dns1035_label;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::boundary::Mint;
+use crate::boundary::{Mint, ServiceAccountTokens};
 
 /// How to reach a cluster, and as whom.
 ///
@@ -36,6 +36,8 @@ pub struct ClusterConfig {
     pub extra_prefix: String,
     /// Tells the cluster which session asks. It defeats the API server's authorizer cache across sessions.
     pub send_session_extra: bool,
+    /// Whether and how the cluster's own service-account tokens come in, to it alone. Not at all when `None`.
+    pub service_accounts: Option<ServiceAccountTokens>,
 }
 
 impl ClusterConfig {
@@ -56,6 +58,14 @@ impl ClusterConfig {
         }
         if self.extra_prefix.is_empty() || !self.extra_prefix.bytes().all(is_prefix_byte) {
             faults.push(ClusterFault::ExtraPrefix(self.extra_prefix.clone()));
+        }
+        if let Some(on) = &self.service_accounts {
+            if self.carrier.mint().is_some() {
+                faults.push(ClusterFault::NoReviewer);
+            }
+            if on.issuer.is_empty() || on.audiences.is_empty() || on.audiences.iter().any(String::is_empty) {
+                faults.push(ClusterFault::ServiceAccounts);
+            }
         }
         if faults.is_empty() { Ok(()) } else { Err(faults) }
     }
@@ -103,6 +113,12 @@ pub enum ClusterFault {
     /// The API server refuses extra keys that are not lower case.
     #[error("extra prefix {0:?} must be lower-case letters, digits, dots and dashes")]
     ExtraPrefix(String),
+    /// Service-account tokens are to come in where nobody can ask about them.
+    #[error("service-account tokens are checked by the reviewer, and the gateway has no account on this cluster")]
+    NoReviewer,
+    /// Whose tokens come in, and for what, is not said.
+    #[error("service-account tokens need an issuer and at least one audience, none of them empty")]
+    ServiceAccounts,
 }
 
 /// How a cluster learns who asks.

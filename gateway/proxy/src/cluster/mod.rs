@@ -9,6 +9,7 @@ mod probe;
 mod registry;
 mod review;
 mod runtime;
+mod service_accounts;
 
 pub(crate) use own::Own;
 pub(crate) use probe::prove;
@@ -17,4 +18,7 @@ pub use registry::ClusterStatus;
 pub(crate) use registry::Clusters;
 pub(crate) use review::{is_constrained, review};
 pub use runtime::State;
-pub(crate) use runtime::{Role, Runtime};
+pub(crate) use runtime::{Role, Runtime, Speaker};
+#[cfg(test)]
+pub(crate) use service_accounts::token_question;
+pub(crate) use service_accounts::{Means, Proven, Unproven, issuer_of, prove as prove_service_account};

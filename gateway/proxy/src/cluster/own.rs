@@ -1,5 +1,7 @@
 //! Requests that the gateway makes for itself. Only this folder can make one.
 
+use std::fmt;
+
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::request::Parts;
@@ -8,11 +10,17 @@ use http::{HeaderName, HeaderValue, Method, Request};
 use super::runtime::Role;
 
 /// A question of our own, asked with one of the cluster's two accounts.
-#[derive(Debug)]
 pub(crate) struct Own {
     pub(crate) role: Role,
     pub(crate) head: Parts,
     pub(crate) body: Bytes,
+}
+
+/// Its body may ask about a token.
+impl fmt::Debug for Own {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Own").field("role", &self.role).field("uri", &self.head.uri).finish_non_exhaustive()
+    }
 }
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");

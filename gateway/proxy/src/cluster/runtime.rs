@@ -9,6 +9,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::account::{Credentials, TokenFault};
+use super::service_accounts::Verifier;
 use crate::boundary::{Carrier, Cluster};
 use crate::tls::ClientTls;
 use crate::upstream::Endpoint;
@@ -24,6 +25,16 @@ pub(crate) enum Role {
     Impersonator,
     /// Asks what others may do.
     Reviewer,
+}
+
+/// Whose credential a request carries. Connections are kept apart by it: what came over one account's never goes over
+/// another's, and a caller's own token goes over none that says who the gateway is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Speaker {
+    /// One of the gateway's accounts.
+    Account(Role),
+    /// The caller: the request brings a token that this cluster made.
+    Caller,
 }
 
 impl Role {
@@ -65,6 +76,8 @@ pub(crate) struct Runtime {
     cluster: Arc<Cluster>,
     endpoints: Vec<Arc<Endpoint>>,
     accounts: Accounts,
+    /// Where the cluster's own tokens come in: what checks them, and TLS that says nothing of the gateway.
+    own_tokens: Option<(Verifier, ClientTls)>,
     state: ArcSwap<State>,
     constrained: AtomicBool,
     pub(super) reviews: Semaphore,
@@ -86,19 +99,20 @@ impl Runtime {
             let made = Credentials::new(account, &config.ca_pem).map(Box::new);
             made.map_err(|fault| format!("{what} or authority: {fault}"))
         };
+        let plain = || ClientTls::new(&config.ca_pem, None).map_err(|fault| format!("authority: {fault}"));
+        let own_tokens = config.service_accounts.clone().map(|on| Ok::<_, String>((Verifier::new(on), plain()?)));
         let accounts = match &config.carrier {
             Carrier::Impersonation { impersonator, reviewer } => Accounts::Two {
                 impersonator: account("impersonator", impersonator)?,
                 reviewer: account("reviewer", reviewer)?,
             },
-            Carrier::Bearer(_) => {
-                Accounts::None(ClientTls::new(&config.ca_pem, None).map_err(|fault| format!("authority: {fault}"))?)
-            }
+            Carrier::Bearer(_) => Accounts::None(plain()?),
         };
         Ok(Self {
             id: IDS.fetch_add(1, Ordering::Relaxed),
             endpoints: endpoints.collect::<Result<_, _>>()?,
             accounts,
+            own_tokens: own_tokens.transpose()?,
             state: ArcSwap::from_pointee(State::Unproven("not probed yet".into())),
             constrained: AtomicBool::new(false),
             reviews: Semaphore::new(REVIEWS),
@@ -126,6 +140,16 @@ impl Runtime {
             (Accounts::Two { reviewer, .. }, Role::Reviewer) => reviewer.tls(),
             (Accounts::None(tls), _) => tls,
         }
+    }
+
+    /// How to connect for a caller's own token; `None` where such do not come in.
+    pub(crate) fn callers_tls(&self) -> Option<&ClientTls> {
+        self.own_tokens.as_ref().map(|(_, tls)| tls)
+    }
+
+    /// What the cluster's own tokens are checked by; `None` where they do not come in.
+    pub(super) fn verifier(&self) -> Option<&Verifier> {
+        self.own_tokens.as_ref().map(|(verifier, _)| verifier)
     }
 
     /// The account's `Authorization` header.

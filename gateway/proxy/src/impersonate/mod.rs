@@ -23,7 +23,8 @@ use crate::admit::{Asked, Peer, Protocol, Target, Upgrade};
 use crate::audit::{Hold, Record};
 use crate::authorize::{Authorized, Way};
 use crate::body::Body;
-use crate::boundary::{Carrier, Cluster, Life, Session, header_value};
+use crate::boundary::{Cluster, Life, Mint, Session, header_value, service_account};
+use crate::cluster::{Role, Speaker};
 use crate::gate::Gate;
 use crate::refusal::Refusal;
 use crate::relay::WayBack;
@@ -49,6 +50,8 @@ pub(crate) struct Sending {
     pub(crate) path: PathAndQuery,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Body,
+    /// Whose credential it carries: that of an account, which the pool adds, or the caller's, which `headers` hold.
+    pub(crate) speaker: Speaker,
     /// The wish to leave HTTP; `headers` carry it too.
     pub(crate) upgrade: Option<Upgrade>,
     /// A watch, a log, a tunnel: no deadline, and connections apart from short requests.
@@ -84,10 +87,11 @@ impl Outbound {
 /// Renders who asks into a request for the cluster, after asking the cluster about `--as`.
 pub(crate) async fn run(gate: &Gate, authorized: Authorized, record: &mut Record) -> Result<Outbound, Refusal> {
     copy::refuse_tokens(&authorized.admitted().head().headers)?;
+    let carried = Carried::of(&authorized)?;
     let acting_as = match nested::Asking::read(&authorized)? {
         None => None,
         // The API server knows the caller there, and judges by itself.
-        Some(asking) if authorized.cluster().config().carrier.mint().is_some() => Some(asking.into_target()),
+        Some(asking) if carried.is_token() => Some(asking.into_target()),
         Some(asking) => Some(Box::pin(nested::run(gate, asking)).await?),
     };
     let (admitted, Way { caller, cluster }) = authorized.into_parts();
@@ -103,19 +107,24 @@ pub(crate) async fn run(gate: &Gate, authorized: Authorized, record: &mut Record
     copy::client_headers(&head.headers, &mut headers)?;
     add_hop(&mut headers, upgrade.as_ref().map(|upgrade| upgrade.protocol), &peer, record)?;
     let session = caller.session();
-    match (cluster.config().carrier.mint(), &acting_as) {
-        (None, None) => add_session(&mut headers, session, &cluster)?,
-        (None, Some(target)) => add_nested(&mut headers, target, session, &cluster)?,
-        (Some(mint), target) => {
+    match (&carried, &acting_as) {
+        (Carried::Headers, None) => add_session(&mut headers, session, &cluster)?,
+        (Carried::Headers, Some(target)) => add_nested(&mut headers, target, session, &cluster)?,
+        (Carried::Minted(mint), target) => {
             put(&mut headers, &AUTHORIZATION, bearer::authorization(&gate.common, &**mint, session, &cluster)?)?;
             target.iter().try_for_each(|target| add_target(&mut headers, target))?;
         }
+        (Carried::Presented(token), target) => {
+            put(&mut headers, &AUTHORIZATION, token.clone())?;
+            target.iter().try_for_each(|target| add_target(&mut headers, target))?;
+        }
     }
-    check(&headers, upgrade.is_some(), &Expected::of(&cluster, acting_as.is_some()))?;
+    check(&headers, upgrade.is_some(), &Expected::of(&carried, acting_as.is_some()))?;
+    let speaker = carried.speaker();
     record.acts_as(acting_as);
     let (life, hold) = (caller.life().clone(), record.hold());
     let method = head.method;
-    let request = Sending { method, path, headers, body, upgrade, long_running, proxied, timeout, life, hold };
+    let request = Sending { method, path, headers, body, speaker, upgrade, long_running, proxied, timeout, life, hold };
     Ok(Outbound { cluster, request })
 }
 
@@ -147,7 +156,7 @@ fn add_session(headers: &mut HeaderMap, session: &Session, cluster: &Cluster) ->
 /// The one whom the cluster lets the caller act as, and who that caller is: the request is our account's.
 fn add_nested(headers: &mut HeaderMap, target: &UserInfo, session: &Session, cluster: &Cluster) -> Result<(), Refusal> {
     add_target(headers, target)?;
-    if nested::service_account(&target.username).is_some() {
+    if service_account(&target.username).is_some() {
         return Ok(());
     }
     let caller = header_value(&session.identity().username).ok_or_else(too_large)?;
@@ -159,7 +168,7 @@ fn add_nested(headers: &mut HeaderMap, target: &UserInfo, session: &Session, clu
 fn add_target(headers: &mut HeaderMap, target: &UserInfo) -> Result<(), Refusal> {
     let value = |text: &str| header_value(text).ok_or_else(too_large);
     put(headers, &IMPERSONATE_USER, value(&target.username)?)?;
-    if nested::service_account(&target.username).is_some() {
+    if service_account(&target.username).is_some() {
         return Ok(());
     }
     if let Some(uid) = &target.uid {
@@ -184,10 +193,44 @@ struct Expected {
 }
 
 impl Expected {
-    fn of(cluster: &Cluster, acting: bool) -> Self {
-        match cluster.config().carrier {
-            Carrier::Impersonation { .. } => Self { users: 1, tokens: 0 },
-            Carrier::Bearer(_) => Self { users: usize::from(acting), tokens: 1 },
+    fn of(carried: &Carried, acting: bool) -> Self {
+        match carried {
+            Carried::Headers => Self { users: 1, tokens: 0 },
+            Carried::Minted(_) | Carried::Presented(_) => Self { users: usize::from(acting), tokens: 1 },
+        }
+    }
+}
+
+/// By what the cluster learns who asks.
+enum Carried {
+    /// Impersonation headers, on a request of our account's.
+    Headers,
+    /// A token that we make for it.
+    Minted(Arc<dyn Mint>),
+    /// The caller's own, which this very cluster made.
+    Presented(HeaderValue),
+}
+
+impl Carried {
+    fn of(authorized: &Authorized) -> Result<Self, Refusal> {
+        let (caller, cluster) = (authorized.caller(), authorized.cluster());
+        match (caller.session().home(), caller.presented(), cluster.config().carrier.mint()) {
+            (Some(home), Some(token), _) if home.cluster == cluster.id() => Ok(Self::Presented(token.header().clone())),
+            // Neither is ever seen: a cluster's own account is known by its token, and goes nowhere else with it.
+            (Some(_), _, _) | (None, Some(_), _) => Err(Refusal::Internal("a token is not at its own cluster")),
+            (None, None, Some(mint)) => Ok(Self::Minted(Arc::clone(mint))),
+            (None, None, None) => Ok(Self::Headers),
+        }
+    }
+
+    const fn is_token(&self) -> bool {
+        !matches!(self, Self::Headers)
+    }
+
+    const fn speaker(&self) -> Speaker {
+        match self {
+            Self::Presented(_) => Speaker::Caller,
+            Self::Headers | Self::Minted(_) => Speaker::Account(Role::Impersonator),
         }
     }
 }

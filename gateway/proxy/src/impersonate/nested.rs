@@ -11,7 +11,7 @@ use kube_wire::{RequestInfo, UserInfo};
 use percent_encoding::percent_decode_str;
 
 use crate::authorize::Authorized;
-use crate::boundary::{Cluster, Session};
+use crate::boundary::{Cluster, Session, groups_of_service_accounts, service_account};
 use crate::cluster;
 use crate::gate::Gate;
 use crate::impersonate::question::{self, Needed, Permission};
@@ -59,20 +59,6 @@ impl<'a> Asking<'a> {
     }
 }
 
-/// The namespace and name in `system:serviceaccount:<namespace>:<name>`, where Kubernetes allows both. Anything else that
-/// begins so is no service account, and a reserved name.
-pub(super) fn service_account(username: &str) -> Option<(&str, &str)> {
-    let (namespace, name) = username.strip_prefix("system:serviceaccount:")?.split_once(':')?;
-    (is_label(namespace) && namespace.len() <= 63 && name.len() <= 253 && name.split('.').all(is_label))
-        .then_some((namespace, name))
-}
-
-/// RFC 1123 as Kubernetes reads it: lower-case letters, digits and hyphens, no hyphen at an end.
-fn is_label(text: &str) -> bool {
-    let inside = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    !text.is_empty() && text.bytes().all(inside) && !text.starts_with('-') && !text.ends_with('-')
-}
-
 /// What the cluster said, for the cache.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Verdict {
@@ -84,10 +70,6 @@ const AT_ONCE: usize = 8;
 const MOST_QUESTIONS: usize = 32;
 /// From this many groups on, the cluster is first asked for all at once.
 const MANY_GROUPS: usize = 4;
-
-fn groups_of_service_accounts(namespace: &str) -> [String; 2] {
-    ["system:serviceaccounts".to_owned(), format!("system:serviceaccounts:{namespace}")]
-}
 
 /// The groups that the API server adds by itself to whomever it is sent.
 pub(crate) fn add_groups_of_the_cluster(user: &mut UserInfo) {

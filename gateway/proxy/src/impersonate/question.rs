@@ -7,7 +7,7 @@ use bytes::Bytes;
 use kube_wire::{RequestInfo, UserInfo};
 use serde_json::{Value, json};
 
-use crate::impersonate::nested::service_account;
+use crate::boundary::service_account;
 
 /// One permission that the caller must have.
 #[derive(Debug, Clone, PartialEq, Eq)]

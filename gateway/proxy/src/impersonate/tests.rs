@@ -2,6 +2,7 @@ use http::request::Builder;
 use proptest::prelude::*;
 
 use super::*;
+use crate::boundary::{Home, Resolved, ServiceAccount, ServiceAccountTokens};
 use crate::rehearsal;
 use crate::testing::{World, request, snapshot_config};
 
@@ -300,7 +301,7 @@ fn nobody_acts_as_a_name_that_somebody_could_read_as_a_reserved_one() {
     let group: &[Line<'_>] = &[("impersonate-user", b"bob"), ("impersonate-group", b"sYstem:masters")];
     assert!(matches!(outbound(&World::new(), with(group)), Err(Refusal::MayNotActAs(_))));
     for good in ["system:serviceaccount:dev:a.b-c", "system:serviceaccount:d:1"] {
-        assert!(nested::service_account(good).is_some(), "{good}");
+        assert!(crate::boundary::service_account(good).is_some(), "{good}");
     }
 }
 
@@ -319,4 +320,27 @@ fn our_own_extra_keys_cannot_be_claimed_in_any_disguise() {
         let refusal = outbound(&World::new(), with(lines)).unwrap_err();
         assert!(matches!(refusal, Refusal::MayNotActAs(_)), "{key}: {refusal}");
     }
+}
+
+#[test]
+fn a_service_account_without_its_own_token_reaches_no_cluster() {
+    let account = ServiceAccount::parse("system:serviceaccount:ci:deployer").unwrap();
+    let home = |cluster: &str| Home { cluster: cluster.to_owned(), issuer: "https://kube.test".to_owned() };
+    let mut config = snapshot_config();
+    let on = ServiceAccountTokens { issuer: "https://kube.test".to_owned(), audiences: vec!["kube".to_owned()] };
+    config.clusters.iter_mut().for_each(|cluster| cluster.service_accounts = Some(on.clone()));
+    config.grants[0].subjects.push(format!("user:{}", account.username()));
+    let world = World::with(config);
+    let resolved = |home| Resolved {
+        session: Arc::new(Session::of_account(&account, "u-1", home)),
+        ..crate::testing::alice("gwt-alice")
+    };
+    let known = |home| world.resolve.known.lock().unwrap().insert(crate::testing::TOKEN.to_owned(), Ok(resolved(home)));
+    known(home("west"));
+    let refused = outbound(&world, get());
+    assert!(matches!(refused, Err(Refusal::NoGrant { .. })), "another cluster's account: {refused:?}");
+    world.revoke.send(&crate::boundary::Revocation::Everything);
+    known(home("east"));
+    let refused = outbound(&world, get());
+    assert!(matches!(refused, Err(Refusal::Internal(_))), "{refused:?}");
 }

@@ -13,6 +13,7 @@ use tokio_util::task::TaskTracker;
 use super::doorman::Doorman;
 use super::running::Shared;
 use super::worker::{Arrival, Handle};
+use crate::authenticate::keep_service_accounts;
 use crate::executor::Executor;
 use crate::upstream::Pool;
 
@@ -32,11 +33,13 @@ pub(super) async fn run(shared: Arc<Shared>, listener: TcpListener, workers: Vec
         .with_meters(Arc::clone(&shared.upstream_meters));
     let common = Arc::clone(&shared.common);
     let doorman = Doorman::new(shared.limits.clone());
+    let pool = Arc::new(pool);
     tokio::join!(
         accept(&shared, listener, workers, doorman),
         renew_certificate(&shared),
         end_expired(&shared, shared.drain.begun()),
-        common.clusters.keep(&common.snapshot, Arc::new(pool), shared.drain.clone()),
+        common.clusters.keep(&common.snapshot, Arc::clone(&pool), shared.drain.clone()),
+        keep_service_accounts(&common, &pool, &shared.drain),
     );
 }
 

@@ -38,8 +38,8 @@ pub use settings::PoolSettings;
 use self::pool::Call;
 use self::road::{Class, Lease};
 use crate::body::Body;
-use crate::boundary::Cluster;
-use crate::cluster::{Own, Role, Runtime, State};
+use crate::boundary::{Cluster, Rejected};
+use crate::cluster::{Own, Runtime, Speaker, State};
 use crate::gate::Gate;
 use crate::impersonate::{Outbound, Sending};
 use crate::refusal::Refusal;
@@ -55,16 +55,19 @@ pub(crate) async fn send(gate: &Gate, outbound: Outbound) -> Result<Response<Bod
         return Err(not_open(&cluster, &runtime.state()));
     }
     let class = class(&sending);
-    let Sending { method, path, headers, body, upgrade, proxied, timeout: limit, life, hold, .. } = sending;
+    let Sending { method, path, headers, body, speaker, upgrade, proxied, timeout: limit, life, hold, .. } = sending;
     let mut request = Request::new(());
     *request.method_mut() = method;
     *request.uri_mut() = path.into();
     *request.headers_mut() = headers;
     let (head, ()) = request.into_parts();
-    let call = Call { runtime: &runtime, role: Role::Impersonator, class, head, body: body.into() };
+    let call = Call { runtime: &runtime, speaker, class, head, body: body.into() };
     let sent = begin(&gate.pool, call, (class == Class::Short).then_some(limit)).await;
     let (response, lease) = sent.map_err(|fault| refusal(&cluster, &fault))?;
     if response.status() == StatusCode::UNAUTHORIZED && !proxied {
+        if speaker == Speaker::Caller {
+            return Err(Refusal::Unauthenticated(Rejected::Revoked));
+        }
         // It refused us, not the caller, whose client must not throw a good login away. The state of the cluster stays
         // what it was: one API behind it that answers so must not close the others.
         return Err(unavailable(&cluster, "it refuses the gateway's credential", Duration::from_secs(10)));
@@ -89,7 +92,8 @@ pub(crate) async fn send(gate: &Gate, outbound: Outbound) -> Result<Response<Bod
 /// Sends a question of the gateway's own and reads the whole answer, which is small.
 pub(crate) async fn ask(pool: &Pool, runtime: &Arc<Runtime>, own: Own) -> Result<(StatusCode, Bytes), UpstreamFault> {
     let Own { role, head, body } = own;
-    let call = Call { runtime, role, class: Class::Short, head, body: Body::full(body).into() };
+    let speaker = Speaker::Account(role);
+    let call = Call { runtime, speaker, class: Class::Short, head, body: Body::full(body).into() };
     let (response, _lease) = begin(pool, call, Some(OWN_DEADLINE)).await?;
     let status = response.status();
     let read = timeout(OWN_DEADLINE, Limited::new(response.into_body(), OWN_ANSWER).collect()).await;

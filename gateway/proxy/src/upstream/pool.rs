@@ -18,9 +18,10 @@ use super::meters::Meters;
 use super::outgoing::{Outgoing, Reading};
 use super::road::{Class, Lease, Means, Ride, Road, Unanswered};
 use super::settings::PoolSettings;
-use crate::cluster::{Role, Runtime};
+use crate::cluster::{Role, Runtime, Speaker};
 use crate::executor::Executor;
 use crate::stream::Drain;
+use crate::tls::ClientTls;
 
 /// Connections of one worker. No other worker touches them, so its locks are never waited for.
 pub(crate) struct Pool {
@@ -36,12 +37,14 @@ struct Roads {
     runtime: Weak<Runtime>,
     impersonator: Arc<[Arc<Road>]>,
     reviewer: Arc<[Arc<Road>]>,
+    /// For tokens that the cluster made itself; empty where such do not come in.
+    callers: Arc<[Arc<Road>]>,
 }
 
 /// What to send, and on what kind of connection.
 pub(super) struct Call<'a> {
     pub(super) runtime: &'a Arc<Runtime>,
-    pub(super) role: Role,
+    pub(super) speaker: Speaker,
     pub(super) class: Class,
     pub(super) head: Parts,
     pub(super) body: Outgoing,
@@ -93,11 +96,16 @@ impl Pool {
 
     /// Sends one request and waits for the head of its answer.
     pub(super) async fn call(&self, call: Call<'_>) -> Result<(Response<Incoming>, Lease), UpstreamFault> {
-        let Call { runtime, role, class, mut head, body } = call;
-        if let Some(token) = runtime.authorization(role).map_err(|_| UpstreamFault::Credential)? {
+        let Call { runtime, speaker, class, mut head, body } = call;
+        if let Speaker::Account(role) = speaker
+            && let Some(token) = runtime.authorization(role).map_err(|_| UpstreamFault::Credential)?
+        {
             head.headers.insert(header::AUTHORIZATION, token);
         }
-        let roads = self.roads(runtime, role);
+        let roads = self.roads(runtime, speaker);
+        if roads.is_empty() {
+            return Err(UpstreamFault::Unfit("a caller's own token where none comes in"));
+        }
         let mut patience = Patience::new(class, is_safe(&head.method) && body.is_empty());
         let mut reading = body.read();
         loop {
@@ -137,21 +145,23 @@ impl Pool {
         }
     }
 
-    fn roads(&self, runtime: &Arc<Runtime>, role: Role) -> Arc<[Arc<Road>]> {
+    fn roads(&self, runtime: &Arc<Runtime>, speaker: Speaker) -> Arc<[Arc<Road>]> {
         let mut clusters = self.lock();
         let roads = clusters.entry(runtime.id()).or_insert_with(|| Roads {
             runtime: Arc::downgrade(runtime),
-            impersonator: self.build(runtime, Role::Impersonator),
-            reviewer: self.build(runtime, Role::Reviewer),
+            impersonator: self.build(runtime, runtime.tls(Role::Impersonator)),
+            reviewer: self.build(runtime, runtime.tls(Role::Reviewer)),
+            callers: runtime.callers_tls().map_or_else(|| Arc::from([]), |tls| self.build(runtime, tls)),
         });
-        Arc::clone(match role {
-            Role::Impersonator => &roads.impersonator,
-            Role::Reviewer => &roads.reviewer,
+        Arc::clone(match speaker {
+            Speaker::Account(Role::Impersonator) => &roads.impersonator,
+            Speaker::Account(Role::Reviewer) => &roads.reviewer,
+            Speaker::Caller => &roads.callers,
         })
     }
 
-    fn build(&self, runtime: &Runtime, role: Role) -> Arc<[Arc<Road>]> {
-        let road = |endpoint| Arc::new(Road::new(Arc::clone(endpoint), runtime.tls(role).clone(), self.means.clone()));
+    fn build(&self, runtime: &Runtime, tls: &ClientTls) -> Arc<[Arc<Road>]> {
+        let road = |endpoint| Arc::new(Road::new(Arc::clone(endpoint), tls.clone(), self.means.clone()));
         runtime.endpoints().iter().map(road).collect()
     }
 
@@ -159,7 +169,8 @@ impl Pool {
         let mut clusters = self.lock();
         clusters.retain(|_, roads| roads.runtime.strong_count() > 0);
         for roads in clusters.values() {
-            roads.impersonator.iter().chain(roads.reviewer.iter()).for_each(|road| road.sweep());
+            let all = roads.impersonator.iter().chain(roads.reviewer.iter()).chain(roads.callers.iter());
+            all.for_each(|road| road.sweep());
         }
     }
 

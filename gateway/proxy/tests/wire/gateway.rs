@@ -114,6 +114,12 @@ impl Gateway {
         self.revoke.send(&Revocation::Token(token.to_owned()));
     }
 
+    /// Lets time go by, without a change of the date.
+    pub(crate) fn age(&self, more: Duration) {
+        *self.time.1.lock().unwrap() += more;
+        self.revoke.heartbeat();
+    }
+
     /// Puts the date forward.
     pub(crate) fn pass(&self, more: Duration) {
         *self.time.0.lock().unwrap() += more;
@@ -141,14 +147,22 @@ pub(crate) async fn until(what: &str, mut condition: impl FnMut() -> bool) {
 }
 
 fn snapshot(clusters: Vec<ClusterConfig>, limits: gatewarden_proxy::RequestLimits) -> Snapshot {
-    let grants =
-        vec![GrantConfig { subjects: vec!["corp:dev".to_owned()], clusters: vec!["*".to_owned()], read_only: false }];
+    let grant = |subject: &str, read_only| GrantConfig {
+        subjects: vec![subject.to_owned()],
+        clusters: vec!["*".to_owned()],
+        read_only,
+    };
+    let grants = vec![
+        grant("corp:dev", false),
+        grant("user:system:serviceaccount:ci:deployer", false),
+        grant("group:system:serviceaccounts:readers", true),
+    ];
     Snapshot::build(SnapshotConfig { clusters, grants, limits, ..SnapshotConfig::default() }).unwrap()
 }
 
-/// The real clocks, and how far a test has put the date forward.
+/// The real clocks, how far a test has put the date forward, and how much time it has let go by.
 #[derive(Debug, Default)]
-struct MovedTime(Mutex<Duration>);
+struct MovedTime(Mutex<Duration>, Mutex<Duration>);
 
 #[expect(clippy::disallowed_methods, reason = "the clock of the tests")]
 impl Time for MovedTime {
@@ -157,7 +171,7 @@ impl Time for MovedTime {
     }
 
     fn monotonic(&self) -> Instant {
-        Instant::now()
+        Instant::now() + *self.1.lock().unwrap()
     }
 }
 

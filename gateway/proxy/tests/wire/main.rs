@@ -17,5 +17,6 @@ mod frames;
 mod proving;
 mod rehearsing;
 mod requests;
+mod service_accounts;
 mod streams;
 mod tunnels;

@@ -139,6 +139,7 @@ pub(crate) fn cluster(id: &str, pki: &Pki, endpoints: &[SocketAddr]) -> ClusterC
         reserved: Vec::new(),
         extra_prefix: "gatewarden".to_owned(),
         send_session_extra: true,
+        service_accounts: None,
     }
 }
 
@@ -273,7 +274,7 @@ async fn access_review(seen: &Seen, request: Request<Incoming>) -> Response<Body
     let verb = text("verb");
     let legacy = seen.minor.load(Ordering::SeqCst) < 36;
     let allowed = match reviewer {
-        true => text("resource") == "subjectaccessreviews",
+        true => matches!(text("resource").as_str(), "subjectaccessreviews" | "tokenreviews"),
         false if seen.privileged.load(Ordering::SeqCst) => true,
         false if legacy => verb == "impersonate" && text("resource") != "serviceaccounts",
         false => verb.starts_with("impersonate:user-info") || verb.starts_with("impersonate-on:user-info:"),

@@ -271,6 +271,8 @@ pub(super) enum ManifestName {
     Reviewer,
     /// Room for the reviewer's questions on a busy API server.
     ReviewerFlowschema,
+    /// Lets the reviewer ask about the cluster's own service-account tokens.
+    TokenReviewer,
     /// Lets people act as service accounts, where their own rights allow it.
     ImpersonateServiceaccounts,
 }

@@ -15,6 +15,7 @@ const CONSTRAINED: &str = include_str!("../../../../deploy/rbac/constrained.yaml
 const LEGACY: &str = include_str!("../../../../deploy/rbac/legacy.yaml");
 const REVIEWER: &str = include_str!("../../../../deploy/rbac/reviewer.yaml");
 const REVIEWER_FLOWSCHEMA: &str = include_str!("../../../../deploy/rbac/reviewer-flowschema.yaml");
+const TOKEN_REVIEWER: &str = include_str!("../../../../deploy/rbac/token-reviewer.yaml");
 const SERVICE_ACCOUNTS: &str = include_str!("../../../../deploy/rbac/impersonate-serviceaccounts.yaml");
 
 /// How a line of a manifest names an extra key.
@@ -32,6 +33,7 @@ pub(super) fn run(
         ManifestName::Legacy => LEGACY,
         ManifestName::Reviewer => REVIEWER,
         ManifestName::ReviewerFlowschema => REVIEWER_FLOWSCHEMA,
+        ManifestName::TokenReviewer => TOKEN_REVIEWER,
         ManifestName::ImpersonateServiceaccounts => SERVICE_ACCOUNTS,
     };
     match cluster {

@@ -174,7 +174,11 @@ fn document(root: &Field<'_>) -> Option<Config> {
     let clusters = clusters::read(&file, &hosts);
     // As written: what has a fault of its own is no second fault where it is named.
     let ids = |key| file.optional(key).map(|field| field.ids_inside()).unwrap_or_default();
-    let known = Known { clusters: ids("clusters"), providers: ids("providers") };
+    let known = ids("clusters");
+    // One with a fault of its own may be the one that takes them.
+    let service_accounts =
+        clusters.len() < known.len() || clusters.iter().any(|known| known.service_accounts.is_some());
+    let known = Known { clusters: known, providers: ids("providers"), service_accounts };
     let (grants, administrators) = (grants::read(&file, &known), grants::administrators(&file, &known));
     let (state_dir, store, key_file) = store::read(&file);
     Some(Config {

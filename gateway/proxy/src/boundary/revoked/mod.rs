@@ -177,9 +177,32 @@ impl Life {
         self.token.reloaded.load(Ordering::Acquire)
     }
 
+    /// The same, without keeping it.
+    pub(crate) fn downgrade(&self) -> WeakLife {
+        WeakLife(Arc::downgrade(&self.token))
+    }
+
     /// Fires when streams must end.
     pub(crate) fn ended(&self) -> &CancellationToken {
         &self.token.ended
+    }
+}
+
+/// A life that is looked at and not kept.
+#[derive(Debug, Clone)]
+pub(crate) struct WeakLife(Weak<Token>);
+
+impl WeakLife {
+    /// Whether something still runs, or may begin, by the credential.
+    pub(crate) fn is_held(&self) -> bool {
+        self.0.upgrade().is_some_and(|token| !token.over.load(Ordering::Acquire))
+    }
+
+    /// Ends the credential and all that runs by it.
+    pub(crate) fn end(&self) {
+        if let Some(token) = self.0.upgrade() {
+            token.end();
+        }
     }
 }
 

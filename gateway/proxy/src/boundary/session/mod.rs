@@ -1,6 +1,7 @@
 //! One login, with its identity rendered once into the bytes that every request reuses.
 
 mod carried;
+mod of_account;
 
 use std::collections::HashSet;
 
@@ -10,6 +11,7 @@ use kube_wire::UserInfo;
 use kube_wire::header;
 
 pub(crate) use carried::Carried;
+pub(crate) use of_account::Home;
 
 /// A login: who it is, and the header lines that say so.
 ///
@@ -23,6 +25,8 @@ pub struct Session {
     provider: HeaderValue,
     principal: HeaderValue,
     carried: Carried,
+    /// Of a service account alone.
+    home: Option<Home>,
 }
 
 /// What a [`Session`] is made of.
@@ -91,6 +95,7 @@ impl Session {
             lines,
             parts,
             carried: Carried::default(),
+            home: None,
         })
     }
 

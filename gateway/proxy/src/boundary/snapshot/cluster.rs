@@ -1,11 +1,10 @@
 //! A cluster as requests meet it.
 
 use http::HeaderName;
-use kube_wire::UserInfo;
 
-use crate::boundary::ClusterConfig;
 use crate::boundary::session::{extra_name, is_reserved};
 use crate::boundary::snapshot::SnapshotFault;
+use crate::boundary::{ClusterConfig, Session};
 
 /// One cluster of a [`Snapshot`].
 #[derive(Debug)]
@@ -81,9 +80,13 @@ impl Cluster {
         self.config.reserved.iter().any(|pattern| matches_pattern(pattern, name))
     }
 
-    /// A name of this identity that the cluster keeps to itself.
-    pub(super) fn reserved_among<'a>(&self, identity: &'a UserInfo) -> Option<&'a str> {
-        std::iter::once(&identity.username).chain(&identity.groups).find(|name| self.reserves(name)).map(String::as_str)
+    /// A name of this session's that the cluster keeps to itself. A service account has names that only Kubernetes may
+    /// give, and Kubernetes gave them.
+    pub(super) fn reserved_among<'a>(&self, session: &'a Session) -> Option<&'a str> {
+        let identity = session.identity();
+        let native = session.home().is_some();
+        let kept = |name: &&String| if native { self.keeps(name) } else { self.reserves(name) };
+        std::iter::once(&identity.username).chain(&identity.groups).find(kept).map(String::as_str)
     }
 
     /// The extra keys that requests to this cluster may carry, such as `gatewarden/provider`.

@@ -89,6 +89,12 @@ impl Entries {
         }
     }
 
+    /// What is left of it for one who may enter this cluster alone.
+    pub(super) fn only(self, cluster: &str) -> Self {
+        let access = self.on(cluster);
+        Self { everywhere: None, clusters: access.map(|access| (cluster.to_owned(), access)).into_iter().collect() }
+    }
+
     fn add(&mut self, grant: &GrantConfig) {
         let access = Access { read_only: grant.read_only };
         for cluster in &grant.clusters {

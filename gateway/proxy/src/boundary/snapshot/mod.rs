@@ -160,17 +160,19 @@ impl Snapshot {
 
     /// Works out where a session may go.
     pub(crate) fn granted(&self, session: &Session) -> Granted {
+        let entries = self.grants.of(session.subjects());
+        let entries = match session.home() {
+            None => entries,
+            Some(home) if home.stands_in(self) => entries.only(&home.cluster),
+            Some(_) => Entries::default(),
+        };
         // What every cluster reserves was refused when the session was rendered.
         let keeping = self.clusters.values().filter(|cluster| !cluster.config().reserved.is_empty());
         let kept = |cluster: &Arc<Cluster>| {
-            let name = cluster.reserved_among(session.identity())?;
+            let name = cluster.reserved_among(session)?;
             Some((cluster.id().to_owned(), name.to_owned()))
         };
-        Granted {
-            generation: self.generation,
-            entries: self.grants.of(session.subjects()),
-            reserved: keeping.filter_map(kept).collect(),
-        }
+        Granted { generation: self.generation, entries, reserved: keeping.filter_map(kept).collect() }
     }
 
     /// The grants that name a session, each with the subject that it names.

@@ -1,7 +1,7 @@
 use kube_wire::UserInfo;
 
 use super::*;
-use crate::boundary::SessionParts;
+use crate::boundary::{Home, ServiceAccount, ServiceAccountTokens, SessionParts};
 use crate::testing::{cluster, snapshot_config};
 
 fn grant(subject: &str, cluster: &str, read_only: bool) -> GrantConfig {
@@ -99,4 +99,60 @@ fn reasons_name_the_callers_own_grants_and_nothing_of_others() {
     assert_eq!(why.cluster_hosts.keys().collect::<Vec<_>>(), ["east"], "nor by its host");
     assert_eq!(why.granted_to.into_keys().collect::<Vec<_>>(), ["east"], "a cluster without a grant is not named");
     assert!(of(&["user:corp:eve"]).granted_to.is_empty());
+}
+
+#[test]
+fn a_service_account_enters_its_own_cluster_alone_while_its_tokens_come_in() {
+    let account = ServiceAccount::parse("system:serviceaccount:ci:deployer").unwrap();
+    let home = Home { cluster: "east".to_owned(), issuer: "https://east.test".to_owned() };
+    let session = Session::of_account(&account, "u-1", home);
+    let open = |issuer: Option<&str>, subject: &str, reserved: &[&str]| {
+        let mut config = SnapshotConfig { grants: vec![grant(subject, "*", false)], ..snapshot_config() };
+        for cluster in &mut config.clusters {
+            cluster.service_accounts = issuer
+                .map(|issuer| ServiceAccountTokens { issuer: issuer.to_owned(), audiences: vec!["a".to_owned()] });
+            cluster.reserved = reserved.iter().map(|name| (*name).to_owned()).collect();
+        }
+        let open = Snapshot::build(config).unwrap().open_to(&session);
+        open.into_keys().collect::<Vec<_>>().join(" ")
+    };
+    let on = Some("https://east.test");
+    let granted = "user:system:serviceaccount:ci:deployer";
+    assert_eq!(open(on, granted, &[]), "east");
+    assert_eq!(open(on, "group:system:serviceaccounts:ci", &["root"]), "east", "its names are reserved for such as it");
+    assert_eq!(open(on, "group:system:serviceaccounts", &[]), "east");
+    for kept in [&["system:serviceaccounts:ci"][..], &["system:serviceaccount:ci:*"]] {
+        assert_eq!(open(on, granted, kept), "", "{kept:?}");
+    }
+    for other in ["group:system:serviceaccounts:c", "group:system:authenticated", "user:deployer"] {
+        assert_eq!(open(on, other, &[]), "", "{other}");
+    }
+    assert_eq!(open(None, granted, &[]), "", "switched off");
+    assert_eq!(open(Some("https://other.test"), granted, &[]), "", "another issuer now");
+}
+
+#[test]
+fn a_cluster_without_a_reviewer_takes_no_tokens_of_its_own() {
+    let mint = std::sync::Arc::new(NoMint);
+    let tokens = |issuer: &str, audiences: &[&str]| ServiceAccountTokens {
+        issuer: issuer.to_owned(),
+        audiences: audiences.iter().map(|audience| (*audience).to_owned()).collect(),
+    };
+    let on = |service_accounts| ClusterConfig { service_accounts: Some(service_accounts), ..cluster("east") };
+    let good = on(tokens("https://east.test", &["a"]));
+    assert!(good.check().is_ok());
+    let bearer = ClusterConfig { carrier: crate::boundary::Carrier::Bearer(mint), ..good };
+    assert_eq!(bearer.check(), Err(vec![ClusterFault::NoReviewer]));
+    for (issuer, audiences) in [("", &["a"][..]), ("https://east.test", &[]), ("https://east.test", &[""])] {
+        assert_eq!(on(tokens(issuer, audiences)).check(), Err(vec![ClusterFault::ServiceAccounts]), "{audiences:?}");
+    }
+}
+
+#[derive(Debug)]
+struct NoMint;
+
+impl crate::boundary::Mint for NoMint {
+    fn mint(&self, _: &Session, _: &str) -> Result<crate::boundary::Minted, crate::boundary::MintFault> {
+        Err(crate::boundary::MintFault::Unavailable("none".to_owned()))
+    }
 }

@@ -9,6 +9,7 @@ use http::StatusCode;
 use kube_wire::{UserInfo, header};
 use serde_json::{Value, json};
 
+use super::issuer;
 use super::report::{Account, Check, Mend, Mode, ProbeReport, Weight};
 use super::rules::{self, NAMESPACES};
 use super::table::{Right, rights};
@@ -84,9 +85,15 @@ impl Asking<'_> {
         let places =
             [Role::Impersonator, Role::Reviewer].into_iter().flat_map(|role| NAMESPACES.map(|name| (role, name)));
         let rules = stream::iter(places).then(move |(role, namespace)| self.rules(role, namespace, mode));
+        let issuer = self.runtime.cluster().config().service_accounts.as_ref().map(|on| on.issuer.clone());
+        let issuer = stream::iter(issuer).then(move |issuer| async move { self.issuer(&issuer).await });
+        let issuer = issuer.flat_map(|checks| match checks {
+            Ok(checks) => stream::iter(checks.into_iter().map(Ok).collect::<Vec<_>>()),
+            Err(why) => stream::iter(vec![Err(why)]),
+        });
         let identity = stream::once(self.identity(mode));
         let masters = stream::iter((mode == Mode::Constrained).then_some(())).then(|()| self.masters());
-        rights.chain(rules).chain(identity).chain(masters)
+        rights.chain(rules).chain(issuer).chain(identity).chain(masters)
     }
 
     pub(super) async fn version(&self, own: Own) -> Result<(String, Mode), String> {
@@ -121,7 +128,11 @@ impl Asking<'_> {
             expected: word(right.allowed).to_owned(),
             found: word(found).to_owned(),
             ok: found == right.allowed,
-            mend: if right.allowed { apply(right.role, mode) } else { Mend::Unbind(right.role.into()) },
+            mend: match right.weight {
+                Weight::OwnTokens => Mend::Apply(issuer::MANIFEST),
+                _ if right.allowed => apply(right.role, mode),
+                _ => Mend::Unbind(right.role.into()),
+            },
             weight: right.weight,
         })
     }

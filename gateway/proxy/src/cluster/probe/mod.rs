@@ -9,6 +9,7 @@
 
 mod asking;
 mod bearer;
+mod issuer;
 mod report;
 mod rules;
 mod table;

@@ -60,6 +60,8 @@ pub enum Mend {
     Unbind(Account),
     /// The API server has to read our tokens as the gateway writes them.
     Trust,
+    /// Another issuer makes the cluster's own tokens than the configuration says.
+    Issuer,
 }
 
 /// One of the gateway's two accounts on a cluster.
@@ -88,6 +90,7 @@ impl fmt::Display for Mend {
             Self::Trust => f.write_str(
                 "start the API server with `--authentication-config`, a file that `gatewarden cluster authentication-config` prints, and let it reach the issuer that is named there",
             ),
+            Self::Issuer => f.write_str("write that one as `serviceAccountTokens.issuer` of the cluster"),
             Self::Unbind(Account::Reviewer) => f.write_str("remove what else is bound to the reviewer"),
         }
     }
@@ -102,6 +105,8 @@ pub(super) enum Weight {
     Forbidden,
     /// Without it only `--as` suffers.
     Reviewer,
+    /// Without it only the cluster's own service accounts suffer.
+    OwnTokens,
 }
 
 impl ProbeReport {
@@ -135,6 +140,7 @@ impl ProbeReport {
                 }
                 Mend::Unbind(account) => self.bindings_of(account),
                 Mend::Trust => format!("gatewarden cluster authentication-config {}", self.cluster),
+                Mend::Issuer => "kubectl get --raw /.well-known/openid-configuration".to_owned(),
             };
             if !commands.contains(&command) {
                 commands.push(command);
@@ -161,7 +167,7 @@ impl ProbeReport {
     #[must_use]
     pub fn effect(&self, dangerous: bool) -> &'static str {
         let too_much = self.checks.iter().any(|check| !check.ok && check.weight == Weight::Forbidden);
-        let reviewer = self.checks.iter().any(|check| !check.ok && check.weight == Weight::Reviewer);
+        let lacks = |weight| self.checks.iter().any(|check| !check.ok && check.weight == weight);
         match self.state(dangerous) {
             State::Closed(_) => {
                 "the cluster is closed: an account may do more than it needs, and every request gets 503"
@@ -169,7 +175,10 @@ impl ProbeReport {
             State::Unproven(_) => "nobody's identity would arrive, and every request gets 503",
             State::Open if self.unanswered.is_some() => "the gateway goes on as it was, and asks again",
             State::Open if too_much => "the cluster is open by dangerousPrivilegedAccount",
-            State::Open if reviewer => "the cluster is open, and `kubectl --as` is refused",
+            State::Open if lacks(Weight::Reviewer) => "the cluster is open, and `kubectl --as` is refused",
+            State::Open if lacks(Weight::OwnTokens) => {
+                "the cluster is open, and its own service accounts get 503 or 401"
+            }
             State::Open => "the cluster is open",
         }
     }

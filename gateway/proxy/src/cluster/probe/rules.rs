@@ -19,8 +19,10 @@ const SELF_REVIEWS: [Object; 3] = [
     ("authorization.k8s.io", "selfsubjectaccessreviews"),
     ("authorization.k8s.io", "selfsubjectrulesreviews"),
 ];
-/// What the reviewer alone may create.
-const REVIEW: Object = ("authorization.k8s.io", "subjectaccessreviews");
+/// What the reviewer alone may create. The second asks about tokens; whether it is needed is asked elsewhere, and whoever
+/// has it too early or too late can do no harm with it.
+const REVIEWS: [Object; 2] =
+    [("authorization.k8s.io", "subjectaccessreviews"), ("authentication.k8s.io", "tokenreviews")];
 /// What every service account may read: the cluster's public trust anchors.
 const TRUST: Object = ("certificates.k8s.io", "clustertrustbundles");
 
@@ -78,7 +80,7 @@ fn impersonates(verb: &str, role: Role, mode: Mode) -> bool {
 
 fn is_common(verb: &str, object: (&str, &str), role: Role) -> bool {
     match verb {
-        "create" => SELF_REVIEWS.contains(&object) || (role == Role::Reviewer && object == REVIEW),
+        "create" => SELF_REVIEWS.contains(&object) || (role == Role::Reviewer && REVIEWS.contains(&object)),
         "get" | "list" | "watch" => object == TRUST,
         _ => false,
     }
@@ -144,6 +146,10 @@ mod tests {
         let asks = json!({ "verbs": ["create"], "apiGroups": ["authorization.k8s.io"], "resources": ["subjectaccessreviews"] });
         assert_eq!(found(&asks, &json!({}), Role::Reviewer, Mode::Legacy), [""; 0]);
         assert_eq!(found(&asks, &json!({}), Role::Impersonator, Mode::Legacy).len(), 1);
+        let tokens =
+            json!({ "verbs": ["create"], "apiGroups": ["authentication.k8s.io"], "resources": ["tokenreviews"] });
+        assert_eq!(found(&tokens, &json!({}), Role::Reviewer, Mode::Legacy), [""; 0]);
+        assert_eq!(found(&tokens, &json!({}), Role::Impersonator, Mode::Legacy).len(), 1);
     }
 
     #[test]

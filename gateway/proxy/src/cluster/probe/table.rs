@@ -109,6 +109,10 @@ pub(super) fn rights(config: &ClusterConfig, mode: Mode) -> Vec<Right> {
         rights.extend(LEGACY.iter().map(forbidden));
     }
     rights.push(right("create", AUTHORIZATION, "subjectaccessreviews", "").of_reviewer(true));
+    if config.service_accounts.is_some() {
+        let reviews = right("create", AUTHENTICATION, "tokenreviews", "").of_reviewer(true);
+        rights.push(Right { weight: Weight::OwnTokens, ..reviews });
+    }
     rights
         .extend(REVIEWER.iter().map(|(verb, group, resource, of)| right(verb, group, resource, of).of_reviewer(false)));
     rights

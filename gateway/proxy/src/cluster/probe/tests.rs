@@ -53,6 +53,22 @@ fn a_reviewer_that_may_do_too_much_is_as_dangerous_as_the_other_account() {
 }
 
 #[test]
+fn a_cluster_that_cannot_be_asked_about_its_own_tokens_is_open_to_everybody_else() {
+    let report = report(&[Weight::OwnTokens]);
+    assert_eq!(report.state(false), State::Open);
+    assert!(!report.is_good() && report.effect(false).contains("its own service accounts"));
+    let asked = |config| {
+        let rights = super::table::rights(&config, Mode::Constrained);
+        rights.iter().filter(|right| right.resource == "tokenreviews").map(|right| right.name()).collect::<Vec<_>>()
+    };
+    let config = crate::testing::cluster("east");
+    assert_eq!(asked(config.clone()), [""; 0], "not where none come in");
+    let on = crate::boundary::ServiceAccountTokens { issuer: "https://east".into(), audiences: vec!["east".into()] };
+    let config = crate::boundary::ClusterConfig { service_accounts: Some(on), ..config };
+    assert_eq!(asked(config), ["reviewer may create tokenreviews.authentication.k8s.io"]);
+}
+
+#[test]
 fn a_right_too_many_closes_although_another_question_went_unanswered() {
     let partial = |failed| ProbeReport { unanswered: Some("the API server answered 500".into()), ..report(failed) };
     let open = || State::Open;

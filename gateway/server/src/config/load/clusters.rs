@@ -27,6 +27,7 @@ pub(super) fn load(loading: &mut Loading<'_>, cluster: &Cluster) -> Option<Clust
         reserved: cluster.reserved.clone(),
         extra_prefix: cluster.extra_prefix.clone(),
         send_session_extra: cluster.send_session_extra,
+        service_accounts: cluster.service_accounts.clone(),
     })
 }
 

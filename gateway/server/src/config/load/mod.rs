@@ -126,6 +126,7 @@ impl Loading<'_> {
         let providers: Vec<_> =
             config.providers.iter().filter_map(|provider| providers::load(self, provider, &config)).collect();
         providers::tell_bearers_apart(self, &config, &providers);
+        providers::tell_clusters_apart(self, &config);
         let complete = clusters.len() == config.clusters.len();
         let grants = config.grants.iter().map(|grant| GrantConfig {
             subjects: grant.subjects.iter().map(ToString::to_string).collect(),

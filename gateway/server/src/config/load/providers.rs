@@ -7,7 +7,7 @@ use gatewarden_control::ProviderEntry;
 use serde_json::Value as Json;
 
 use super::Loading;
-use crate::config::sections::Provider;
+use crate::config::sections::{Cluster, Provider};
 use crate::config::yaml::{Field, Node, Value, check_schema};
 use crate::config::{Config, secret};
 
@@ -75,7 +75,8 @@ fn build(loading: &mut Loading<'_>, provider: &Provider, config: &Config, at: &s
     Some((named, digest))
 }
 
-/// The issuer that a token names decides whose it is, so no two may believe one issuer, and nobody else ours.
+/// The issuer that a token names decides whose it is, so no two may believe one issuer, nobody else ours, and nobody that
+/// of a cluster which takes its own tokens. Clusters may share one: there the path decides too.
 pub(super) fn tell_bearers_apart(loading: &Loading<'_>, config: &Config, loaded: &[ProviderEntry]) {
     let ours = config.issuer.as_ref().map(|issuer| issuer.url.as_str());
     for provider in &config.providers {
@@ -83,15 +84,34 @@ pub(super) fn tell_bearers_apart(loading: &Loading<'_>, config: &Config, loaded:
         let Some(issuer) = of(&provider.id) else { continue };
         let mut before = config.providers.iter().take_while(|other| other.id != provider.id);
         let other = match before.find(|other| of(&other.id) == Some(issuer)) {
-            _ if ours == Some(issuer) => "this gateway itself makes",
-            Some(_) => "another provider believes",
-            None => continue,
+            _ if ours == Some(issuer) => "this gateway itself makes".to_owned(),
+            Some(_) => "another provider believes".to_owned(),
+            None => match config.clusters.iter().find(|cluster| makes(cluster, issuer)) {
+                Some(cluster) => format!("the cluster {} takes as its own", cluster.id),
+                None => continue,
+            },
         };
         let at = format!("providers[{}].config.bearer", provider.index);
         loading.root.fault_inside(
             &at,
             format!("takes tokens of {issuer}, which {other}"),
             "write `bearer` once for each issuer, with all its audiences",
+        );
+    }
+}
+
+fn makes(cluster: &Cluster, issuer: &str) -> bool {
+    cluster.service_accounts.as_ref().is_some_and(|on| on.issuer == issuer)
+}
+
+/// A cluster's own tokens are no tokens of ours.
+pub(super) fn tell_clusters_apart(loading: &Loading<'_>, config: &Config) {
+    let Some(ours) = config.issuer.as_ref().map(|issuer| issuer.url.as_str()) else { return };
+    for cluster in config.clusters.iter().filter(|cluster| makes(cluster, ours)) {
+        loading.root.fault_inside(
+            &format!("clusters[{}].serviceAccountTokens.issuer", cluster.index),
+            "this gateway itself is that issuer",
+            "write the first `--service-account-issuer` of the cluster's API server",
         );
     }
 }

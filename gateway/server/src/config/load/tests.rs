@@ -307,6 +307,79 @@ fn tokens_of_one_issuer_go_to_one_provider_and_ours_to_none() {
     assert!(found.contains("which this gateway itself makes"), "{found}");
 }
 
+/// The good folder, whose cluster takes its own tokens.
+fn own_tokens(setting: &str) -> String {
+    GOOD.replace("    reviewer: {", &format!("    serviceAccountTokens: {setting}\n    reviewer: {{"))
+}
+
+#[test]
+fn a_cluster_takes_its_own_tokens_by_an_issuer_and_for_its_own_audience() {
+    let of = |text: &str| {
+        let loaded = run(&site(text)).unwrap();
+        loaded.snapshot.cluster("east").unwrap().config().service_accounts.clone()
+    };
+    assert_eq!(of(GOOD), None, "not where nobody wrote it");
+    let on = of(&own_tokens("{ issuer: \"https://kube.test\" }")).unwrap();
+    assert_eq!(
+        (on.issuer.as_str(), on.audiences.as_slice()),
+        ("https://kube.test", &["https://kube.test".to_owned()][..])
+    );
+    let on = of(&own_tokens("{ issuer: \"https://kube.test\", audiences: [a, b] }")).unwrap();
+    assert_eq!(on.audiences, ["a", "b"]);
+    for (setting, key, word) in [
+        ("{}", "serviceAccountTokens", "issuer"),
+        ("{ issuer: kubernetes/serviceaccount }", "serviceAccountTokens.issuer", "https"),
+        ("{ issuer: \"https://kube.test\", audiences: [] }", "serviceAccountTokens.audiences", "empty"),
+        ("{ issuer: \"https://kube.test\", audience: a }", "serviceAccountTokens.audience", "audiences"),
+    ] {
+        let found = faults(&site(&own_tokens(setting))).join("\n");
+        assert!(found.contains(&format!("clusters[0].{key}")) && found.contains(word), "{setting}: {found}");
+    }
+    let bearer = "    identity: bearer\n    serviceAccountTokens: { issuer: \"https://kube.test\" }\n";
+    let accounts = "    impersonator: { tokenFile: token }\n    reviewer: { tokenFile: token }\n";
+    let text = GOOD.replace(accounts, bearer).replace("[gw.test] }", "[gw.test], console: login.test }");
+    let found = faults(&site(&text)).join("\n");
+    assert!(found.contains("clusters[0].serviceAccountTokens: the cluster is asked"), "{found}");
+}
+
+#[test]
+fn a_cluster_s_own_tokens_have_no_second_verifier() {
+    let text = own_tokens("{ issuer: \"https://ci.test\" }");
+    let provider = "  - { id: a, kind: oidc, config: { issuer: \"https://ci.test\", bearer: { audiences: [gw] } } }\n";
+    let text = text.replace("[gw.test] }", "[gw.test], console: login.test }");
+    run(&site(&text)).unwrap();
+    let found = faults(&site(&text.replace("clusters:\n  - id", &format!("{provider}clusters:\n  - id")))).join("\n");
+    assert!(found.contains("takes tokens of https://ci.test, which the cluster east takes as its own"), "{found}");
+    let found = faults(&site(&text.replace("https://ci.test", "https://login.test:8443/oidc"))).join("\n");
+    assert!(found.contains("clusters[0].serviceAccountTokens.issuer: this gateway itself"), "{found}");
+}
+
+#[test]
+fn service_accounts_are_granted_by_kubernetes_own_names_where_their_tokens_come_in() {
+    let on = own_tokens("{ issuer: \"https://kube.test\" }");
+    let granting = |text: &str, subject: &str| site(&text.replace("group:corp:dev", subject));
+    for good in
+        ["user:system:serviceaccount:ci:deployer", "group:system:serviceaccounts:ci", "group:system:serviceaccounts"]
+    {
+        run(&granting(&on, good)).unwrap();
+        let found = faults(&granting(GOOD, good)).join("\n");
+        assert!(found.contains("write `serviceAccountTokens"), "{good}: {found}");
+    }
+    for bad in [
+        "user:system:serviceaccount:ci",
+        "user:system:serviceaccount:ci:a:b",
+        "user:system:serviceaccounts:ci",
+        "group:system:serviceaccount:ci:deployer",
+        "group:system:serviceaccounts:",
+        "group:system:serviceaccounts:Ci",
+        "group:system:serviceaccountsx",
+        "group:system:masters",
+    ] {
+        let found = faults(&granting(&on, bad));
+        assert!(found.len() == 1 && found[0].contains("never comes from a provider"), "{bad}: {found:?}");
+    }
+}
+
 #[test]
 fn the_secret_of_a_client_comes_from_a_place_of_its_own_and_is_long() {
     let with = |secret: &str| {

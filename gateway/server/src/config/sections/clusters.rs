@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use gatewarden_proxy::ClusterConfig;
+use gatewarden_proxy::{ClusterConfig, ServiceAccountTokens};
 use http::Uri;
 use url::Url;
 
 use super::hosts::{Hosts, host};
+use super::service_accounts;
 use crate::config::yaml::{Field, Section, Spot};
 
 /// A Kubernetes API behind the gateway.
@@ -31,6 +32,8 @@ pub struct Cluster {
     pub extra_prefix: String,
     /// Whether the session id is sent as an extra (it makes every session a new subject for authorizer caches).
     pub send_session_extra: bool,
+    /// Whether its own service-account tokens come in, to it alone.
+    pub service_accounts: Option<ServiceAccountTokens>,
     /// Where the cluster stands in the file.
     pub spot: Spot,
     /// Its position in the list, for paths.
@@ -127,6 +130,7 @@ pub(in crate::config) const KEYS: &[&str] = &[
     "reservedNames",
     "extraPrefix",
     "sendSessionExtra",
+    "serviceAccountTokens",
 ];
 
 pub(in crate::config) fn read(file: &Section<'_>, names: &Hosts) -> Vec<Cluster> {
@@ -166,6 +170,7 @@ fn cluster(field: &Field<'_>, index: usize, names: &Hosts) -> Option<Cluster> {
     let id = section.required("id", "east").and_then(|field| id(&field));
     let source = source(&section);
     let carrier = carrier(&section, source.as_ref(), names);
+    let has_reviewer = !matches!(carrier, Some(CarrierSource::Bearer { .. }));
     let flag = |key, default| section.optional(key).and_then(|field| field.flag()).unwrap_or(default);
     Some(Cluster {
         tls_server_name: section.optional("tlsServerName").and_then(|field| host(&field)),
@@ -183,6 +188,7 @@ fn cluster(field: &Field<'_>, index: usize, names: &Hosts) -> Option<Cluster> {
             .and_then(|field| host(&field))
             .unwrap_or_else(|| "gatewarden".to_owned()),
         send_session_extra: flag("sendSessionExtra", true),
+        service_accounts: service_accounts::read(&section, has_reviewer),
         id: id?,
         source: source?,
         carrier: carrier?,

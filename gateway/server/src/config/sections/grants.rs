@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use gatewarden_control::Subject;
 
+use super::service_accounts;
 use crate::config::yaml::{Field, Section, meant};
 
 /// Lets some people into some clusters. What they may do inside is the cluster's own RBAC.
@@ -24,6 +25,8 @@ pub(in crate::config) const KEYS: &[&str] = &["subjects", "clusters", "readOnly"
 pub(in crate::config) struct Known {
     pub(in crate::config) clusters: BTreeSet<String>,
     pub(in crate::config) providers: BTreeSet<String>,
+    /// Whether some cluster takes its own service-account tokens.
+    pub(in crate::config) service_accounts: bool,
 }
 
 pub(in crate::config) fn read(file: &Section<'_>, known: &Known) -> Vec<Grant> {
@@ -43,7 +46,7 @@ fn grant(field: &Field<'_>, known: &Known) -> Option<Grant> {
     let clusters = section.required("clusters", "[\"*\"]");
     let read_only = section.optional("readOnly").and_then(|field| field.flag()).unwrap_or(false);
     Some(Grant {
-        subjects: subjects.map(|field| names(&field, |field| subject(field, &known.providers))).unwrap_or_default(),
+        subjects: subjects.map(|field| names(&field, |field| granted(field, known))).unwrap_or_default(),
         clusters: clusters.map(|field| names(&field, |field| cluster(field, &known.clusters))).unwrap_or_default(),
         read_only,
     })
@@ -58,10 +61,26 @@ fn names<T>(field: &Field<'_>, read: impl Fn(&Field<'_>) -> Option<T>) -> Vec<T>
     items.iter().filter_map(read).collect()
 }
 
-/// A bare name is a fault: a user and a group may carry the same one, and only one of them is meant.
-fn subject(field: &Field<'_>, known: &BTreeSet<String>) -> Option<Subject> {
+/// A service account has a name that comes from no provider, and may be granted where its token comes in.
+fn granted(field: &Field<'_>, known: &Known) -> Option<Subject> {
     let text = field.text()?;
-    let name = ["user:", "group:"].iter().find_map(|kind| text.strip_prefix(kind)).unwrap_or(&text);
+    let Some(account) = service_accounts::subject(&text) else { return named(field, &text, &known.providers) };
+    if !known.service_accounts {
+        field.fault(
+            "service accounts come in by no cluster's own tokens",
+            "write `serviceAccountTokens: { issuer: … }` at their cluster",
+        );
+    }
+    Some(account)
+}
+
+fn subject(field: &Field<'_>, known: &BTreeSet<String>) -> Option<Subject> {
+    named(field, &field.text()?, known)
+}
+
+/// A bare name is a fault: a user and a group may carry the same one, and only one of them is meant.
+fn named(field: &Field<'_>, text: &str, known: &BTreeSet<String>) -> Option<Subject> {
+    let name = ["user:", "group:"].iter().find_map(|kind| text.strip_prefix(kind)).unwrap_or(text);
     if name.trim() != name || name.chars().any(char::is_control) {
         field.fault(
             "a subject has spaces around it, or control characters",

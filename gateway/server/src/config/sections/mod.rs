@@ -8,6 +8,7 @@ pub(super) mod issuer;
 pub(super) mod limits;
 pub(super) mod listeners;
 pub(super) mod providers;
+mod service_accounts;
 pub(super) mod sessions;
 pub(super) mod store;
 
