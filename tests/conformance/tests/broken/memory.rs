@@ -26,6 +26,7 @@ pub(crate) struct World {
     rows: Vec<Row>,
     last: u32,
     down: bool,
+    deleted: Vec<Row>,
 }
 
 /// The groups, by the number that their ids rest on.
@@ -53,7 +54,7 @@ impl Memory {
             row(3, "gone-home", &[]),
             row(4, "new-here", &[]),
         ];
-        let world = Arc::new(Mutex::new(World { rows, last: 4, down: false }));
+        let world = Arc::new(Mutex::new(World { rows, last: 4, down: false, deleted: Vec::new() }));
         Self { world, ports: testing::ports(), flaw }
     }
 }
@@ -95,7 +96,11 @@ impl Fixture for Memory {
                 let (id, login, password) = (world.last, login.clone(), password.clone());
                 world.rows.push(Row { id, login, password, groups: Vec::new(), disabled: false, must_change: false });
             }
-            Change::Delete(login) => world.rows.retain(|row| row.login != login),
+            Change::Delete(login) => {
+                let at = at(&world, login);
+                let gone = world.rows.remove(at);
+                world.deleted.push(gone);
+            }
             Change::Rename(from, to) => {
                 let at = at(&world, from);
                 world.rows[at].login = to.to_owned();
@@ -172,6 +177,9 @@ impl Provider {
         if self.has(Flaw::ForgetsTheSecondPage) {
             groups.truncate(1);
         }
+        if self.has(Flaw::TakesNoneForSome) && groups.is_empty() {
+            groups.push(self.group("guests"));
+        }
         if self.has(Flaw::SaysGroupsTwice) {
             groups.extend(groups.clone());
         }
@@ -224,6 +232,7 @@ impl AuthProvider for Provider {
         }
         let right = match self.flaw {
             Some(Flaw::TakesEmptyPasswords) => password == row.password || password.is_empty(),
+            Some(Flaw::TakesHugePasswords) => password == row.password || password.len() > 1_000_000,
             Some(Flaw::StopsAtNul) => password.split('\0').next() == Some(&row.password),
             Some(Flaw::IgnoresCase) => password.eq_ignore_ascii_case(&row.password),
             Some(Flaw::TakesAnyPasswordOfAnybody) => rows.iter().any(|row| row.password == password),
@@ -247,10 +256,18 @@ impl AuthProvider for Provider {
             rows => rows?,
         };
         let fits = |name: &str| name.contains(&search.text) || (self.has(Flaw::SearchesPatterns) && search.text == "*");
+        let mut rows = rows;
+        if self.has(Flaw::FindsTheDeleted) {
+            rows.extend(self.world.lock().unwrap_or_else(PoisonError::into_inner).deleted.clone());
+        }
         let users = rows.iter().map(|row| self.user(row));
-        let mut all: Vec<Principal> = users.chain(GROUPS.map(|name| self.group(name))).collect();
+        let groups = GROUPS.iter().filter(|_| !self.has(Flaw::FindsNoGroups)).map(|name| self.group(name));
+        let mut all: Vec<Principal> = users.chain(groups).collect();
         let asked = search.kind.filter(|_| !self.has(Flaw::FindsEveryKind));
         all.retain(|one| fits(&one.name) && asked.is_none_or(|kind| one.id.kind() == kind));
+        if all.is_empty() && self.has(Flaw::FindsSomebodyAlways) {
+            all.extend(rows.first().map(|row| self.user(row)).filter(|_| asked != Some(PrincipalType::Group)));
+        }
         let start: usize = search.cursor.as_deref().and_then(|cursor| cursor.parse().ok()).unwrap_or(0);
         let start = if self.has(Flaw::StartsOverOnEachPage) { start.saturating_sub(1) } else { start };
         let limit = if self.has(Flaw::IgnoresTheLimit) { usize::MAX } else { search.limit };
