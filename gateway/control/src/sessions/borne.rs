@@ -84,6 +84,23 @@ pub(crate) async fn count_of(
     Ok(sqlx::query_scalar(sql).bind(user.as_str()).bind(millis(now)).fetch_one(connection).await?)
 }
 
+/// Those of one person that have not ended.
+pub(crate) async fn live_of_person(
+    connection: &mut SqliteConnection,
+    principal: &PrincipalId,
+    now: Timestamp,
+) -> Result<Vec<SessionId>, StoreFault> {
+    let ids: Vec<String> = sqlx::query_scalar(
+        "SELECT id FROM sessions \
+         WHERE principal = ? AND bearer_sha256 IS NOT NULL AND ended_at IS NULL AND expires_at > ?",
+    )
+    .bind(principal.to_string())
+    .bind(millis(now))
+    .fetch_all(connection)
+    .await?;
+    ids.iter().map(|id| parse_id(id)).collect()
+}
+
 /// Those of one instance that have not ended.
 pub(crate) async fn live_of(
     connection: &mut SqliteConnection,

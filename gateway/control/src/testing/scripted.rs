@@ -50,6 +50,15 @@ pub(crate) struct Scripted {
     most_at_once: AtomicUsize,
 }
 
+/// One that is given up is under way no more.
+struct UnderWay<'a>(&'a AtomicUsize);
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
 impl Scripted {
     pub(super) fn new(kind: &'static str, people: HashMap<String, Person>) -> Self {
         Self {
@@ -67,6 +76,11 @@ impl Scripted {
     /// How many refetches were under way at once, at most.
     pub(crate) fn most_at_once(&self) -> usize {
         self.most_at_once.load(Ordering::SeqCst)
+    }
+
+    /// Whether no refetch is under way.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.asked.load(Ordering::SeqCst) == 0
     }
 
     /// How many refetches there were.
@@ -140,12 +154,13 @@ impl AuthProvider for Scripted {
     ) -> Result<Refetch, AuthError> {
         self.questions.fetch_add(1, Ordering::SeqCst);
         let now = self.asked.fetch_add(1, Ordering::SeqCst) + 1;
+        let under_way = UnderWay(&self.asked);
         self.most_at_once.fetch_max(now, Ordering::SeqCst);
         // Long enough for everybody else who may ask to ask too.
         for _ in 0..5_000 {
             tokio::task::yield_now().await;
         }
-        self.asked.fetch_sub(1, Ordering::SeqCst);
+        drop(under_way);
         let login = match *self.mood() {
             Mood::Down => return Err(AuthError::unavailable("the directory is down")),
             Mood::Gone => return Ok(Refetch::UserGone),
