@@ -42,7 +42,9 @@ impl Begun {
 /// What a browser brought back from a trip.
 ///
 /// The parameters may come from anybody. That the memo is that of *this browser's* trip, and is handed over for the
-/// first time, is what the caller vouches for; that the two belong together is for the provider to check.
+/// first time, is what the caller vouches for; that the two belong together, and that the trip is not of long ago, is for
+/// the provider to check. What does not fit is [`AuthError::Replay`], also a memo that it cannot read: a provider of another
+/// version may have written it, and the person begins again.
 pub struct RedirectAnswer {
     /// The query of the callback, decoded, in order.
     pub parameters: Vec<(String, String)>,
