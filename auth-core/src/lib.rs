@@ -73,7 +73,7 @@ pub use diagnose::{Diagnose, Finding, Report, Step, Trial, Tried};
 pub use error::{AuthError, BoxError, with_causes};
 pub use kind::{Built, Fault, ProviderKind, read_config};
 pub use login::{Completeness, Login, LoginInput};
-pub use logout::{LoginsOver, Logout, LogoutNotice, LogoutVerdict, UpstreamLogin, UpstreamLogins};
+pub use logout::{Leaving, LoginsOver, Logout, LogoutNotice, LogoutVerdict, UpstreamLogin, UpstreamLogins};
 pub use mapping::{
     ExampleIdentity, ExamplePerson, ExtraMapping, GroupFate, GroupFilter, GroupMapping, Identity, MappedGroup, Mapping,
     MappingConfig, MappingError, MappingExample, MappingLimits, MappingStep, NameMapping, Reserved, UidMapping,

@@ -10,7 +10,7 @@ use std::fmt;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use crate::{AuthError, Context};
+use crate::{AuthError, Context, ProviderSecret};
 
 /// A provider whose identity system tells of logouts. [`AuthProvider::logout`](crate::AuthProvider::logout) hands it out;
 /// [`Contained::read_logout`](crate::Contained::read_logout) is how the gateway calls it.
@@ -25,6 +25,32 @@ pub trait Logout: Send + Sync {
     /// Only when it cannot be decided: [`AuthError::Unavailable`] when keys that are needed cannot be read. Whatever is
     /// wrong with the notice is [`LogoutVerdict::Refused`].
     async fn read_logout(&self, ctx: &Context, notice: &LogoutNotice) -> Result<LogoutVerdict, AuthError>;
+
+    /// Says where a browser goes whose person logged out here, to log out at the identity system as well. `None`: nowhere,
+    /// because the system has no such address or its operator wants people to stay logged in there.
+    ///
+    /// # Errors
+    /// When the system has to be asked first and does not answer. The person is logged out here whatever this says.
+    async fn leave(&self, ctx: &Context, leaving: &Leaving) -> Result<Option<String>, AuthError>;
+}
+
+/// A person who logged out here in their browser.
+#[non_exhaustive]
+#[derive(Debug)]
+pub struct Leaving {
+    /// What the provider left with the session that ended.
+    pub secret: Option<ProviderSecret>,
+    /// The address of ours that the browser is to come back to.
+    pub back: String,
+    /// What it is to bring along: unguessable, and another each time.
+    pub state: String,
+}
+
+impl Leaving {
+    /// Collects the parts.
+    pub fn new(secret: Option<ProviderSecret>, back: impl Into<String>, state: impl Into<String>) -> Self {
+        Self { secret, back: back.into(), state: state.into() }
+    }
 }
 
 /// What somebody sent who says that logins are over.

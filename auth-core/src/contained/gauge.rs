@@ -83,14 +83,15 @@ impl Gauge {
         Ok(verdict)
     }
 
+    pub(super) fn leaves(&self, way: Option<String>) -> Result<Option<String>, AuthError> {
+        way.as_deref().map(location).transpose()?;
+        Ok(way)
+    }
+
     /// A browser is sent to a web address and nowhere else (`javascript:`), and comes back with a state that names one
     /// trip.
     pub(super) fn begun(&self, begun: Begun) -> Result<Begun, AuthError> {
-        let web = begun.location.starts_with("https://") || begun.location.starts_with("http://");
-        let plain = begun.location.bytes().all(|byte| byte.is_ascii_graphic());
-        if !web || !plain || begun.location.len() > LOCATION_MAX {
-            return refused("a location that no browser may be sent to");
-        }
+        location(&begun.location)?;
         if !STATE.contains(&begun.state.len()) || !begun.state.bytes().all(|byte| byte.is_ascii_graphic()) {
             return refused("a state that names no trip");
         }
@@ -185,6 +186,15 @@ fn refused<T>(what: &str) -> Result<T, AuthError> {
 /// An answer about Bob to a question about Alice would make her session his.
 fn same(found: &PrincipalId, asked: &PrincipalId) -> Result<(), AuthError> {
     if found == asked { Ok(()) } else { refused("it is about another principal than the one asked for") }
+}
+
+fn location(location: &str) -> Result<(), AuthError> {
+    let web = location.starts_with("https://") || location.starts_with("http://");
+    let plain = location.bytes().all(|byte| byte.is_ascii_graphic());
+    if web && plain && location.len() <= LOCATION_MAX {
+        return Ok(());
+    }
+    refused("a location that no browser may be sent to")
 }
 
 fn secret(secret: Option<&ProviderSecret>) -> Result<(), AuthError> {

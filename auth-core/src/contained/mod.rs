@@ -20,8 +20,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::{
-    Access, AuthError, AuthProvider, BearerVerdict, Begun, Context, Fault, InstanceId, Login, LoginForm, LoginInput,
-    LogoutNotice, LogoutVerdict, PolicyDecision, PolicyStep, Ports, Principal, PrincipalId, PrincipalPage,
+    Access, AuthError, AuthProvider, BearerVerdict, Begun, Context, Fault, InstanceId, Leaving, Login, LoginForm,
+    LoginInput, LogoutNotice, LogoutVerdict, PolicyDecision, PolicyStep, Ports, Principal, PrincipalId, PrincipalPage,
     ProviderSecret, PublicProvider, Refetch, Report, Search, Trial,
 };
 use call::Calls;
@@ -237,6 +237,22 @@ impl Contained {
             gauge.logout(logout.read_logout(&ctx, &notice).await?)
         };
         self.notices.run(ctx, &self.provider, ask).await
+    }
+
+    /// Where a browser goes to log out at the identity system, too; `None`: nowhere.
+    ///
+    /// # Errors
+    /// As the provider; [`AuthError::Protocol`] when the address is none that a browser may be sent to.
+    pub async fn leave(&self, ctx: &Context, leaving: Leaving) -> Result<Option<String>, AuthError> {
+        if !self.hears_logouts {
+            return Ok(None);
+        }
+        let gauge = Arc::clone(&self.gauge);
+        let ask = move |provider: Arc<dyn AuthProvider>, ctx: Context| async move {
+            let logout = provider.logout().ok_or(AuthError::UnsupportedInput)?;
+            gauge.leaves(logout.leave(&ctx, &leaving).await?)
+        };
+        self.known.run(ctx, &self.provider, ask).await
     }
 
     fn offers(&self, form: LoginForm) -> Result<(), AuthError> {

@@ -734,6 +734,11 @@ impl crate::Logout for Sends {
         let (made_at, expires_at) = (Timestamp::UNIX_EPOCH, Timestamp::MAX);
         Ok(LogoutVerdict::Over(crate::LoginsOver { which, notice: text("name"), made_at, expires_at }))
     }
+
+    /// Goes back at once.
+    async fn leave(&self, _: &Context, leaving: &Leaving) -> Result<Option<String>, AuthError> {
+        Ok(Some(leaving.back.clone()))
+    }
 }
 
 const STATE: &str = "0123456789abcdef";
@@ -862,6 +867,20 @@ fn a_flood_of_a_notice_never_arrives_and_who_hears_of_none_is_not_asked() {
     let notice = LogoutNotice { parameters: vec![("subject".to_owned(), "u-1".to_owned())] };
     let refused = block_on(house.contained.read_logout(&house.ctx(), notice));
     assert!(matches!(refused, Err(AuthError::UnsupportedInput)));
+}
+
+#[test]
+fn a_browser_leaves_for_web_addresses_alone_and_for_nowhere_where_nobody_hears_of_it() {
+    let (_, ports, contained) = sends(|| panic!("nothing begins"));
+    let ctx = crate::testing::context(&ports);
+    let leave = |back: &str| block_on(contained.leave(&ctx, Leaving::new(None, back, "state")));
+    assert_eq!(leave("https://x/").unwrap().as_deref(), Some("https://x/"));
+    for odd in ["javascript:alert(1)", "https://x/\r\nSet-Cookie:", &format!("https://x/{}", "y".repeat(8_192))] {
+        assert!(protocol(leave(odd)).contains("location"), "{odd}");
+    }
+    let house = contain(Scripted::good());
+    let nowhere = block_on(house.contained.leave(&house.ctx(), Leaving::new(None, "https://x/", "state")));
+    assert_eq!(nowhere.unwrap(), None);
 }
 
 #[test]
