@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::claims::{Nonce, seconds, text};
 use crate::client::NO_SCOPE;
+use crate::config::{AfterLogout, Settings};
 use crate::discovery::Metadata;
 use crate::issuer::Userinfo;
 use crate::json::Object;
@@ -59,10 +60,11 @@ impl OidcProvider {
             refresh: None,
             access: None,
             access_until: None,
+            id_token: None,
             teller: said.teller(settings),
         };
         session.remember(&person.user);
-        session.take(&tokens, issuer.clock.now());
+        session.take(&tokens, settings, issuer.clock.now());
         let login = Login::new(person.user, person.groups, auth_time(claims).unwrap_or_else(|| issuer.clock.now()));
         let login = login.with_upstream(upstream(claims, sub));
         Ok(login.with_completeness(person.completeness).with_secret(pack(&session)?).with_amr(methods(claims)))
@@ -84,9 +86,16 @@ impl OidcProvider {
     }
 }
 
+/// A token of many groups would make an address longer than servers read; without it the issuer asks the person.
+const HINT_MAX: usize = 4_096;
+
 impl Session {
     /// Keeps what the next refetch is asked with.
-    pub(crate) fn take(&mut self, tokens: &Tokens, now: Timestamp) {
+    pub(crate) fn take(&mut self, tokens: &Tokens, settings: &Settings, now: Timestamp) {
+        if let Some(token) = tokens.id.as_ref().filter(|_| settings.after_logout == AfterLogout::Leave) {
+            let token = token.expose();
+            self.id_token = (token.len() <= HINT_MAX).then(|| token.to_owned());
+        }
         if let Some(refresh) = &tokens.refresh {
             self.refresh = Some(refresh.expose().to_owned());
         }

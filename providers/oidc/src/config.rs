@@ -74,6 +74,9 @@ pub(crate) struct File {
     /// Further parameters of the address that the browser is sent to.
     #[serde(default)]
     authorization_parameters: BTreeMap<String, String>,
+    /// Logs people out at the issuer, too, when they log out at the gateway in their browser.
+    #[serde(default)]
+    log_out_at_issuer: bool,
     /// Takes tokens of the issuer as credentials for clusters.
     bearer: Option<bearer::File>,
     /// The issuer's keys, where they cannot be fetched: a JWK set (RFC 7517).
@@ -105,6 +108,15 @@ const fn skew() -> u64 {
     60
 }
 
+/// What becomes of somebody's login at the issuer when they log out here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AfterLogout {
+    /// It goes on.
+    Stay,
+    /// It ends, too.
+    Leave,
+}
+
 /// As it is used.
 #[derive(Debug)]
 pub(crate) struct Settings {
@@ -125,6 +137,7 @@ pub(crate) struct Settings {
     pub(crate) certificate_authority: Option<Arc<str>>,
     pub(crate) trusted_audiences: Vec<String>,
     pub(crate) parameters: BTreeMap<String, String>,
+    pub(crate) after_logout: AfterLogout,
     pub(crate) bearers: Option<Bearers>,
     /// In place of those that the issuer publishes.
     pub(crate) keys: Option<Arc<KeySet>>,
@@ -175,6 +188,7 @@ impl Settings {
             parameters: parameters(file.authorization_parameters, preset, &scopes),
             scopes,
             issuer: file.issuer,
+            after_logout: if file.log_out_at_issuer { AfterLogout::Leave } else { AfterLogout::Stay },
             bearers: file.bearer.map(|bearer| bearer.used(&client_id)),
             keys: keys.map(Arc::new),
             client_id,

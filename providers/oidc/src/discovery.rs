@@ -14,6 +14,8 @@ pub(crate) struct Metadata {
     pub(crate) token: Url,
     pub(crate) keys: Url,
     pub(crate) userinfo: Option<Url>,
+    /// Where a browser logs out (RP-Initiated Logout 1.0 §2.1).
+    pub(crate) end_session: Option<Url>,
     /// Takes the request for a login from us, so that the browser carries but its name (RFC 9126).
     pub(crate) push: Option<Url>,
     /// Takes no request from a browser.
@@ -56,6 +58,9 @@ impl Metadata {
             token: for_client("token_endpoint")?,
             keys: endpoint(document, "jwks_uri")?,
             userinfo: offered("userinfo_endpoint").then(|| for_client("userinfo_endpoint")).transpose()?,
+            end_session: offered("end_session_endpoint")
+                .then(|| endpoint(document, "end_session_endpoint"))
+                .transpose()?,
             push: offered(PUSH).then(|| for_client(PUSH)).transpose()?,
             must_push: says("require_pushed_authorization_requests"),
             promises_issuer: says("authorization_response_iss_parameter_supported"),

@@ -34,6 +34,9 @@ pub(crate) struct Session {
     /// Where there is no refresh token: good for userinfo until it ends.
     pub(crate) access: Option<String>,
     pub(crate) access_until: Option<i64>,
+    /// The last ID token, where people log out at the issuer, too: it says whose login is meant.
+    #[serde(default)]
+    pub(crate) id_token: Option<String>,
     /// Who told the groups when they were last told.
     #[serde(default)]
     pub(crate) teller: Option<Teller>,

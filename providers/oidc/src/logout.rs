@@ -1,15 +1,19 @@
-//! Logouts of which the issuer tells by a signed token (OpenID Connect Back-Channel Logout 1.0).
+//! Logouts both ways: the issuer tells of one by a signed token (OpenID Connect Back-Channel Logout 1.0), and a browser
+//! that logs out here goes there (RP-Initiated Logout 1.0).
 
 use async_trait::async_trait;
 use auth_core::{
-    AuthError, Context, LoginsOver, Logout, LogoutNotice, LogoutVerdict, ProviderSecret, UpstreamLogin, UpstreamLogins,
+    AuthError, Context, Leaving, LoginsOver, Logout, LogoutNotice, LogoutVerdict, ProviderSecret, UpstreamLogin,
+    UpstreamLogins,
 };
 use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::claims::{Audience, Expected, FRESH, Nonce, check_subject, seconds, text};
+use crate::config::AfterLogout;
 use crate::json::Object;
 use crate::jws::Use;
+use crate::kept::{Session, unpack};
 use crate::provider::OidcProvider;
 
 /// §2.4: what an event of this kind is called.
@@ -28,6 +32,28 @@ impl Logout for OidcProvider {
         };
         let over = self.expected_of_logout().check(&claims).and_then(|()| self.over(&claims));
         Ok(over.map_or_else(LogoutVerdict::Refused, LogoutVerdict::Over))
+    }
+
+    /// RP-Initiated Logout 1.0 §2: the token says whose login is meant. Without one the issuer asks the person, and the name
+    /// helps it to.
+    async fn leave(&self, ctx: &Context, leaving: &Leaving) -> Result<Option<String>, AuthError> {
+        let settings = &self.issuer.settings;
+        if settings.after_logout == AfterLogout::Stay {
+            return Ok(None);
+        }
+        let metadata = self.issuer.metadata(ctx).await?;
+        let Some(mut way) = metadata.end_session.clone() else { return Ok(None) };
+        let session = leaving.secret.as_ref().and_then(unpack::<Session>).filter(|session| session.is_of(settings));
+        let hint = session.map(|session| match session.id_token {
+            Some(token) => ("id_token_hint", token),
+            None => ("logout_hint", session.login),
+        });
+        way.query_pairs_mut()
+            .append_pair("client_id", &settings.client_id)
+            .append_pair("post_logout_redirect_uri", &leaving.back)
+            .append_pair("state", &leaving.state)
+            .extend_pairs(hint);
+        Ok(Some(way.into()))
     }
 }
 

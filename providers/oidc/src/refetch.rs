@@ -58,7 +58,7 @@ impl OidcProvider {
                 });
             }
         };
-        session.take(&tokens, self.issuer.clock.now());
+        session.take(&tokens, &self.issuer.settings, self.issuer.clock.now());
         match self.look(ctx, &mut session, &tokens).await {
             // The sessions end, and with them what they keep.
             Err(error @ AuthError::PolicyDenied(_)) => Err(error),

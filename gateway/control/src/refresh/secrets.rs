@@ -101,7 +101,7 @@ impl Control {
     }
 
     /// `None`: it was sealed by another key file, and the provider is asked without.
-    fn open_secret(&self, session: &SessionId, sealed: &[u8]) -> Option<ProviderSecret> {
+    pub(crate) fn open_secret(&self, session: &SessionId, sealed: &[u8]) -> Option<ProviderSecret> {
         let plain = self.secrets().open(&about(session), sealed)?;
         std::str::from_utf8(&plain).ok().map(ProviderSecret::new)
     }

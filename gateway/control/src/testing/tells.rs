@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use auth_core::{AuthError, Context, LoginsOver, Logout, LogoutNotice, LogoutVerdict, UpstreamLogins};
+use auth_core::{
+    AuthError, Context, Leaving, LoginsOver, Logout, LogoutNotice, LogoutVerdict, ProviderSecret, UpstreamLogins,
+};
 use jiff::Timestamp;
 
 use super::away::Away;
@@ -46,6 +48,13 @@ impl Logout for Away {
     async fn read_logout(&self, _: &Context, notice: &LogoutNotice) -> Result<LogoutVerdict, AuthError> {
         Ok(read(notice))
     }
+
+    /// Its page is told who leaves.
+    async fn leave(&self, _: &Context, leaving: &Leaving) -> Result<Option<String>, AuthError> {
+        let secret = leaving.secret.as_ref().map_or("nobody", ProviderSecret::expose);
+        let (back, state) = (&leaving.back, &leaving.state);
+        Ok(Some(format!("https://idp.test/logout?who={secret}&state={state}&back={back}")))
+    }
 }
 
 #[async_trait]
@@ -55,5 +64,9 @@ impl Logout for Scripted {
             return Err(AuthError::unavailable("the issuer is down"));
         }
         Ok(read(notice))
+    }
+
+    async fn leave(&self, _: &Context, _: &Leaving) -> Result<Option<String>, AuthError> {
+        if *self.mood() == Mood::Down { Err(AuthError::unavailable("the issuer is down")) } else { Ok(None) }
     }
 }

@@ -1,8 +1,14 @@
 //! Logouts that the issuer tells of: what proves one, and what each forgery is refused for.
 
+use std::collections::BTreeMap;
+
 use auth_core::testing::block_on;
-use auth_core::{AuthError, LoginsOver, LogoutNotice, LogoutVerdict, UpstreamLogin, UpstreamLogins};
-use serde_json::json;
+use auth_core::{
+    AuthError, Leaving, LoginsOver, LogoutNotice, LogoutVerdict, ProviderSecret, Refetch, SecretUpdate, UpstreamLogin,
+    UpstreamLogins,
+};
+use serde_json::{Value, json};
+use url::Url;
 
 use super::bed::*;
 use super::hostile::{Change, Row, TOKENS, set, without};
@@ -150,4 +156,73 @@ fn an_issuer_whose_keys_cannot_be_read_decides_nothing_and_one_that_logs_nobody_
     assert!(matches!(told(&bed), Err(AuthError::Unavailable { .. })));
     let jobs = bed_with(json!({"clientId": null, "clientSecret": null, "bearer": {"audiences": ["gatewarden"]}}));
     assert!(jobs.provider.logout().is_none());
+}
+
+const BACK: &str = "https://console.example.org/logout/done";
+
+/// A bed whose issuer has a page to log out at, and the session of a login that has just been refreshed as well.
+fn leaving(changes: Value) -> Bed {
+    let bed = bed_with(changes);
+    bed.world().discovery["end_session_endpoint"] = json!(format!("{ISSUER}/logout?skin=dark"));
+    bed
+}
+
+/// Where a browser goes, and what stands in that address.
+type Way = (Url, BTreeMap<String, String>);
+
+fn leave(bed: &Bed, secret: Option<&str>) -> Option<Way> {
+    let leaving = Leaving::new(secret.map(ProviderSecret::new), BACK, "st&te");
+    let way = block_on(bed.provider.logout().unwrap().leave(&bed.ctx(), &leaving)).unwrap()?;
+    let way: Url = way.parse().unwrap();
+    let query = way.query_pairs().into_owned().collect();
+    Some((way, query))
+}
+
+#[test]
+fn a_browser_logs_out_at_the_issuer_by_the_token_of_its_login_and_comes_back() {
+    let bed = leaving(json!({"logOutAtIssuer": true}));
+    let login = bed.log_in().unwrap();
+    let (way, query) = leave(&bed, login.secret.as_ref().map(ProviderSecret::expose)).unwrap();
+    assert!(way.as_str().starts_with(&format!("{ISSUER}/logout?skin=dark&")), "{way}");
+    let token = query["id_token_hint"].clone();
+    assert!(token.split('.').count() == 3 && !query.contains_key("logout_hint"), "{query:?}");
+    for (name, value) in [("client_id", "gatewarden"), ("post_logout_redirect_uri", BACK), ("state", "st&te")] {
+        assert_eq!(query[name], value);
+    }
+    // The next token takes its place.
+    bed.world().claims["iat"] = json!(NOW - 1);
+    let Ok(Refetch::Current(current)) = bed.refetch(&login) else { panic!("not there") };
+    let SecretUpdate::Replace(next) = current.secret else { panic!("kept") };
+    let (_, query) = leave(&bed, Some(next.expose())).unwrap();
+    assert!(query["id_token_hint"] != token);
+}
+
+#[test]
+fn a_token_that_makes_an_address_too_long_gives_way_to_a_name() {
+    let bed = leaving(json!({"logOutAtIssuer": true}));
+    let groups: Vec<String> = (0..400).map(|group| format!("group-{group}")).collect();
+    bed.world().claims["groups"] = json!(groups);
+    let secret = bed.log_in().unwrap().secret.unwrap();
+    let (way, query) = leave(&bed, Some(secret.expose())).unwrap();
+    assert!(!query.contains_key("id_token_hint") && way.as_str().len() < 1_000, "{way}");
+    assert_eq!(query["logout_hint"], "alice");
+}
+
+#[test]
+fn nobody_is_sent_where_there_is_nothing_or_told_whose_login_another_issuer_had() {
+    let quiet = leaving(json!({}));
+    let secret = quiet.log_in().unwrap().secret.unwrap();
+    assert!(leave(&quiet, Some(secret.expose())).is_none(), "nobody said so");
+    assert!(!secret.expose().contains("id_token\":\""), "and nothing is kept for it");
+    assert!(leave(&bed_with(json!({"logOutAtIssuer": true})), None).is_none(), "the issuer has no page for it");
+    let other = leaving(json!({"logOutAtIssuer": true, "clientId": "another"}));
+    for secret in [None, Some(secret.expose()), Some("x")] {
+        let (_, query) = leave(&other, secret).unwrap();
+        let hints = ["id_token_hint", "logout_hint"].iter().any(|hint| query.contains_key(*hint));
+        assert!(!hints && query["client_id"] == "another", "{query:?}");
+    }
+    let plain = leaving(json!({"logOutAtIssuer": true}));
+    plain.world().discovery["end_session_endpoint"] = json!("http://id.example.org/logout");
+    let leaving = Leaving::new(None, BACK, "state");
+    assert!(block_on(plain.provider.logout().unwrap().leave(&plain.ctx(), &leaving)).is_err(), "in plain text");
 }

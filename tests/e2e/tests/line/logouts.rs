@@ -9,7 +9,7 @@ use url::Url;
 
 use crate::bed::{Bed, POD};
 use crate::gate::{Gate, Plan};
-use crate::issuer::{CONSOLE, Visitor};
+use crate::issuer::{CALLBACK, CONSOLE, Visitor};
 use crate::{keycloak, openid, people};
 
 /// What is proven here.
@@ -17,6 +17,7 @@ pub(crate) fn facts() -> Vec<Case<Bed>> {
     facts![
         a_logout_by_keycloaks_administrator_ends_what_runs_here,
         a_login_that_its_person_ends_at_the_site_is_over_here_and_their_others_go_on,
+        who_logs_out_here_logs_out_at_the_site_too_and_comes_back,
     ]
 }
 
@@ -125,4 +126,29 @@ pub(crate) fn a_logout_by_keycloaks_administrator_ends_what_runs_here(bed: &Bed)
     server.log_out("mina")?;
     leaving.is_over("a login was ended by Keycloak's administrator")?;
     staying.goes_on()
+}
+
+pub(crate) fn who_logs_out_here_logs_out_at_the_site_too_and_comes_back(bed: &Bed) -> Result<()> {
+    let site = SiteIssuer::start(&bed.folder("site"))?;
+    site.add("mina", &people::password("mina"), &["dev"])?;
+    let plan = Plan { site: Some(&site), site_lines: "      logOutAtIssuer: true\n", ..Plan::default() };
+    let gate = Gate::start(bed, &plan)?;
+    let mut client = openid::visitor(&gate, &site)?;
+    let tokens = client.tokens_from_the_site("mina")?;
+    // Whoever begins another login meets nobody's page while the site knows them.
+    ensure!(client.depart()?.url.as_str().starts_with(CALLBACK), "the site forgot its login");
+
+    let mut leaving = client.console.join("/oidc/logout")?;
+    leaving.query_pairs_mut().append_pair("id_token_hint", &tokens.id);
+    let page = client.browser.open(&leaving)?;
+    ensure!(page.url.as_str().starts_with(&site.url()), "{}", page.url);
+    let hint = page.query("id_token_hint")?;
+    ensure!(hint != tokens.id && hint.split('.').count() == 3, "the site's token, and not the gateway's: {hint}");
+    let back = confirm(&mut client, &page)?;
+    ensure!(back.url.path() == "/logout/done", "{}", back.url);
+    ensure!(back.answer()?.text().contains("You are logged out"), "{}", back.answer()?.text());
+    ensure!(crate::issuer::error_of(&client.refresh(&tokens.refresh)?)? == "invalid_grant");
+    let asked = client.depart()?;
+    ensure!(asked.answer()?.text().contains("The site"), "{}", asked.url);
+    Ok(())
 }

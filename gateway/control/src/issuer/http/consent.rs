@@ -48,7 +48,7 @@ impl Visit<'_> {
         };
         let response = shown(&page, StatusCode::OK);
         match &self.found.flow {
-            Flow::Code { redirect_uri, .. } => leading_to(response, redirect_uri),
+            Flow::Code { redirect_uri, .. } => leading_to(response, [redirect_uri.as_str()]),
             Flow::Device { .. } => response,
         }
     }

@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use url::Url;
 
 use super::authorize::see_other;
+use super::leave;
 use super::login::{broken, failed};
 use super::pages::{Failed, LogoutPage, MessagePage, leading_to, shown};
 use super::params::{Params, Unreadable};
@@ -91,7 +92,8 @@ const LONGEST: usize = 1_024;
 /// What is carried from the request to the form.
 const CARRIED: [&str; 4] = ["id_token_hint", "client_id", "post_logout_redirect_uri", "state"];
 
-async fn answer(
+/// Answers a request to log out.
+pub(super) async fn answer(
     control: &Control,
     params: Result<Params, Unreadable>,
     entered: &Entered,
@@ -115,7 +117,7 @@ async fn answer(
     if is_sure || endings.is_empty() {
         return visit.end(&endings, asked.back).await;
     }
-    visit.page(&params, &endings, asked.back.as_deref())
+    visit.page(&params, &endings, asked.back.as_deref()).await
 }
 
 impl<'a> Visit<'a> {
@@ -158,20 +160,26 @@ impl<'a> Visit<'a> {
     }
 
     async fn end(&self, endings: &[Ending], back: Option<String>) -> Response {
+        let way = self.way(endings, back.as_deref()).await;
         if let Err(fault) = self.control.log_out(endings).await {
             return failed(self.texts, self.arrival, &fault);
         }
         for Ending { session, username, .. } in endings {
             tracing::info!(audit_id = self.arrival.trace_id, %session, username, "logged out");
         }
-        match back {
+        match way.or(back) {
             Some(back) => see_other(&back),
             None if endings.is_empty() => self.message(self.texts.logged_out_title, self.texts.nobody_here),
             None => self.message(self.texts.logged_out_title, self.texts.logged_out),
         }
     }
 
-    fn page(&self, params: &Params, endings: &[Ending], back: Option<&str>) -> Response {
+    /// By way of the identity system, where that wants to hear of it.
+    async fn way(&self, endings: &[Ending], back: Option<&str>) -> Option<String> {
+        leave::way(self.control, self.issuer.origin(), endings, (back, &self.arrival.trace_id)).await
+    }
+
+    async fn page(&self, params: &Params, endings: &[Ending], back: Option<&str>) -> Response {
         let made = self.browser.clone().map_or_else(Random::new, Ok).and_then(|browser| {
             let code = browser::form_code(self.issuer, &browser, ABOUT)?;
             Ok((browser, code))
@@ -194,10 +202,8 @@ impl<'a> Visit<'a> {
         if let (None, Ok(cookie)) = (&self.browser, browser::cookie(&browser).parse()) {
             response.headers_mut().insert(header::SET_COOKIE, cookie);
         }
-        match back {
-            Some(back) => leading_to(response, back),
-            None => response,
-        }
+        let way = self.way(endings, back).await;
+        leading_to(response, way.as_deref().into_iter().chain(back))
     }
 
     fn refuse(&self, why: &str, status: StatusCode) -> Response {

@@ -10,6 +10,7 @@ mod consent;
 mod device;
 mod discovery;
 mod introspect;
+mod leave;
 mod login;
 mod logout;
 mod narrow;
@@ -52,6 +53,7 @@ pub fn router(control: Arc<Control>) -> Router {
         .route("/oidc/userinfo", get(userinfo::show).post(userinfo::show))
         .route("/oidc/logout", get(logout::by_query).post(logout::by_form))
         .route("/logout", get(logout::by_query).post(logout::submit))
+        .route(leave::DONE, get(leave::arrive))
         .route("/login", get(login::show).post(login::submit))
         .route("/login/with", get(trip::depart))
         .route(trip::CALLBACK, get(trip::arrive))

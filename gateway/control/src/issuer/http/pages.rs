@@ -106,16 +106,18 @@ pub(super) fn shown(page: &impl Template, status: StatusCode) -> Response {
     }
 }
 
-/// Lets the page's form lead to where the client waits: browsers hold a redirect against `form-action`, too. An address
+/// Lets the page's form lead to where its answer leads: browsers hold each redirect against `form-action`, too. An address
 /// in brackets cannot be written there, so that one opens all plain addresses of it.
-pub(super) fn leading_to(mut response: Response, redirect_uri: &str) -> Response {
-    let Ok(url) = Url::parse(redirect_uri) else { return response };
-    let source = match url.host() {
+pub(super) fn leading_to<'a>(mut response: Response, addresses: impl IntoIterator<Item = &'a str>) -> Response {
+    let sources = addresses.into_iter().filter_map(|address| Url::parse(address).ok()).map(|url| match url.host() {
         Some(Host::Ipv6(_)) => format!("{}:", url.scheme()),
         _ => url.origin().ascii_serialization(),
-    };
-    let policy = POLICY.replace("form-action 'self'", &format!("form-action 'self' {source}"));
-    if let Ok(policy) = HeaderValue::try_from(policy) {
+    });
+    let allowed = sources.fold("form-action 'self'".to_owned(), |allowed, source| format!("{allowed} {source}"));
+    let policy = POLICY.replace("form-action 'self'", &allowed);
+    if policy != POLICY
+        && let Ok(policy) = HeaderValue::try_from(policy)
+    {
         response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
     }
     response
@@ -147,7 +149,7 @@ mod tests {
     #[test]
     fn a_form_may_lead_to_the_client_and_nowhere_else() {
         let policy = |uri: &str| {
-            let response = leading_to(StatusCode::OK.into_response(), uri);
+            let response = leading_to(StatusCode::OK.into_response(), uri.split(' '));
             response
                 .headers()
                 .get(header::CONTENT_SECURITY_POLICY)
@@ -157,6 +159,8 @@ mod tests {
         assert!(of("http://127.0.0.1:40123/callback").contains("form-action 'self' http://127.0.0.1:40123;"));
         assert!(of("https://app.example.org/cb?x=1").contains("form-action 'self' https://app.example.org;"));
         assert!(of("http://[::1]:40123/callback").contains("form-action 'self' http:;"));
+        let both = of("https://id.example.org/out https://app.example.org/bye");
+        assert!(both.contains("form-action 'self' https://id.example.org https://app.example.org;"), "{both}");
         assert_eq!(policy("x"), None, "what is no address keeps the usual policy");
     }
 }

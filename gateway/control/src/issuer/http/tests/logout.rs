@@ -141,3 +141,75 @@ async fn the_page_belongs_to_one_browser_and_holds_no_script() {
     assert_eq!(browser.send(foreign.header(header::ORIGIN, "https://evil.test"), body).await.status, 403);
     assert_eq!(live(&site).await, 1);
 }
+
+impl Visitor<'_> {
+    /// Alice's tokens for the page of others, by way of the provider with a page of its own.
+    async fn of_the_page_from_away(&mut self) -> Seen {
+        let page = [("client_id", "page"), ("redirect_uri", "https://page.test/cb")];
+        let sent = self.authorize(&page).await;
+        let flow = sent.query("flow").expect("a flow");
+        let state = self.get(&format!("/login/with?flow={flow}&provider=away")).await.query("state").expect("a state");
+        let code = self.get(&format!("/callback/away?code=good&state={state}")).await.query("code").expect("a code");
+        self.redeem(&code, &page).await
+    }
+}
+
+#[tokio::test]
+async fn a_browser_logs_out_at_the_provider_as_well_and_comes_back_to_the_client() {
+    let site = Site::open().await;
+    site.add_away().await;
+    let mut browser = Visitor::new(&site);
+    let hint = browser.of_the_page_from_away().await.word("id_token");
+    let fields = [("id_token_hint", hint.as_str()), ("post_logout_redirect_uri", BACK), ("state", "s t&te")];
+    let sent = browser.logs_out(&fields).await;
+    assert!(sent.location.starts_with("https://idp.test/logout?"), "{} {}", sent.status, sent.text);
+    assert_eq!(sent.query("who").as_deref(), Some("secret-1"), "what the provider left says whose login it is");
+    assert_eq!(sent.query("back").as_deref(), Some("https://console.test/logout/done"));
+    assert_eq!(live(&site).await, 0, "before the browser has gone there");
+    let state = sent.query("state").expect("a state");
+    let returned = browser.get(&format!("/logout/done?state={state}")).await;
+    assert!(returned.location.starts_with(BACK), "{} {}", returned.status, returned.text);
+    assert_eq!(returned.query("state").as_deref(), Some("s t&te"));
+
+    // Nobody is sent where nobody was checked.
+    let (first, rest) = state.split_at(1);
+    let changed = format!("{}{rest}", if first == "A" { "B" } else { "A" });
+    for forged in ["", "x", BACK, &changed, &state[1..]] {
+        let answer = browser.get(&format!("/logout/done?state={forged}")).await;
+        assert!(answer.location.is_empty() && answer.text.contains("Nobody is logged in"), "{forged}: {}", answer.text);
+    }
+    site.clock.advance(Duration::from_hours(1));
+    let late = browser.get(&format!("/logout/done?state={state}")).await;
+    assert!(late.location.is_empty(), "{}", late.location);
+}
+
+#[tokio::test]
+async fn the_page_that_asks_leads_to_the_provider_and_only_the_browser_that_logged_in_goes_there() {
+    let site = Site::open().await;
+    site.add_away().await;
+    let (mut browser, mut other) = (Visitor::new(&site), Visitor::new(&site));
+    let hint = browser.of_the_page_from_away().await.word("id_token");
+    let fields = [("id_token_hint", hint.as_str()), ("post_logout_redirect_uri", BACK)];
+    let page = other.logs_out(&fields).await;
+    assert_eq!(other.says(&page, "yes", &fields).await.location, BACK, "the login there is another browser's");
+
+    browser.of_the_page_from_away().await;
+    let page = browser.logs_out(&[]).await;
+    let policy = page.policy.clone();
+    assert!(policy.contains("form-action 'self' https://idp.test;"), "{policy}");
+    let sent = browser.says(&page, "yes", &[]).await;
+    assert!(sent.location.starts_with("https://idp.test/logout?"), "{} {}", sent.status, sent.text);
+    let state = sent.query("state").expect("a state");
+    let returned = browser.get(&format!("/logout/done?state={state}")).await;
+    assert!(returned.status == 200 && returned.text.contains("You are logged out"), "{}", returned.text);
+}
+
+#[tokio::test]
+async fn a_provider_that_cannot_say_where_to_log_out_holds_nobody_up() {
+    let site = Site::open().await;
+    let mut browser = Visitor::new(&site);
+    let hint = browser.of_the_page().await.word("id_token");
+    *site.corp.mood() = crate::testing::Mood::Down;
+    let sent = browser.logs_out(&[("id_token_hint", &hint), ("post_logout_redirect_uri", BACK)]).await;
+    assert_eq!((sent.location.as_str(), live(&site).await), (BACK, 0), "{}", sent.text);
+}

@@ -48,6 +48,8 @@ struct Seen {
     status: StatusCode,
     location: String,
     text: String,
+    /// Where its forms may lead.
+    policy: String,
 }
 
 impl Seen {
@@ -95,8 +97,9 @@ impl<'a> Visitor<'a> {
             self.cookie = cookie.split(';').next().map(str::to_owned);
         }
         let (status, location) = (response.status(), header(header::LOCATION).unwrap_or_default());
+        let policy = header(header::CONTENT_SECURITY_POLICY).unwrap_or_default();
         let bytes = to_bytes(response.into_body(), usize::MAX).await.expect("a body");
-        Seen { status, location, text: String::from_utf8(bytes.to_vec()).expect("text") }
+        Seen { status, location, policy, text: String::from_utf8(bytes.to_vec()).expect("text") }
     }
 
     async fn get(&mut self, path: &str) -> Seen {
