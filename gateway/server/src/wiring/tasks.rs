@@ -37,7 +37,10 @@ impl ProviderTasks {
         let jobs = Arc::new(Mutex::new(jobs));
         for _ in 0..thread::available_parallelism().map_or(1, usize::from).min(THREADS) {
             let jobs = Arc::clone(&jobs);
-            thread::Builder::new().name(format!("{instance}-hash")).spawn(move || work(&jobs))?;
+            thread::Builder::new().name(format!("{instance}-hash")).spawn(move || {
+                yield_to_requests();
+                work(&jobs);
+            })?;
         }
         Ok(Arc::new(Self { runtime: Some(runtime), tracker: TaskTracker::new(), queue }))
     }
@@ -70,6 +73,23 @@ impl fmt::Debug for ProviderTasks {
         formatter.debug_struct("ProviderTasks").field("running", &self.tracker.len()).finish_non_exhaustive()
     }
 }
+
+/// A password hash takes a core for tens of milliseconds, and somebody waits for it who has just typed a password. A
+/// proxied request takes a ten-thousandth of that: where both want the core, it goes first.
+#[cfg(target_os = "linux")]
+fn yield_to_requests() {
+    // Of no process: of the thread that calls (nice(2), "C library/kernel differences").
+    if let Err(error) = rustix::process::nice(NICE) {
+        tracing::debug!(%error, "password hashes run with the priority of requests");
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn yield_to_requests() {}
+
+/// A tenth of the share of a thread of requests, where there is not enough for both.
+#[cfg(target_os = "linux")]
+const NICE: i32 = 10;
 
 fn work(jobs: &Mutex<Receiver<Job>>) {
     loop {
@@ -118,6 +138,27 @@ mod tests {
         }
         assert!(tasks.blocking(Box::new(|| ())).await.is_err());
         drop(hold);
+    }
+
+    /// The nineteenth field of `stat` (proc(5)), counted behind the name, which may hold spaces.
+    #[cfg(target_os = "linux")]
+    fn nice_of_this_thread() -> i32 {
+        let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
+        let (_, fields) = stat.rsplit_once(')').unwrap();
+        fields.split_whitespace().nth(16).unwrap().parse().unwrap()
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_password_hash_yields_to_requests_and_nothing_else_does() {
+        let tasks = ProviderTasks::start("test").unwrap();
+        let own = nice_of_this_thread();
+        let (told, tells) = mpsc::channel();
+        let tell = told.clone();
+        tasks.blocking(Box::new(move || told.send(("hash", nice_of_this_thread())).unwrap())).await.unwrap();
+        assert_eq!(tells.recv_timeout(GUARD).unwrap(), ("hash", (own + NICE).min(19)));
+        tasks.spawn("calls", Box::pin(async move { tell.send(("call", nice_of_this_thread())).unwrap() }));
+        assert_eq!(tells.recv_timeout(GUARD).unwrap(), ("call", own));
     }
 
     #[tokio::test]
