@@ -150,7 +150,10 @@ impl ServiceAccounts {
                 Answer::Good(caller)
             }
             // From when it was asked: the cluster may have changed its mind while it answered.
-            Err(Unproven::Refused(why)) => Answer::Bad { why, until: asked_at + BAD },
+            Err(Unproven::Refused(why)) => {
+                self.end(&asking.seat, why);
+                Answer::Bad { why, until: asked_at + BAD }
+            }
             Err(unproven) => return Err(unproven),
         };
         // A failure means that the answer was thrown out again at once, and the next request asks.
@@ -167,18 +170,25 @@ impl ServiceAccounts {
             .map(|(seat, runtime, token)| async move { (seat, prove_service_account(means, &runtime, &token).await) });
         let mut looks = std::pin::pin!(looks.buffer_unordered(ROUND_AT_ONCE));
         while let Some((seat, found)) = looks.next().await {
-            let mut running = lock(&self.running);
-            match (found, running.get_mut(&seat)) {
-                (Ok(_), Some(running)) => running.reviewed_at = running.reviewed_at.max(now),
-                (Err(Unproven::Bad(why) | Unproven::Refused(why)), Some(gone)) => {
-                    tracing::info!(cluster = gone.runtime.cluster().id(), why, "what a service account runs is ended");
-                    gone.life.end();
-                    running.remove(&seat);
-                    self.known.remove(&seat);
+            match found {
+                Ok(_) => {
+                    if let Some(running) = lock(&self.running).get_mut(&seat) {
+                        running.reviewed_at = running.reviewed_at.max(now);
+                    }
                 }
+                Err(Unproven::Bad(why) | Unproven::Refused(why)) => self.end(&seat, why),
                 // Whether it holds cannot be known now: an outage ends nothing, and the token's own time does.
-                (Err(Unproven::Unknown(_)), _) | (_, None) => {}
+                Err(Unproven::Unknown(_)) => {}
             }
+        }
+    }
+
+    /// Ends what runs by a token that does not hold any more.
+    fn end(&self, seat: &Seat, why: &str) {
+        self.known.remove(seat);
+        if let Some(gone) = lock(&self.running).remove(seat) {
+            tracing::info!(cluster = gone.runtime.cluster().id(), why, "what a service account runs is ended");
+            gone.life.end();
         }
     }
 

@@ -44,6 +44,12 @@ impl Own {
         self
     }
 
+    /// Wants another kind of answer than JSON of the API's own.
+    pub(super) fn accepting(mut self, kind: HeaderValue) -> Self {
+        self.head.headers.insert(ACCEPT, kind);
+        self
+    }
+
     /// Says who asks by a token.
     pub(super) fn bearing(mut self, authorization: HeaderValue) -> Self {
         self.head.headers.insert(AUTHORIZATION, authorization);

@@ -96,6 +96,10 @@ impl Signer {
                 return answering(StatusCode::OK, json!({"issuer": ISSUER}));
             }
             if path != REVIEWS {
+                // As a real one does.
+                if request.headers()["accept"] != "application/jwk-set+json" {
+                    return answering(StatusCode::NOT_ACCEPTABLE, json!({"kind": "Status"}));
+                }
                 signer.key_sets.fetch_add(1, Ordering::SeqCst);
                 return answering(StatusCode::OK, signer.keys());
             }
@@ -377,6 +381,7 @@ const WATCH: &str = "/k8s/clusters/east/api/v1/pods?watch=1";
 /// A cluster whose watch goes on by itself.
 struct Watched {
     upstream: Upstream,
+    token: String,
     _events: Box<dyn std::any::Any>,
 }
 
@@ -386,11 +391,12 @@ async fn watch(signer: &Arc<Signer>) -> (Watched, Gateway, Response<Incoming>) {
     let upstream = Upstream::start(H2, signer.before(handler)).await;
     let gateway = Gateway::start(vec![open(upstream.cluster("east"))]).await;
     let mut client = Client::connect(&gateway, Protocol::H2).await;
-    let mut response = get(&mut client, WATCH, &signer.deployer()).await;
+    let token = signer.deployer();
+    let mut response = get(&mut client, WATCH, &token).await;
     assert_eq!(response.status(), StatusCode::OK);
     events.send(Ok("event".into())).unwrap();
     assert_eq!(next(&mut response).await.unwrap().unwrap(), "event");
-    (Watched { upstream, _events: Box::new(events) }, gateway, response)
+    (Watched { upstream, token, _events: Box::new(events) }, gateway, response)
 }
 
 async fn is_cut(mut response: Response<Incoming>) -> bool {
@@ -422,6 +428,17 @@ async fn a_watch_ends_when_its_cluster_does_not_stand_by_the_token_any_more() {
     signer.refuses();
     assert!(is_cut(watch).await);
     assert!(signer.reviews() > before, "by the no, and not by the outage before it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watch_ends_with_the_first_request_that_its_cluster_says_no_to() {
+    let signer = Signer::new("one");
+    let (watched, gateway, watch) = watch(&signer).await;
+    signer.refuses();
+    gateway.age(Duration::from_secs(10));
+    let mut client = Client::connect(&gateway, Protocol::H2).await;
+    assert_eq!(get(&mut client, NODES, &watched.token).await.status(), StatusCode::UNAUTHORIZED);
+    assert!(is_cut(watch).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]

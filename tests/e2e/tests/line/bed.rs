@@ -82,6 +82,7 @@ impl Bed {
         east.admin().apply(people::EAST)?;
         west.admin().apply(people::WEST)?;
         east.kubectl(&["apply", "-f", &manifest("impersonate-serviceaccounts.yaml")])?;
+        west.kubectl(&["apply", "-f", &manifest("token-reviewer.yaml")])?;
         let servers = Servers {
             directory: directory.context("directory")?,
             site: site.context("site issuer")?,

@@ -44,6 +44,7 @@ mod providers;
 mod reads;
 mod refusals;
 mod revocation;
+mod service_accounts;
 mod streams;
 mod trust;
 mod writes;
@@ -72,6 +73,7 @@ fn cases() -> Vec<Case<Bed>> {
         monitoring::facts(),
         openid::facts(),
         bearers::facts(),
+        service_accounts::facts(),
         clients::facts(),
         pages::facts(),
         probes::facts(),

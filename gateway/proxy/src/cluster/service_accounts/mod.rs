@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
-use http::StatusCode;
+use http::{HeaderValue, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::{Mutex, Semaphore};
 use tokio::time::timeout;
@@ -29,9 +29,8 @@ use crate::upstream::{self, Pool};
 
 pub(crate) use token::issuer_of;
 
-/// Where an API server publishes the keys that it signs with.
-pub(super) const KEYS: &str = "/openid/v1/jwks";
-/// And who it says that it is.
+const KEYS: &str = "/openid/v1/jwks";
+/// Where an API server says which issuer it is.
 pub(super) const DISCOVERY: &str = "/.well-known/openid-configuration";
 
 /// All that one look at a token may take.
@@ -153,7 +152,7 @@ impl Asking<'_> {
     }
 
     async fn fetch(&self) -> Result<KeySet, Unproven> {
-        let (status, answer) = self.ask(Own::get(Role::Reviewer, KEYS)).await?;
+        let (status, answer) = self.ask(keys_of_cluster()).await?;
         if status != StatusCode::OK {
             return Err(NO_KEYS);
         }
@@ -164,6 +163,11 @@ impl Asking<'_> {
         let asked = upstream::ask(self.means.pool, self.runtime, own).await;
         asked.map_err(|_| Unproven::Unknown("the cluster cannot be asked"))
     }
+}
+
+/// Asks where an API server publishes the keys that it signs with. It answers in this kind alone.
+pub(super) fn keys_of_cluster() -> Own {
+    Own::get(Role::Reviewer, KEYS).accepting(HeaderValue::from_static("application/jwk-set+json"))
 }
 
 /// Whether an answer at [`KEYS`] holds a key that can verify something.
