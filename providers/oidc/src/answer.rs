@@ -48,7 +48,7 @@ impl OidcProvider {
             false => None,
         };
         let said = Said { token: Some(claims), userinfo: userinfo.as_ref() };
-        let person = person::person(&self.instance, settings, id, &said)?;
+        let person = self.person(ctx, id, &said).await?;
         let mut session = Session {
             issuer: settings.issuer.clone(),
             client: settings.client_id.clone(),

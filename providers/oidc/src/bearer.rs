@@ -19,7 +19,7 @@ use crate::json::{self, Object};
 use crate::jws::Use;
 use crate::keys::KeySet;
 use crate::logout::upstream;
-use crate::person::{self, Said};
+use crate::person::{self, Person, Said};
 use crate::provider::OidcProvider;
 
 /// Longer than any that people or jobs need, and no longer than a revocation is remembered.
@@ -77,6 +77,11 @@ pub(crate) fn given_keys(text: &str) -> Result<KeySet, Fault> {
     document.and_then(|document| KeySet::read(&document)).map_err(|why| Fault::new("jwks", why))
 }
 
+/// RFC 8417 §2.2: news about somebody, such as that they logged out, is no proof that they are here.
+fn no_event(claims: &Object) -> Result<(), String> {
+    if claims.contains_key("events") { Err("it tells of an event".to_owned()) } else { Ok(()) }
+}
+
 #[async_trait]
 impl Bearer for OidcProvider {
     fn issuer(&self) -> &str {
@@ -89,7 +94,17 @@ impl Bearer for OidcProvider {
             Ok(signed) => signed,
             Err(why) => return Ok(BearerVerdict::Refused(why)),
         };
-        let proof = self.expected(bearers).check(&claims).and_then(|()| self.proof(bearers, &claims));
+        let checked = self.expected(bearers).check(&claims).and_then(|()| no_event(&claims));
+        let person = match checked {
+            Ok(()) => self.bearer(ctx, &claims).await,
+            Err(why) => return Ok(BearerVerdict::Refused(why)),
+        };
+        let proof = match person {
+            Ok(person) => self.proof(bearers, &claims, person),
+            // Somebody had to be asked, and cannot say: that is no fault of the token.
+            Err(error) if error.http_status() >= 500 && error.retry_after().is_some() => return Err(error),
+            Err(error) => Err(error.audit_text()),
+        };
         Ok(proof.map_or_else(BearerVerdict::Refused, |proof| BearerVerdict::Proven(Box::new(proof))))
     }
 }
@@ -107,18 +122,17 @@ impl OidcProvider {
         }
     }
 
-    fn proof(&self, bearers: &Bearers, claims: &Object) -> Result<BearerProof, String> {
-        // RFC 8417 §2.2: news about somebody, such as that they logged out, is no proof that they are here.
-        if claims.contains_key("events") {
-            return Err("it tells of an event".to_owned());
-        }
+    /// Whose it is.
+    async fn bearer(&self, ctx: &Context, claims: &Object) -> Result<Person, AuthError> {
+        let id = person::id(claims, &self.issuer.settings)?;
+        self.person(ctx, id, &Said { token: Some(claims), userinfo: None }).await
+    }
+
+    fn proof(&self, bearers: &Bearers, claims: &Object, person: Person) -> Result<BearerProof, String> {
         let (issued, ends) = (seconds(claims, "iat")?, seconds(claims, "exp")?);
         let last = issued.saturating_add(i64::try_from(bearers.max_age.as_secs()).unwrap_or(i64::MAX));
         let moment = |at: i64| Timestamp::from_second(at).map_err(|_| "it has a time beyond the calendar".to_owned());
         let settings = &self.issuer.settings;
-        let said = Said { token: Some(claims), userinfo: None };
-        let known = person::id(claims, settings).and_then(|id| person::person(&self.instance, settings, id, &said));
-        let person = known.map_err(|error| error.audit_text())?;
         if let Completeness::Incomplete(why) = person.completeness {
             return Err(format!("its groups are incomplete: {why}"));
         }

@@ -7,11 +7,13 @@ use std::time::Duration;
 use auth_core::{Fault, Password};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use url::Url;
 
 use crate::algorithm::Algorithm;
 use crate::bearer::{self, Bearers};
 use crate::client::{CertificateFile, ClientAuth, KeyFile, Written};
 use crate::discovery::endpoint;
+use crate::graph;
 use crate::keys::KeySet;
 use crate::presets::Preset;
 
@@ -61,6 +63,8 @@ pub(crate) struct File {
     claims: Claims,
     /// Refuses people whose address is not verified; on by itself where the login is the address.
     require_email_verified: Option<bool>,
+    /// Whose people may log in, by the domain of their Google Workspace.
+    hosted_domains: Option<Vec<String>>,
     /// How tokens may be signed.
     algorithms: Option<Vec<Algorithm>>,
     /// How far the issuer's clock may be off.
@@ -74,6 +78,8 @@ pub(crate) struct File {
     /// Further parameters of the address that the browser is sent to.
     #[serde(default)]
     authorization_parameters: BTreeMap<String, String>,
+    /// Where groups are asked for that are too many for a token.
+    directory: Option<graph::File>,
     /// Logs people out at the issuer, too, when they log out at the gateway in their browser.
     #[serde(default)]
     log_out_at_issuer: bool,
@@ -132,11 +138,13 @@ pub(crate) struct Settings {
     pub(crate) display_name: String,
     pub(crate) groups: Option<String>,
     pub(crate) require_email_verified: bool,
+    pub(crate) hosted_domains: Option<Vec<String>>,
     pub(crate) algorithms: Vec<Algorithm>,
     pub(crate) clock_skew: Duration,
     pub(crate) certificate_authority: Option<Arc<str>>,
     pub(crate) trusted_audiences: Vec<String>,
     pub(crate) parameters: BTreeMap<String, String>,
+    pub(crate) graph: Option<Url>,
     pub(crate) after_logout: AfterLogout,
     pub(crate) bearers: Option<Bearers>,
     /// In place of those that the issuer publishes.
@@ -170,6 +178,7 @@ impl Settings {
                 return Err(faults);
             }
         };
+        let graph = file.directory.as_ref().and_then(|graph| graph.check(file.dangerous_plain_http).ok());
         let preset = file.preset;
         // What is no person has no name beside its subject, and is in no group that anybody told of.
         let client_id = file.client_id.unwrap_or_default();
@@ -188,6 +197,7 @@ impl Settings {
             parameters: parameters(file.authorization_parameters, preset, &scopes),
             scopes,
             issuer: file.issuer,
+            graph,
             after_logout: if file.log_out_at_issuer { AfterLogout::Leave } else { AfterLogout::Stay },
             bearers: file.bearer.map(|bearer| bearer.used(&client_id)),
             keys: keys.map(Arc::new),
@@ -195,6 +205,7 @@ impl Settings {
             client_auth,
             push: file.push_authorization_requests,
             preset,
+            hosted_domains: file.hosted_domains,
             algorithms: file.algorithms.unwrap_or_else(|| Algorithm::ALL.to_vec()),
             clock_skew: Duration::from_secs(file.clock_skew_seconds),
             certificate_authority: file.certificate_authority.map(Into::into),
@@ -259,6 +270,38 @@ fn faults(file: &File) -> Vec<Fault> {
     for name in file.authorization_parameters.keys().filter(|name| RESERVED.contains(&name.as_str())) {
         fault(&format!("authorizationParameters.{name}"), "is decided by the login itself; leave it out");
     }
+    faults.extend(graph_faults(file));
+    faults.extend(domain_faults(file));
     faults.extend(file.bearer.iter().flat_map(|bearer| bearer.faults(file.client_id.as_deref())));
     faults
+}
+
+/// Graph is Entra's, and asked as this client.
+fn graph_faults(file: &File) -> Vec<Fault> {
+    let Some(directory) = &file.directory else { return Vec::new() };
+    let mut faults: Vec<Fault> = directory.check(file.dangerous_plain_http).err().into_iter().collect();
+    let mut fault = |message: &str| faults.push(Fault::new("directory.graph", message));
+    if file.preset != Preset::Entra {
+        fault("knows the people of Entra alone; write preset: entra, or leave it out");
+    }
+    if file.claims.id.as_ref().is_some_and(|id| id != "/oid") {
+        fault("knows people by their object id; leave claims.id out");
+    }
+    let proves = file.client_secret.is_some() || file.client_key.is_some() || file.client_certificate.is_some();
+    if file.client_id.is_none() || !proves {
+        fault("is asked as this client, which must prove itself; write clientId and a clientSecret or clientKey");
+    }
+    faults
+}
+
+fn domain_faults(file: &File) -> Option<Fault> {
+    let domains = file.hosted_domains.as_ref()?;
+    let why = if file.preset != Preset::Google {
+        "is about Google Workspace; write preset: google, or claimValidationRules in the mapping"
+    } else if domains.is_empty() || domains.iter().any(String::is_empty) {
+        "is empty, or holds an empty name; write the domains, or leave it out for every account"
+    } else {
+        return None;
+    };
+    Some(Fault::new("hostedDomains", why))
 }

@@ -30,14 +30,16 @@ pub(crate) struct Issuer {
     pub(crate) settings: Settings,
     pub(crate) clock: Arc<dyn Clock>,
     tasks: Arc<dyn Tasks>,
-    fetch: Fetch,
+    pub(crate) fetch: Fetch,
     metadata: Slot<Metadata>,
     keys: Slot<KeySet>,
+    /// The token that Microsoft Graph is asked with.
+    pub(crate) graph: Slot<ProviderSecret>,
 }
 
 type SlotOf<T> = fn(&Issuer) -> &Slot<T>;
 type FetchOf<T> = fn(Arc<Issuer>, Duration) -> Fetched<T>;
-type Fetched<T> = BoxFuture<'static, Result<(T, Duration), AuthError>>;
+pub(crate) type Fetched<T> = BoxFuture<'static, Result<(T, Duration), AuthError>>;
 
 impl Issuer {
     pub(crate) fn new(settings: Settings, ports: &Ports) -> Self {
@@ -47,7 +49,7 @@ impl Issuer {
             dangerous_plain: settings.dangerous_plain_http,
         };
         let (clock, tasks) = (Arc::clone(&ports.clock), Arc::clone(&ports.tasks));
-        Self { settings, clock, tasks, fetch, metadata: Slot::new(), keys: Slot::new() }
+        Self { settings, clock, tasks, fetch, metadata: Slot::new(), keys: Slot::new(), graph: Slot::new() }
     }
 
     /// What the issuer says of itself.
@@ -55,12 +57,17 @@ impl Issuer {
         self.current(|issuer| &issuer.metadata, Self::fetch_metadata, self.time(ctx)).await
     }
 
+    /// The same, within this time.
+    pub(crate) async fn known_metadata(self: &Arc<Self>, time: Duration) -> Result<Arc<Metadata>, AuthError> {
+        self.current(|issuer| &issuer.metadata, Self::fetch_metadata, time).await
+    }
+
     async fn keys(self: &Arc<Self>, ctx: &Context) -> Result<Arc<KeySet>, AuthError> {
         self.current(|issuer| &issuer.keys, Self::fetch_keys, self.time(ctx)).await
     }
 
     /// What is kept while it lasts, and another from then on.
-    async fn current<T: Send + Sync + 'static>(
+    pub(crate) async fn current<T: Send + Sync + 'static>(
         self: &Arc<Self>,
         slot: SlotOf<T>,
         fetch: FetchOf<T>,
@@ -98,7 +105,7 @@ impl Issuer {
 
     fn fetch_keys(self: Arc<Self>, time: Duration) -> Fetched<KeySet> {
         Box::pin(async move {
-            let metadata = self.current(|issuer| &issuer.metadata, Self::fetch_metadata, time).await?;
+            let metadata = self.known_metadata(time).await?;
             let (document, lasts) = self.fetch.document(metadata.keys.as_str(), time).await?;
             Ok((KeySet::read(&document).map_err(AuthError::Protocol)?, lasts))
         })

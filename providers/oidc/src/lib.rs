@@ -27,6 +27,8 @@ mod kept;
 
 mod person;
 
+mod graph;
+
 mod issuer;
 
 mod client;

@@ -2,12 +2,14 @@
 
 use std::fmt;
 
-use auth_core::{AuthError, Completeness, InstanceId, InvalidId, Principal, PrincipalId, PrincipalType};
+use auth_core::{AuthError, Completeness, Context, InstanceId, InvalidId, Principal, PrincipalId, PrincipalType};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::config::Settings;
+use crate::graph::{is_id, no_names};
 use crate::json::Object;
+use crate::provider::OidcProvider;
 
 /// What is said of a person: by the signed token first, and by userinfo where that is silent.
 pub(crate) struct Said<'a> {
@@ -94,18 +96,34 @@ pub(crate) fn id<'a>(token: &'a Object, settings: &Settings) -> Result<&'a str, 
     id.ok_or_else(|| odd(&settings.id, "is missing"))
 }
 
-/// Reads a person of this id.
-pub(crate) fn person(
-    instance: &InstanceId,
-    settings: &Settings,
-    id: &str,
-    said: &Said<'_>,
-) -> Result<Person, AuthError> {
+/// Reads a person of this id, as far as it was said.
+fn person(instance: &InstanceId, settings: &Settings, id: &str, said: &Said<'_>) -> Result<Person, AuthError> {
     check_address(settings, said)?;
+    check_domain(settings, said)?;
     let login = said.text(&settings.login)?.ok_or_else(|| odd(&settings.login, "is missing"))?;
     let user = user(instance, id, login, said.text(&settings.display_name)?)?;
     let (groups, completeness) = groups(instance, settings, said)?;
     Ok(Person { user, groups, completeness })
+}
+
+impl OidcProvider {
+    /// Reads a person of this id, with all their groups where there is somebody to ask for those that the token leaves out.
+    pub(crate) async fn person(&self, ctx: &Context, id: &str, said: &Said<'_>) -> Result<Person, AuthError> {
+        let settings = &self.issuer.settings;
+        let person = person(&self.instance, settings, id, said)?;
+        let Some(graph) = settings.graph.as_ref().filter(|_| settings.groups.is_some()) else { return Ok(person) };
+        if said.token.and_then(overage).is_none() {
+            let named = person.groups.iter().any(|group| !is_id(&group.name));
+            return if named { Err(no_names()) } else { Ok(person) };
+        }
+        let ids = self.issuer.groups_by_graph(ctx, graph, id).await?;
+        let groups = ids.iter().map(|id| group(&self.instance, id)).collect::<Result<_, _>>()?;
+        Ok(Person { groups, completeness: Completeness::Complete, ..person })
+    }
+}
+
+fn group(instance: &InstanceId, name: &str) -> Result<Principal, AuthError> {
+    Ok(Principal::new(PrincipalId::new(instance, PrincipalType::Group, name).map_err(broken)?, name))
 }
 
 /// The person without their groups.
@@ -128,6 +146,17 @@ fn check_address(settings: &Settings, said: &Said<'_>) -> Result<(), AuthError> 
     Err(AuthError::PolicyDenied("the identity system has not verified your mail address".to_owned()))
 }
 
+/// Only the signed token counts: `hd` as a parameter of the way there is a wish, which the browser may change.
+fn check_domain(settings: &Settings, said: &Said<'_>) -> Result<(), AuthError> {
+    let Some(domains) = &settings.hosted_domains else { return Ok(()) };
+    let hosted = said.token.and_then(|token| token.get("hd")).and_then(Value::as_str);
+    // A refetch without a token is about somebody whose domain was checked.
+    if said.token.is_none() || hosted.is_some_and(|hosted| domains.iter().any(|one| one == hosted)) {
+        return Ok(());
+    }
+    Err(AuthError::PolicyDenied("your account is of none of the domains that may log in here".to_owned()))
+}
+
 type Groups = (Vec<Principal>, Completeness);
 
 fn groups(instance: &InstanceId, settings: &Settings, said: &Said<'_>) -> Result<Groups, AuthError> {
@@ -136,10 +165,7 @@ fn groups(instance: &InstanceId, settings: &Settings, said: &Said<'_>) -> Result
         return Ok((Vec::new(), Completeness::Incomplete(why)));
     }
     let names = said.find(pointer).map_or_else(|| Ok(Vec::new()), |value| names(pointer, value))?;
-    let group = |name: &&str| {
-        Ok(Principal::new(PrincipalId::new(instance, PrincipalType::Group, name).map_err(broken)?, *name))
-    };
-    let groups = names.iter().map(group).collect::<Result<Vec<_>, AuthError>>()?;
+    let groups = names.iter().map(|name| group(instance, name)).collect::<Result<Vec<_>, AuthError>>()?;
     if settings.preset.may_be_cut(groups.len()) {
         return Ok((groups, Completeness::Incomplete("the issuer tells no more than 100 groups".to_owned())));
     }

@@ -98,7 +98,7 @@ impl OidcProvider {
             None => None,
         };
         let said = Said { token: claims.as_ref(), userinfo: userinfo.as_ref() };
-        let person = person::person(&self.instance, settings, &session.id, &said)?;
+        let person = self.person(ctx, &session.id, &said).await?;
         session.remember(&person.user);
         let heard = session.hear(settings, &said);
         let current = Current::new(person.user, person.groups)

@@ -22,6 +22,8 @@ use crate::OidcKind;
 use crate::random::challenge;
 
 pub(super) const ISSUER: &str = "https://id.example.org/realms/staff";
+/// Where Microsoft Graph is.
+pub(super) const GRAPH: &str = "graph.microsoft.com";
 pub(super) const CALLBACK: &str = "https://console.example.org/callback/sso";
 /// Where the clock of the tests stands.
 pub(super) const NOW: i64 = 1_767_225_600;
@@ -93,6 +95,9 @@ pub(super) struct World {
     spent: HashSet<String>,
     pub(super) authorization: Option<String>,
     pub(super) form: BTreeMap<String, String>,
+    /// What Microsoft Graph answers to each address, and with which token it was asked.
+    pub(super) graph: BTreeMap<String, (u16, Value)>,
+    pub(super) graph_asked: Vec<String>,
     pub(super) push_answer: (u16, Value),
     pub(super) pushed: BTreeMap<String, String>,
     /// What a pushed request names more than once.
@@ -207,6 +212,8 @@ impl World {
             spent: HashSet::new(),
             authorization: None,
             form: BTreeMap::new(),
+            graph: BTreeMap::new(),
+            graph_asked: Vec::new(),
             push_answer: (201, json!({"request_uri": "urn:request:1", "expires_in": 60})),
             pushed: BTreeMap::new(),
             pushed_twice: Vec::new(),
@@ -219,6 +226,13 @@ impl World {
         }
         if let Some((clock, by)) = self.slow.as_ref().filter(|_| request.uri().path().contains("well-known")) {
             clock.advance(*by);
+        }
+        if request.uri().host() == Some(GRAPH) {
+            let at = request.uri().path_and_query().unwrap().to_string();
+            let (status, body) = self.graph.get(&at).unwrap_or_else(|| panic!("nobody asks for {at}")).clone();
+            self.graph_asked.push(authorization(request).unwrap_or_default());
+            let response = Response::builder().status(status).header("content-type", self.content_type);
+            return Ok(response.body(body.to_string().into_bytes()).unwrap());
         }
         let path = request.uri().path().strip_prefix("/realms/staff").unwrap_or_default().to_owned();
         let (status, body) = match path.as_str() {
@@ -249,6 +263,9 @@ impl World {
         self.authorization = authorization(request);
         if let Some(refusal) = &self.token_refusal {
             return refusal.clone();
+        }
+        if self.form["grant_type"] == "client_credentials" {
+            return (200, json!({"access_token": "graph-1", "token_type": "Bearer", "expires_in": 3600}));
         }
         if let Some(code) = self.form.get("code") {
             let proves = challenge(&self.form["code_verifier"]) == self.challenge;

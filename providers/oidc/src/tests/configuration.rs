@@ -32,6 +32,24 @@ fn each_fault_names_its_place() {
         (json!({"bearer": {"audiences": [""]}}), "bearer.audiences"),
         (json!({"bearer": {"maxAgeSeconds": 59}}), "bearer.maxAgeSeconds"),
         (json!({"bearer": {"maxAgeSeconds": 604_801}}), "bearer.maxAgeSeconds"),
+        (json!({"directory": {}}), ""),
+        (json!({"directory": {"graph": {}}, "clientSecret": "x"}), "directory.graph"),
+        (json!({"directory": {"graph": {}}, "preset": "entra"}), "directory.graph"),
+        (
+            json!({"directory": {"graph": {}}, "preset": "entra", "clientSecret": "x", "claims": {"id": "/sub"}}),
+            "directory.graph",
+        ),
+        (
+            json!({"directory": {"graph": {"url": "https://graph.example.org/v1.0"}}, "preset": "entra", "clientSecret": "x"}),
+            "directory.graph.url",
+        ),
+        (
+            json!({"directory": {"graph": {"url": "http://graph.example.org"}}, "preset": "entra", "clientSecret": "x"}),
+            "directory.graph.url",
+        ),
+        (json!({"hostedDomains": ["example.org"]}), "hostedDomains"),
+        (json!({"preset": "google", "hostedDomains": []}), "hostedDomains"),
+        (json!({"preset": "google", "hostedDomains": [""]}), "hostedDomains"),
         (json!({"jwks": "keys"}), "jwks"),
         (json!({"jwks": "{}"}), "jwks"),
         (json!({"jwks": r#"{"keys": []}"#}), "jwks"),
@@ -40,6 +58,7 @@ fn each_fault_names_its_place() {
         assert_eq!(faults(changes.clone()), [*path], "{changes}");
     }
     assert!(faults(json!({})).is_empty());
+    assert!(faults(json!({"directory": {"graph": {}}, "preset": "entra", "clientSecret": "x"})).is_empty());
     assert!(faults(json!({"issuer": "http://127.0.0.1:9000", "dangerousPlainHttp": true})).is_empty());
 }
 

@@ -147,3 +147,31 @@ fn an_address_that_nobody_verified_is_no_login() {
         assert_eq!(entered.is_ok(), enters, "{verified}");
     }
 }
+
+#[test]
+fn who_is_of_no_domain_that_is_named_is_kept_out() {
+    let config = || json!({"preset": "google", "hostedDomains": ["example.org", "example.com"]});
+    for (hosted, enters) in [
+        (Some(json!("example.com")), true),
+        (Some(json!("evil.org")), false),
+        (Some(json!("example.org.evil.org")), false),
+        (Some(json!("Example.org")), false),
+        (Some(json!("")), false),
+        (Some(json!(["example.org"])), false),
+        // A private account: whoever has one may have been at the site.
+        (None, false),
+    ] {
+        let bed = bed_with(config());
+        bed.world().claims["email"] = json!("alice@example.org");
+        // What userinfo says is not signed.
+        bed.world().userinfo = Some(json!({"sub": "u-1", "hd": "example.org", "email_verified": true}));
+        if let Some(hosted) = &hosted {
+            bed.world().claims["hd"] = hosted.clone();
+        }
+        let login = bed.log_in();
+        match enters {
+            true => assert!(login.is_ok(), "{hosted:?}: {login:?}"),
+            false => assert!(matches!(login, Err(AuthError::PolicyDenied(_))), "{hosted:?}: {login:?}"),
+        }
+    }
+}

@@ -5,6 +5,7 @@ mod bed;
 mod clients;
 mod configuration;
 mod documents;
+mod graph;
 mod honest;
 mod hostile;
 mod logout;
