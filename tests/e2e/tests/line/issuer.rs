@@ -210,7 +210,15 @@ pub(crate) fn a_token_for_one_cluster_opens_no_other_and_not_the_api(bed: &Bed) 
     let gate = bed.gate();
     let mut client = Visitor::of(gate)?;
     let wide = client.tokens("alice")?;
-    ensure!(error_of(&client.narrow(&wide.access, "nowhere")?)? == "invalid_target");
+    ensure!(error_of(&client.narrow(&wide.access, "no/where")?)? == "invalid_target");
+    // A cluster that is not there is told from another one nowhere: the token is given, and opens nothing.
+    let nowhere = client.narrow(&wide.access, "nowhere")?.json()?;
+    let nowhere = nowhere["access_token"].as_str().context("a token")?;
+    for path in ["/k8s/clusters/nowhere/version", "/k8s/clusters/east/version", "/api/v1/me"] {
+        let asked = Request::get(path).header("authorization", format!("Bearer {nowhere}")).body(Bytes::new())?;
+        let answer = gate.https()?.send(Protocol::Http2, asked)?;
+        ensure!(answer.status == 403, "{path}: {}", answer.status);
+    }
     let answer = client.narrow(&wide.access, "east")?;
     ensure!(answer.status == 200, "{} {}", answer.status, answer.text());
     let narrow = answer.json()?["access_token"].as_str().context("a token")?.to_owned();
