@@ -104,6 +104,9 @@ struct Claims {
     display_name: Option<String>,
     /// The groups: text, a list of texts, or an object whose keys they are.
     groups: Option<String>,
+    /// Further claims for the mapping, each under the name that it has there: text, a number, yes or no, or a list of such.
+    #[serde(default)]
+    attributes: BTreeMap<String, String>,
 }
 
 const fn yes() -> bool {
@@ -137,6 +140,8 @@ pub(crate) struct Settings {
     pub(crate) login: String,
     pub(crate) display_name: String,
     pub(crate) groups: Option<String>,
+    /// Names and pointers.
+    pub(crate) attributes: BTreeMap<String, String>,
     pub(crate) require_email_verified: bool,
     pub(crate) hosted_domains: Option<Vec<String>>,
     pub(crate) algorithms: Vec<Algorithm>,
@@ -194,6 +199,7 @@ impl Settings {
             login,
             display_name: file.claims.display_name.unwrap_or_else(|| "/name".to_owned()),
             groups: file.claims.groups.or_else(|| groups.map(str::to_owned)),
+            attributes: file.claims.attributes,
             parameters: parameters(file.authorization_parameters, preset, &scopes),
             scopes,
             issuer: file.issuer,
@@ -263,6 +269,9 @@ fn faults(file: &File) -> Vec<Fault> {
         if pointer.as_ref().is_some_and(|pointer| !pointer.starts_with('/')) {
             fault(&format!("claims.{name}"), "is not a JSON pointer; write /name for the claim `name`");
         }
+    }
+    for (name, _) in claims.attributes.iter().filter(|(_, pointer)| !pointer.starts_with('/')) {
+        fault(&format!("claims.attributes.{name}"), "is not a JSON pointer; write /name for the claim `name`");
     }
     if matches!(claims.id.as_deref(), Some("/email" | "/preferred_username" | "/name" | "/upn")) {
         fault("claims.id", "is a name, which may be given to another person; leave it out, or name a stable claim");

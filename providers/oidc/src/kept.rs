@@ -68,6 +68,13 @@ impl Session {
             return Completeness::Incomplete(format!("{before} told the groups, and could not be asked this time"));
         }
         self.teller = teller.or(self.teller);
+        // The token of the login may have told them, and names may rest on them.
+        let missing = settings.attributes.iter().find(|(_, pointer)| said.find(pointer).is_none());
+        if said.token.is_none()
+            && let Some((name, _)) = missing
+        {
+            return Completeness::Incomplete(format!("there was no new ID token, which may have told `{name}`"));
+        }
         Completeness::Complete
     }
 

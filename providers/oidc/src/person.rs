@@ -87,6 +87,7 @@ pub(crate) fn is_silent(token: &Object, settings: &Settings) -> bool {
     let silent = |pointer: &String| said.find(pointer).is_none();
     silent(&settings.login)
         || settings.groups.as_ref().is_some_and(|groups| silent(groups) && overage(token).is_none())
+        || settings.attributes.values().any(silent)
         || (settings.require_email_verified && said.find("/email_verified").is_none())
 }
 
@@ -101,7 +102,14 @@ fn person(instance: &InstanceId, settings: &Settings, id: &str, said: &Said<'_>)
     check_address(settings, said)?;
     check_domain(settings, said)?;
     let login = said.text(&settings.login)?.ok_or_else(|| odd(&settings.login, "is missing"))?;
-    let user = user(instance, id, login, said.text(&settings.display_name)?)?;
+    let mut user = user(instance, id, login, said.text(&settings.display_name)?)?;
+    for (name, pointer) in &settings.attributes {
+        let values = said.find(pointer).map(|value| values(pointer, value)).transpose()?.unwrap_or_default();
+        // What is not there and what is empty is not there: a list of none would be a value.
+        if !values.is_empty() {
+            user = user.with_attribute(name, values);
+        }
+    }
     let (groups, completeness) = groups(instance, settings, said)?;
     Ok(Person { user, groups, completeness })
 }
@@ -184,6 +192,23 @@ fn names<'a>(pointer: &str, value: &'a Value) -> Result<Vec<&'a str>, AuthError>
             all.iter().map(text).collect()
         }
         _ => Err(odd(pointer, "is neither text, a list nor an object")),
+    }
+}
+
+/// A value for the mapping. An object is none: which part of it is meant is for the pointer to say.
+fn values(pointer: &str, value: &Value) -> Result<Vec<String>, AuthError> {
+    match value {
+        Value::Array(all) => all.iter().map(|one| plain(pointer, one)).collect(),
+        Value::String(empty) if empty.is_empty() => Ok(Vec::new()),
+        one => Ok(vec![plain(pointer, one)?]),
+    }
+}
+
+fn plain(pointer: &str, value: &Value) -> Result<String, AuthError> {
+    match value {
+        Value::String(text) => Ok(text.clone()),
+        Value::Number(_) | Value::Bool(_) => Ok(value.to_string()),
+        _ => Err(odd(pointer, "is neither text, a number, yes or no, nor a list of such")),
     }
 }
 

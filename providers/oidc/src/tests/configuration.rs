@@ -25,6 +25,7 @@ fn each_fault_names_its_place() {
         (json!({"algorithms": ["HS256"]}), ""),
         (json!({"algorithms": ["none"]}), ""),
         (json!({"claims": {"groups": "groups"}}), "claims.groups"),
+        (json!({"claims": {"attributes": {"mail": "email"}}}), "claims.attributes.mail"),
         (json!({"claims": {"id": "/email"}}), "claims.id"),
         (json!({"authorizationParameters": {"state": "x"}}), "authorizationParameters.state"),
         (json!({"isuer": "x"}), ""),

@@ -99,6 +99,29 @@ fn groups_are_read_in_each_shape() {
 }
 
 #[test]
+fn further_claims_are_attributes_under_the_names_that_they_are_given() {
+    let pointers = json!({"mail": "/email", "team": "/org/team", "level": "/level", "on": "/on", "phone": "/phone", "none": "/none"});
+    let bed = bed_with(json!({"claims": {"attributes": pointers}}));
+    let told = json!({"email": "a@x.org", "org": {"team": ["eu", "ops"]}, "level": 7, "on": true, "phone": "", "none": [], "more": "x"});
+    bed.world().claims.as_object_mut().unwrap().extend(told.as_object().unwrap().clone());
+    let list = |values: &[&str]| values.iter().map(|&value| value.to_owned()).collect::<Vec<_>>();
+    let expected = [
+        ("level", list(&["7"])),
+        ("mail", list(&["a@x.org"])),
+        ("on", list(&["true"])),
+        ("team", list(&["eu", "ops"])),
+    ];
+    let attributes = bed.log_in().unwrap().user.attributes;
+    assert_eq!(attributes.into_iter().collect::<Vec<_>>(), expected.map(|(name, values)| (name.to_owned(), values)));
+    for wrong in [json!({"team": "x"}), json!([["x"]]), json!([null])] {
+        let bed = bed_with(json!({"claims": {"attributes": {"mail": "/email"}}}));
+        bed.world().claims["email"] = wrong.clone();
+        let refused = bed.log_in();
+        assert!(matches!(&refused, Err(AuthError::Protocol(why)) if why.contains("/email")), "{wrong}: {refused:?}");
+    }
+}
+
+#[test]
 fn groups_of_a_wrong_type_are_an_error_and_not_none() {
     for wrong in [json!(7), json!(true), json!([["dev"]]), json!(["dev", 1]), json!([" "])] {
         let bed = bed();

@@ -175,6 +175,19 @@ fn groups_are_gone_only_where_who_told_them_is_silent() {
 }
 
 #[test]
+fn attributes_are_gone_only_where_a_new_token_is_silent() {
+    let bed = bed_with(json!({"claims": {"attributes": {"team": "/team"}}}));
+    bed.world().userinfo = Some(json!({"sub": "u-1", "preferred_username": "alice", "groups": []}));
+    let login = bed.log_in().unwrap();
+    assert!(current(bed.refetch(&login)).completeness.is_complete(), "the new token tells none");
+    bed.world().token_answer["id_token"] = json!(null);
+    assert!(!current(bed.refetch(&login)).completeness.is_complete(), "the token may have told it, and none came");
+    bed.world().userinfo.as_mut().unwrap()["team"] = json!(["eu"]);
+    let told = current(bed.refetch(&login));
+    assert!(told.completeness.is_complete() && told.user.attributes["team"] == ["eu"], "userinfo tells it");
+}
+
+#[test]
 fn without_a_refresh_token_the_access_token_serves_until_its_end() {
     let bed = bed();
     bed.world().token_answer = json!({"access_token": "at-1", "token_type": "Bearer", "expires_in": 600});
